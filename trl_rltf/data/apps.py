@@ -1,0 +1,135 @@
+"""Load APPS (Hendrycks et al. 2021) from a folder in its original layout or from the Hub."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, load_dataset
+
+from .problems import check_difficulties, make_problem, to_dataset
+from .prompts import apps_prompt
+
+
+logger = logging.getLogger(__name__)
+
+
+def load_apps(
+    path: str | Path = "codeparrot/apps", split: str = "train", difficulties: Sequence[str] | None = None
+) -> Dataset:
+    """
+    Load APPS problems. Problems that come without any tests cannot be graded; they are left out, with a warning.
+
+    Args:
+        path (`str` or `Path`, *optional*, defaults to `"codeparrot/apps"`): A local folder that holds `train/NNNN/` and
+            `test/NNNN/` (`question.txt`, `input_output.json`, `solutions.json`, `metadata.json`, `starter_code.py`), or
+            the id of a Hub dataset with the columns of `codeparrot/apps`.
+        split (`str`, *optional*, defaults to `"train"`): `"train"` or `"test"`.
+        difficulties (`Sequence[str]`, *optional*): Levels to keep: `"introductory"`, `"interview"`, `"competition"`.
+            Defaults to all.
+
+    Returns:
+        [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions`, `problem_id`, `difficulty`, `starter_code`.
+
+    Raises:
+        FileNotFoundError: If the folder, or its split, is not there.
+        ValueError: If a file is malformed, tests are empty, or a difficulty is unknown. The message names the file.
+    """
+    wanted = check_difficulties(difficulties)
+    root = Path(path).expanduser()
+    if root.is_dir():
+        raw = _read_folder(root, split)
+    elif _looks_like_a_path(str(path)):
+        raise FileNotFoundError(
+            f"there is no folder {str(root)!r}. Give the folder that holds `train/` and `test/`, or the id of a Hub "
+            "dataset such as `codeparrot/apps`."
+        )
+    else:
+        raw = _read_hub(str(path), split)
+    problems = []
+    without_tests = []
+    for problem in raw:
+        if problem["difficulty"] not in wanted:
+            continue
+        if problem["input_output"] is None:
+            without_tests.append(problem["problem_id"])
+            continue
+        problems.append(_to_row(problem))
+    if without_tests:
+        logger.warning("%d problems have no tests and are left out: %s", len(without_tests), ", ".join(without_tests[:20]))
+    if not problems:
+        raise ValueError(f"{path}: no problem of split {split!r} has tests and a difficulty among {', '.join(wanted)}.")
+    return to_dataset(problems)
+
+
+def _looks_like_a_path(path: str) -> bool:
+    return path.startswith((".", "/", "~")) or path.count("/") != 1
+
+
+def _to_row(problem: dict[str, Any]) -> dict[str, Any]:
+    tests = problem["input_output"]
+    call_based = isinstance(tests, dict) and tests.get("fn_name") is not None
+    return make_problem(
+        prompt=apps_prompt(problem["question"], problem["starter_code"], call_based),
+        tests=tests,
+        problem_id=problem["problem_id"],
+        where=problem["where"],
+        solutions=problem["solutions"],
+        difficulty=problem["difficulty"],
+        starter_code=problem["starter_code"],
+    )
+
+
+def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
+    folder = root / split
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{str(root)!r} has no folder {split!r}. APPS problems lie in `{split}/NNNN/`.")
+    found = False
+    for problem in sorted(path for path in folder.iterdir() if path.is_dir()):
+        question = problem / "question.txt"
+        if not question.is_file():
+            raise ValueError(f"{problem}: `question.txt` is missing. Restore it, or take the folder away.")
+        found = True
+        tests = problem / "input_output.json"
+        solutions = problem / "solutions.json"
+        metadata = problem / "metadata.json"
+        starter = problem / "starter_code.py"
+        yield {
+            "where": str(tests),
+            "problem_id": problem.name,
+            "question": question.read_text(encoding="utf-8"),
+            "input_output": _read_json(tests) if tests.is_file() else None,
+            "solutions": _read_json(solutions) if solutions.is_file() else [],
+            "difficulty": _read_json(metadata).get("difficulty", "") if metadata.is_file() else "",
+            "starter_code": starter.read_text(encoding="utf-8") if starter.is_file() else "",
+        }
+    if not found:
+        raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS problems lie in `{split}/NNNN/`.")
+
+
+def _read_json(path: Path) -> Any:
+    return _parse_json(path.read_text(encoding="utf-8"), str(path))
+
+
+def _parse_json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: not valid JSON ({error}). Restore the file from the APPS archive.") from error
+
+
+def _read_hub(name: str, split: str) -> Iterator[dict[str, Any]]:
+    for index, row in enumerate(load_dataset(name, split=split)):
+        where = f"{name}, split {split!r}, row {index}"
+        yield {
+            "where": f"{where}, column `input_output`",
+            "problem_id": f"{int(row['problem_id']):04d}",
+            "question": row["question"],
+            "input_output": _parse_json(row["input_output"], where) if row["input_output"] else None,
+            "solutions": _parse_json(row["solutions"], where) if row["solutions"] else [],
+            "difficulty": row["difficulty"],
+            "starter_code": row["starter_code"] or "",
+        }

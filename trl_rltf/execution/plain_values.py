@@ -1,0 +1,133 @@
+"""Carry values out of the process of a program as plain data, so that they are compared where the program cannot reach."""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+from typing import Any
+
+
+MAX_DEPTH = 100
+MAX_NODES = 1_000_000
+_MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
+
+
+class Opaque:
+    """
+    Stands for a value that is no plain data. It is true, and equal to nothing but itself.
+
+    Args:
+        type_name (`str`): Name of the value's class.
+    """
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, type_name: str):
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name} object>"
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def encode(value: Any) -> Any:
+    """
+    Encode a value as JSON-compatible data. Subclasses are read through their built-in base class, so that an overridden
+    `__eq__`, `__iter__` or `__len__` has no say.
+
+    Args:
+        value (`Any`): Anything a program returned.
+
+    Returns:
+        `Any`: JSON-compatible data for [`decode`]; whatever is not plain data becomes an opaque marker.
+    """
+    budget = [MAX_NODES]
+    try:
+        return _encode(value, MAX_DEPTH, budget)
+    except (_TooLarge, RecursionError, MemoryError):
+        return {"opaque": "too large or too deeply nested"}
+
+
+def _encode(value: Any, depth: int, budget: list[int]) -> Any:
+    budget[0] -= 1
+    if depth < 0 or budget[0] < 0:
+        raise _TooLarge
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if issubclass(kind, int):
+        number = int.__add__(value, 0)
+        return number if number.bit_length() < _MAX_DECIMAL_INT_BITS else {"int": format(number, "x")}
+    if issubclass(kind, float):
+        return {"float": float.__repr__(value)}
+    if issubclass(kind, str):
+        return str.__getitem__(value, slice(None)) if kind is not str else value
+    if issubclass(kind, list):
+        return [_encode(item, depth - 1, budget) for item in list.__iter__(value)]
+    if issubclass(kind, tuple):
+        return {"tuple": [_encode(item, depth - 1, budget) for item in tuple.__iter__(value)]}
+    if issubclass(kind, dict):
+        items = dict.items(value)
+        return {"dict": [[_encode(key, depth - 1, budget), _encode(item, depth - 1, budget)] for key, item in items]}
+    if issubclass(kind, frozenset):
+        return {"frozenset": [_encode(item, depth - 1, budget) for item in frozenset.__iter__(value)]}
+    if issubclass(kind, set):
+        return {"set": [_encode(item, depth - 1, budget) for item in set.__iter__(value)]}
+    if issubclass(kind, complex):
+        number = complex.__add__(value, 0)
+        return {"complex": [float.__repr__(number.real), float.__repr__(number.imag)]}
+    if issubclass(kind, (bytes, bytearray)):
+        return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}
+    if kind is decimal.Decimal or kind is fractions.Fraction:
+        return {kind.__name__: str(value)}
+    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
+        return _encode(value.tolist(), depth - 1, budget)
+    return {"opaque": str(kind.__name__)}
+
+
+def decode(data: Any) -> Any:
+    """
+    Decode what [`encode`] made. The data come from an untrusted process: anything malformed is opaque, never an error.
+
+    Args:
+        data (`Any`): JSON-compatible data.
+
+    Returns:
+        `Any`: Values of built-in types, `Decimal`, `Fraction` or [`Opaque`].
+    """
+    try:
+        return _decode(data, MAX_DEPTH)
+    except (_TooLarge, RecursionError, ValueError, TypeError, AttributeError, ArithmeticError, IndexError):
+        return Opaque("malformed")
+
+
+def _decode(data: Any, depth: int) -> Any:
+    if depth < 0:
+        raise _TooLarge
+    if isinstance(data, list):
+        return [_decode(item, depth - 1) for item in data]
+    if not isinstance(data, dict):
+        return data
+    ((tag, content),) = data.items()
+    if tag == "int":
+        return int(content, 16)
+    if tag == "float":
+        return float(content)
+    if tag == "complex":
+        return complex(float(content[0]), float(content[1]))
+    if tag in ("bytes", "bytearray"):
+        raw = bytes.fromhex(content)
+        return raw if tag == "bytes" else bytearray(raw)
+    if tag == "Decimal":
+        return decimal.Decimal(content)
+    if tag == "Fraction":
+        return fractions.Fraction(content)
+    if tag == "dict":
+        return {_decode(key, depth - 1): _decode(item, depth - 1) for key, item in content}
+    if tag in ("tuple", "set", "frozenset"):
+        items = [_decode(item, depth - 1) for item in content]
+        return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](items)
+    return Opaque(str(content))

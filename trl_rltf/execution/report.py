@@ -1,0 +1,98 @@
+"""What running one program against its tests has shown."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Outcome(enum.IntEnum):
+    """
+    Outcome of a program: the worst over its tests (section 3.2 of the paper). Worse outcomes compare as smaller.
+
+    `NOT_GRADABLE` is no property of the program: the sandbox failed twice, so nothing is known about it.
+    """
+
+    NOT_GRADABLE = -1
+    SYNTAX_ERROR = 0
+    RUNTIME_ERROR = 1
+    FAILURE = 2
+    PASS = 3
+
+
+class Verdict(enum.StrEnum):
+    """Result of one unit test."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """
+    A range of the unmodified source text.
+
+    Args:
+        line (`int`): First line, counted from 1.
+        column (`int`): First character in that line, counted from 0 in characters (not bytes).
+        end_line (`int`): Last line, counted from 1.
+        end_column (`int`): Character after the last one, counted from 0.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """
+    Report on one program.
+
+    Args:
+        outcome ([`Outcome`]): Worst outcome over all tests.
+        verdicts (`tuple[Verdict, ...]`): Verdict of each test, in the order of the tests.
+        error_type (`str` or `None`): Name of the exception class, `"TimeoutError"` for a test that ran out of time, the
+            name of a signal (`"SIGKILL"`) for a killed process, or `None` when nothing was raised.
+        error_message (`str`): Message of that error, at most 500 characters.
+        error_detail (`str`): What position and structure tell beyond the type: `"truncated"`, `"inconsistent_indentation"`,
+            `"unterminated_triple_quote"`, `"duplicate_argument"`, `"import_star"`, `"raised_by_interpreter"` or `""`.
+        span ([`Span`] or `None`): The failing statement, or `None` when the error has no place in the program.
+        expression_span ([`Span`] or `None`): The failing sub-expression that Python's position table names.
+        stdout (`str`): Beginning of what the program printed in the first test that did not pass (else in the first).
+        guarded_tests (`tuple[int, ...]`): Indices of the assert tests that could not be split, so that they were
+            decided inside the process of the program.
+        cpu_seconds (`float`): CPU time of all processes that graded the program.
+        wall_seconds (`float`): Elapsed time of the same.
+    """
+
+    outcome: Outcome
+    verdicts: tuple[Verdict, ...] = ()
+    error_type: str | None = None
+    error_message: str = ""
+    error_detail: str = ""
+    span: Span | None = None
+    expression_span: Span | None = None
+    stdout: str = ""
+    guarded_tests: tuple[int, ...] = ()
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    @property
+    def num_tests(self) -> int:
+        """Number of tests the program has."""
+        return len(self.verdicts)
+
+    @property
+    def num_passed(self) -> int:
+        """Number of tests the program passed."""
+        return sum(verdict is Verdict.PASSED for verdict in self.verdicts)
+
+    @property
+    def num_run(self) -> int:
+        """Number of tests that were run to a verdict."""
+        return sum(verdict is not Verdict.NOT_RUN for verdict in self.verdicts)
