@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 class Outcome(enum.IntEnum):
     """
-    Outcome of a program: the worst over its tests (section 3.2 of the paper). Worse outcomes compare as smaller.
+    Outcome of a program: the worst over its tests. Worse outcomes compare as smaller.
 
     `NOT_GRADABLE` is no property of the program: the sandbox failed twice, so nothing is known about it.
     """

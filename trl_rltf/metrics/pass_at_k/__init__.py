@@ -1,0 +1,1 @@
+"""The pass@k metric as an `evaluate` module: `evaluate.load` takes the path of this folder."""

@@ -1,0 +1,172 @@
+"""pass@k as an `evaluate` module: grades several candidate programs a problem in the sandbox of trl-rltf."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+
+from trl_rltf.execution import ExecutionReport, LocalRunner, Program
+from trl_rltf.execution.report import Outcome
+from trl_rltf.execution.runner import check_opt_in
+from trl_rltf.execution.tests import parse_tests
+
+
+_DESCRIPTION = """
+pass@k is the probability that at least one of k sampled programs passes all unit tests of a problem, estimated without bias
+from n samples a problem (Chen et al. 2021, https://arxiv.org/abs/2107.03374, equation 1).
+"""
+_CITATION = """
+@article{chen2021evaluating,
+    title   = {Evaluating Large Language Models Trained on Code},
+    author  = {Mark Chen and others},
+    year    = 2021,
+    eprint  = {arXiv:2107.03374},
+}
+"""
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (`list[list[str]]`): Candidate programs of each problem.
+    references (`list[str]`): Unit tests of each problem: assert statements, as for `code_eval`, or JSON text in one of the
+        formats of trl-rltf (`{"inputs": [...], "outputs": [...]}`, the same with `"fn_name"`, or `{"asserts": [...]}`).
+    k (`list[int]`, *optional*, defaults to `[1, 10]`): Numbers of samples to estimate pass@k for.
+    num_workers (`int`, *optional*): Programs that run at the same time. Defaults to the number of CPU cores.
+    timeout (`float`, *optional*, defaults to `4.0`): CPU seconds that each test may use.
+    isolation (`str`, *optional*, defaults to `"auto"`): See `trl_rltf.execution.LocalRunner`.
+    allow_code_eval (`bool`, *optional*): Opt in to running model-written code. Defaults to `HF_ALLOW_CODE_EVAL`.
+
+Returns:
+    `tuple`: pass@k, as `{"pass@1": 0.5, ...}`, and for each problem, by index, a list of `(candidate index, result)`, where a
+    result has `task_id`, `passed`, `result` (outcome), `completion_id`, `num_passed` and `num_tests`.
+
+Raises:
+    ValueError: If k is above the number of candidates of a problem, the lists do not match, a reference is malformed, or
+        nobody opted in to running model-written code.
+
+Example:
+
+    >>> metric = evaluate.load("trl_rltf/metrics/pass_at_k")
+    >>> scores, results = metric.compute(
+    ...     predictions=[["def add(a, b): return a + b", "def add(a, b): return a - b"]],
+    ...     references=["assert add(2, 3) == 5"],
+    ...     k=[1, 2],
+    ... )
+    >>> scores
+    {'pass@1': 0.5, 'pass@2': 1.0}
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class PassAtK(evaluate.Metric):
+    """pass@k with the sandbox of trl-rltf."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=datasets.Features(
+                {"predictions": datasets.Sequence(datasets.Value("string")), "references": datasets.Value("string")}
+            ),
+            reference_urls=["https://arxiv.org/abs/2107.03374"],
+        )
+
+    def _compute(
+        self,
+        predictions: list[list[str]],
+        references: list[str],
+        k: Sequence[int] = (1, 10),
+        num_workers: int | None = None,
+        timeout: float = 4.0,
+        isolation: str = "auto",
+        allow_code_eval: bool | None = None,
+    ) -> tuple[dict[str, float], dict[int, list[tuple[int, dict[str, Any]]]]]:
+        check_opt_in(allow_code_eval)
+        ks = _check_k(k, predictions)
+        tests = [_tests_of(index, reference) for index, reference in enumerate(references)]
+        programs = [Program(source, entry) for row, entry in zip(predictions, tests, strict=True) for source in row]
+        with LocalRunner(
+            num_workers=num_workers, timeout=timeout, isolation=isolation, allow_code_eval=True
+        ) as runner:
+            reports = iter(runner.run(programs))
+        results = {
+            task: [(candidate, _result(task, candidate, next(reports))) for candidate in range(len(row))]
+            for task, row in enumerate(predictions)
+        }
+        totals = [len(row) for row in predictions]
+        correct = [sum(result["passed"] for _, result in rows) for rows in results.values()]
+        scores = {f"pass@{n}": float(np.mean(estimate_pass_at_k(totals, correct, n))) for n in ks}
+        return scores, results
+
+
+def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k: int) -> np.ndarray:
+    """
+    Estimate pass@k of each problem without bias: 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, equation 1).
+
+    Args:
+        num_samples (`Sequence[int]`): Number of samples n of each problem.
+        num_correct (`Sequence[int]`): Number of correct samples c of each problem.
+        k (`int`): Number of samples to draw.
+
+    Returns:
+        `np.ndarray`: Estimate for each problem, shape `(num_problems,)`.
+
+    Raises:
+        ValueError: If k is below 1 or above the number of samples of a problem, or a count is impossible.
+    """
+    samples, correct = np.asarray(num_samples), np.asarray(num_correct)
+    if samples.shape != correct.shape or samples.ndim != 1:
+        raise ValueError(f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry a problem.")
+    if k < 1:
+        raise ValueError(f"`k` is {k}, but must be at least 1.")
+    for index, (n, c) in enumerate(zip(samples, correct, strict=True)):
+        if k > n:
+            raise ValueError(f"pass@{k} needs at least {k} samples a problem, but problem {index} has {n}.")
+        if not 0 <= c <= n:
+            raise ValueError(f"Problem {index} has {n} samples, so {c} of them cannot be correct.")
+    # The quotient of the binomials as a product, which stays finite for any n.
+    return np.array(
+        [1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)) for n, c in zip(samples, correct, strict=True)]
+    )
+
+
+def _check_k(k: Sequence[int] | int, predictions: list[list[str]]) -> list[int]:
+    ks = [k] if isinstance(k, int) else list(k)
+    if not predictions:
+        raise ValueError("`predictions` is empty: pass@k needs at least one problem.")
+    for n in ks:
+        if n < 1:
+            raise ValueError(f"`k` has {n}, but must be at least 1.")
+        for index, row in enumerate(predictions):
+            if len(row) < n:
+                raise ValueError(
+                    f"pass@{n} needs at least {n} samples a problem, but problem {index} has {len(row)}. Sample more, or "
+                    "leave it out of `k`."
+                )
+    return ks
+
+
+def _tests_of(index: int, reference: str) -> dict[str, Any] | str:
+    tests: dict[str, Any] | str = reference
+    if not reference.lstrip().startswith("{"):
+        tests = {"asserts": [reference]}  # the form of `code_eval`: code that raises unless the candidate is right
+    try:
+        parse_tests(tests)
+    except ValueError as error:
+        raise ValueError(f"reference {index}: {error}") from error
+    return tests if isinstance(tests, str) else json.dumps(tests)
+
+
+def _result(task: int, candidate: int, report: ExecutionReport) -> dict[str, Any]:
+    return {
+        "task_id": task,
+        "passed": report.outcome is Outcome.PASS,
+        "result": report.outcome.name.lower(),
+        "completion_id": candidate,
+        "num_passed": report.num_passed,
+        "num_tests": report.num_tests,
+    }

@@ -1,0 +1,20 @@
+"""Turn the outcome of unit tests into rewards for completion tokens."""
+
+from .extraction import ExtractedProgram, extract_program
+from .feedback import ErrorScope, Feedback, FeedbackRules, error_scope
+from .localization import span_tokens, token_ranges
+from .unit_test_reward import TokenReward, UnitTestRewardFunction
+
+
+__all__ = [
+    "ErrorScope",
+    "ExtractedProgram",
+    "Feedback",
+    "FeedbackRules",
+    "TokenReward",
+    "UnitTestRewardFunction",
+    "error_scope",
+    "extract_program",
+    "span_tokens",
+    "token_ranges",
+]

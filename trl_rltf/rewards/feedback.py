@@ -1,0 +1,134 @@
+"""The paper's three kinds of feedback: what a report on a program is worth, and on which tokens."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..execution import ExecutionReport, Outcome, Span
+
+
+# The coarse-grained feedback of the paper (section 3.3).
+COARSE_REWARDS: Mapping[Outcome, float] = {
+    Outcome.PASS: 1.0,
+    Outcome.FAILURE: -0.3,
+    Outcome.RUNTIME_ERROR: -0.6,
+    Outcome.SYNTAX_ERROR: -1.0,
+}
+ADAPTIVE_RANGE = 1.3  # the adaptive feedback of the paper: from FAILURE up to PASS
+GRANULARITIES = ("line", "expression")
+
+
+class ErrorScope(enum.StrEnum):
+    """On which tokens an error is punished (the sub-types of fine-grained feedback in the paper)."""
+
+    LINE = "line"
+    GLOBAL = "global"
+    IGNORE = "ignore"
+
+
+_IGNORED_DETAILS = {
+    "inconsistent_indentation",
+    "unterminated_triple_quote",
+    "duplicate_argument",
+    "import_star",
+    "raised_by_interpreter",
+}
+
+
+def error_scope(report: ExecutionReport) -> ErrorScope:
+    """
+    Classify an error by its type and position, never by its message, so that all versions of Python agree.
+
+    Args:
+        report ([`~execution.ExecutionReport`]): Report on a program.
+
+    Returns:
+        [`ErrorScope`]: `LINE` if the error has a place in the program, `GLOBAL` for a timeout, a RecursionError and a
+        program that ends too early, else `IGNORE`.
+    """
+    if report.outcome not in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
+        return ErrorScope.IGNORE
+    if report.error_type in ("TimeoutError", "RecursionError") or report.error_detail == "truncated":
+        return ErrorScope.GLOBAL
+    if report.error_detail in _IGNORED_DETAILS or report.span is None:
+        return ErrorScope.IGNORE
+    return ErrorScope.LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """
+    What one program is worth.
+
+    Args:
+        reward (`float`): Reward of the whole sequence, coarse plus adaptive.
+        penalty (`float`): Fine-grained reward, at most 0, for each token of the error.
+        scope ([`ErrorScope`]): Which tokens those are.
+        span ([`~execution.Span`] or `None`): Their place in the program, if `scope` is `LINE`.
+    """
+
+    reward: float
+    penalty: float = 0.0
+    scope: ErrorScope = ErrorScope.IGNORE
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRules:
+    """
+    Which kinds of feedback to give, and how strongly.
+
+    Args:
+        coarse_weight (`float`, *optional*, defaults to `1.0`): Factor of the reward of the outcome class. 0 switches it off.
+        adaptive_weight (`float`, *optional*, defaults to `1.0`): Factor of the share of tests that a `FAILURE` passed.
+            0 switches it off.
+        fine_weight (`float`, *optional*, defaults to `0.3`): Penalty on the tokens of the error (λ). 0 switches it off.
+        granularity (`str`, *optional*, defaults to `"line"`): `"line"` punishes the failing statement, as the paper does;
+            `"expression"` only the sub-expression that Python's position table names.
+        adaptive_runtime_errors (`bool`, *optional*, defaults to `False`): Also count the tests passed by programs that
+            raise in some of them. Not in the paper.
+        coarse_rewards (`Mapping[Outcome, float]`, *optional*): Reward of each outcome class. Defaults to the paper's.
+
+    Raises:
+        ValueError: If a weight is negative, the granularity unknown, or an outcome has no reward.
+    """
+
+    coarse_weight: float = 1.0
+    adaptive_weight: float = 1.0
+    fine_weight: float = 0.3
+    granularity: str = "line"
+    adaptive_runtime_errors: bool = False
+    coarse_rewards: Mapping[Outcome, float] = field(default_factory=lambda: dict(COARSE_REWARDS))
+
+    def __post_init__(self) -> None:
+        for name in ("coarse_weight", "adaptive_weight", "fine_weight"):
+            weight = getattr(self, name)
+            if not weight >= 0:
+                raise ValueError(f"`{name}` is {weight}, but must be 0 (off) or above.")
+        if self.granularity not in GRANULARITIES:
+            raise ValueError(f"`granularity` is {self.granularity!r}, but must be 'line' or 'expression'.")
+        missing = [outcome.name for outcome in COARSE_REWARDS if outcome not in self.coarse_rewards]
+        if missing:
+            raise ValueError(f"`coarse_rewards` has no reward for {', '.join(missing)}.")
+
+    def __call__(self, report: ExecutionReport) -> Feedback:
+        """
+        Judge one program.
+
+        Args:
+            report ([`~execution.ExecutionReport`]): Report on a program that could be graded.
+
+        Returns:
+            [`Feedback`]: Its reward, and the penalty for its error.
+        """
+        reward = self.coarse_weight * self.coarse_rewards[report.outcome]
+        counted = {Outcome.FAILURE, Outcome.RUNTIME_ERROR} if self.adaptive_runtime_errors else {Outcome.FAILURE}
+        if report.outcome in counted:
+            reward += self.adaptive_weight * ADAPTIVE_RANGE * report.num_passed / report.num_tests
+        scope = error_scope(report)
+        if scope is ErrorScope.IGNORE or self.fine_weight == 0:
+            return Feedback(reward)
+        span = report.expression_span if self.granularity == "expression" else report.span
+        return Feedback(reward, -self.fine_weight, scope, (span or report.span) if scope is ErrorScope.LINE else None)

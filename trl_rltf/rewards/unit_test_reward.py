@@ -1,0 +1,247 @@
+"""The reward function: runs the unit tests of each completion and returns a reward for each of its tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
+from .extraction import ExtractedProgram, extract_program
+from .feedback import COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
+from .localization import span_tokens, token_ranges
+
+
+_NO_TESTS = (
+    "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
+    '`{"inputs": ["1 2\\n"], "outputs": ["3\\n"]}`; the loaders of `trl_rltf.data` make it.'
+)
+
+
+class TokenReward(float):
+    """
+    A reward that is a number for TRL's own trainers, and a number a token for [`RLTFTrainer`].
+
+    Args:
+        reward (`float`): Reward of the whole completion.
+        tokens (`Sequence[float]`): Reward of each completion token, length `T`.
+
+    Example:
+
+    ```python
+    >>> reward = TokenReward(-0.6, tokens=[-0.6, -0.9])
+    >>> reward + 1.0
+    0.4
+    ```
+    """
+
+    tokens: list[float]
+
+    def __new__(cls, reward: float, tokens: Sequence[float]) -> Self:
+        self = super().__new__(cls, reward)
+        self.tokens = list(tokens)
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[float, list[float]]]:
+        return type(self), (float(self), self.tokens)
+
+
+class UnitTestRewardFunction:
+    """
+    Reward completions by running their programs on unit tests (the multi-granularity feedback of the paper).
+
+    It works in [`RLTFTrainer`], which uses the reward of each token, and unchanged in TRL's `GRPOTrainer` and
+    `RLOOTrainer`, for which each entry is a plain number.
+
+    Args:
+        runner ([`~execution.Runner`], *optional*):
+            What runs the tests. Defaults to a [`~execution.LocalRunner`] with its default limits.
+        coarse_weight (`float`, *optional*, defaults to `1.0`):
+            Factor of the reward of the outcome class: PASS 1.0, FAILURE -0.3, RUNTIME_ERROR -0.6, SYNTAX_ERROR -1.0.
+        adaptive_weight (`float`, *optional*, defaults to `1.0`):
+            Factor of the adaptive reward, 1.3 times the share of tests that a FAILURE passed.
+        fine_weight (`float`, *optional*, defaults to `0.3`):
+            Penalty on the tokens of the error. `0` switches it off.
+        granularity (`str`, *optional*, defaults to `"line"`):
+            Tokens that the penalty falls on: `"line"`, the failing statement; `"expression"`, the failing sub-expression.
+        normalize_span (`bool`, *optional*, defaults to `False`):
+            Multiply the penalty by T / |span|, so that all errors weigh the same in a mean over tokens. Not in the paper.
+        adaptive_runtime_errors (`bool`, *optional*, defaults to `False`):
+            Also count the tests passed by programs that raise in some of them. Not in the paper.
+        coarse_rewards (`Mapping[Outcome, float]`, *optional*):
+            Reward of each outcome class. Defaults to the paper's.
+        processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
+            Tokenizer that finds the tokens of an error. [`RLTFTrainer`] hands over its own; without one, all tokens of a
+            completion get the reward of the sequence.
+        allow_code_eval (`bool`, *optional*):
+            Opt in to running model-written code, for the default runner. Defaults to `HF_ALLOW_CODE_EVAL`.
+
+    Raises:
+        ValueError: If an argument is out of range, or nobody opted in to running model-written code.
+    """
+
+    __name__ = "unit_test_reward"
+
+    def __init__(
+        self,
+        runner: Runner | None = None,
+        coarse_weight: float = 1.0,
+        adaptive_weight: float = 1.0,
+        fine_weight: float = 0.3,
+        granularity: str = "line",
+        normalize_span: bool = False,
+        adaptive_runtime_errors: bool = False,
+        coarse_rewards: Mapping[Outcome, float] | None = None,
+        processing_class: Any = None,
+        allow_code_eval: bool | None = None,
+    ):
+        self.rules = FeedbackRules(
+            coarse_weight=coarse_weight,
+            adaptive_weight=adaptive_weight,
+            fine_weight=fine_weight,
+            granularity=granularity,
+            adaptive_runtime_errors=adaptive_runtime_errors,
+            coarse_rewards=dict(COARSE_REWARDS if coarse_rewards is None else coarse_rewards),
+        )
+        self.runner = LocalRunner(allow_code_eval=allow_code_eval) if runner is None else runner
+        self.normalize_span = normalize_span
+        self.processing_class = processing_class
+
+    def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        tests: Sequence[Any] | None = None,
+        processing_class: Any = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[TokenReward | None]:
+        """
+        Grade completions.
+
+        Args:
+            prompts (`Sequence`): Prompts; not used.
+            completions (`Sequence`): Completions, as text or as chat messages.
+            completion_ids (`Sequence[Sequence[int]]`, *optional*): Token ids of each completion.
+            tests (`Sequence`): Column of unit tests, one entry a completion.
+            processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
+            log_extra (`Callable`, *optional*): TRL's hook for columns of the completions table.
+            log_metric (`Callable`, *optional*): TRL's hook for metrics.
+            **columns: The other columns of the dataset; `problem_id` is named in error messages.
+
+        Returns:
+            `list[TokenReward | None]`: One entry a completion; `None` where the sandbox failed, so that TRL leaves it out.
+
+        Raises:
+            ValueError: If there is no column `tests`, or an entry of it is malformed. The message names the row.
+        """
+        if tests is None:
+            raise ValueError(_NO_TESTS)
+        _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
+        texts = [_text_of(completion) for completion in completions]
+        programs = [extract_program(text) for text in texts]
+        began = time.perf_counter()
+        reports = self.runner.run(
+            [Program(program.source, entry) for program, entry in zip(programs, tests, strict=True)]
+        )
+        seconds = time.perf_counter() - began
+        tokenizer = self.processing_class or processing_class
+        rewards: list[TokenReward | None] = []
+        errors: list[bool] = []  # of each program with an error: whether its tokens were found
+        for index, report in enumerate(reports):
+            if report.outcome is Outcome.NOT_GRADABLE:
+                rewards.append(None)
+                continue
+            feedback = self.rules(report)
+            ids = [] if completion_ids is None else completion_ids[index]
+            marked = _marked_tokens(feedback, programs[index], texts[index], ids, tokenizer)
+            if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
+                errors.append(bool(marked))
+            rewards.append(self._spread(feedback, marked, len(ids)))
+        _log(reports, errors, seconds, log_extra, log_metric)
+        return rewards
+
+    def check_dataset(self, dataset: Any) -> None:
+        """
+        Check a dataset before training starts.
+
+        Args:
+            dataset ([`~datasets.Dataset`]): Training set.
+
+        Raises:
+            ValueError: If it has no column `tests`, or an entry of it is malformed. The message names the row.
+        """
+        if "tests" not in dataset.column_names:
+            raise ValueError(_NO_TESTS)
+        problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
+        _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
+
+    def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> TokenReward:
+        # r_t = R_seq + 1[t in span] · (-λ)
+        tokens = [feedback.reward] * num_tokens
+        scale = num_tokens / len(marked) if self.normalize_span and marked else 1.0
+        for index in marked:
+            tokens[index] += scale * feedback.penalty
+        return TokenReward(feedback.reward, tokens)
+
+
+def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where: str) -> None:
+    checked = set()
+    for index, entry in enumerate(tests):
+        if isinstance(entry, str) and entry in checked:  # the completions of a group have the same tests
+            continue
+        try:
+            parse_tests(entry)
+        except ValueError as error:
+            name = "" if problem_ids is None else f" (problem {problem_ids[index]!r})"
+            raise ValueError(f"{where.format(index)}{name}, column `tests`: {error}") from error
+        if isinstance(entry, str):
+            checked.add(entry)
+
+
+def _text_of(completion: Any) -> str:
+    """The assistant's last text; a chat message may hold a list of parts."""
+    if isinstance(completion, str):
+        return completion
+    content = completion[-1].get("content") if completion else ""
+    if isinstance(content, list):
+        return "".join(part.get("text", "") for part in content)
+    return content or ""
+
+
+def _marked_tokens(
+    feedback: Feedback, program: ExtractedProgram, text: str, token_ids: Sequence[int], tokenizer: Any
+) -> range:
+    if feedback.scope is ErrorScope.GLOBAL:
+        return range(len(token_ids))
+    if feedback.span is None or tokenizer is None or not token_ids:
+        return range(0)
+    ranges = token_ranges(token_ids, text, tokenizer)
+    return span_tokens(feedback.span, program.source, program.start, ranges)
+
+
+def _log(
+    reports: Sequence[ExecutionReport],
+    errors: Sequence[bool],
+    seconds: float,
+    log_extra: Callable[[str, list[Any]], None] | None,
+    log_metric: Callable[[str, float], None] | None,
+) -> None:
+    if log_extra is not None:
+        log_extra("outcome", [report.outcome.name for report in reports])
+        log_extra("tests_passed", [f"{report.num_passed}/{report.num_tests}" for report in reports])
+        log_extra("error_type", [report.error_type or "" for report in reports])
+        log_extra("error_line", [report.span.line if report.span else None for report in reports])
+    if log_metric is None or not reports:
+        return
+    for outcome in Outcome:
+        log_metric(f"outcome/{outcome.name.lower()}", sum(r.outcome is outcome for r in reports) / len(reports))
+    graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
+    if graded:
+        log_metric("outcome/pass_ratio", sum(r.num_passed / r.num_tests for r in graded) / len(graded))
+    if errors:
+        log_metric("outcome/localized", sum(errors) / len(errors))
+    log_metric("grading/seconds", seconds)
+    log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))

@@ -1,0 +1,117 @@
+"""Settings of a training run: TRL's own, and what RLTF adds to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from trl import GRPOConfig
+
+
+BASELINES = ("group_mean", "leave_one_out", "greedy", "none")
+
+
+@dataclass
+class RLTFConfig(GRPOConfig):
+    """
+    Configuration of [`RLTFTrainer`]: all of [`~trl.GRPOConfig`], and the arguments below. [`RLTFConfig.paper`] gives the
+    settings of the paper.
+
+    Args:
+        baseline (`str`, *optional*, defaults to `"group_mean"`):
+            What is subtracted from the reward of a completion: `"group_mean"`, the mean reward of its group (GRPO);
+            `"leave_one_out"`, the mean of the others in its group (RLOO); `"greedy"`, the reward of the greedy completion
+            of the same prompt (the paper); `"none"`, nothing.
+        ce_loss_weight (`float`, *optional*, defaults to `0.0`):
+            Weight of the cross entropy of reference solutions (column `solutions`) in the loss. `0.0` switches it off.
+        center_token_rewards (`bool`, *optional*, defaults to `False`):
+            Subtract from the advantages of a group the mean, over its completions, of the token rewards that come on top
+            of the sequence reward, so that they move probability within a group only. Not in the paper.
+        max_prompt_length (`int`, *optional*):
+            Number of tokens that a prompt may have; longer ones lose their beginning. `None` keeps prompts whole.
+
+    Raises:
+        ValueError: If a value is out of range, or two settings contradict each other.
+    """
+
+    baseline: str = field(
+        default="group_mean",
+        metadata={
+            "help": "What is subtracted from the reward of a completion: 'group_mean', the mean reward of its group (GRPO); "
+            "'leave_one_out', the mean of the others in its group (RLOO); 'greedy', the reward of the greedy completion of "
+            "the same prompt (the paper); 'none', nothing."
+        },
+    )
+    ce_loss_weight: float = field(
+        default=0.0,
+        metadata={
+            "help": "Weight of the cross entropy of reference solutions (column 'solutions') in the loss. 0.0 switches it "
+            "off."
+        },
+    )
+    center_token_rewards: bool = field(
+        default=False,
+        metadata={
+            "help": "Subtract from the advantages of a group the mean, over its completions, of the token rewards that come "
+            "on top of the sequence reward, so that they move probability within a group only. Not in the paper."
+        },
+    )
+    max_prompt_length: int | None = field(
+        default=None,
+        metadata={
+            "help": "Number of tokens that a prompt may have; longer ones lose their beginning. None keeps prompts whole."
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if self.bf16 is None and not self.fp16 and not torch.accelerator.is_available():
+            self.bf16 = False  # TRL's default is True, which Trainer refuses on a machine without an accelerator
+        super().__post_init__()
+        if self.baseline not in BASELINES:
+            raise ValueError(f"`baseline` is {self.baseline!r}, but must be one of {', '.join(map(repr, BASELINES))}.")
+        if not self.ce_loss_weight >= 0:
+            raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
+        if self.max_prompt_length is not None and self.max_prompt_length < 1:
+            raise ValueError(f"`max_prompt_length` is {self.max_prompt_length}, but must be at least 1, or None.")
+        if self.baseline != "group_mean" and self.multi_objective_aggregation != "sum_then_normalize":
+            raise ValueError(
+                f"`baseline={self.baseline!r}` needs `multi_objective_aggregation='sum_then_normalize'`, but it is "
+                f"{self.multi_objective_aggregation!r}, which always subtracts group means."
+            )
+        if self.baseline == "greedy" and self.use_vllm:
+            raise ValueError(
+                "`baseline='greedy'` decodes with transformers and does not work with `use_vllm=True`. Use 'group_mean' or "
+                "'leave_one_out', which cost no extra generation."
+            )
+
+    @classmethod
+    def paper(cls, **overrides: Any) -> Self:
+        """
+        The settings of the paper (arXiv 2307.04349), for CodeT5; what a batch holds is not given there and is ours.
+
+        Args:
+            **overrides: Any argument of [`RLTFConfig`]; it replaces the value of the paper.
+
+        Returns:
+            [`RLTFConfig`]: The configuration. Use it with `OnlineBuffer(capacity=6400, update_steps=50)`.
+        """
+        settings: dict[str, Any] = {
+            "baseline": "greedy",  # the reward of the greedy decode of the same prompt
+            "ce_loss_weight": 1.0,  # the loss is the sum of the RL and the cross-entropy loss
+            "loss_type": "grpo",  # the mean over the tokens of a sample, then over samples
+            "scale_rewards": "none",  # rewards are not normalised
+            "beta": 0.0,  # no KL term
+            "learning_rate": 2e-6,
+            "weight_decay": 0.05,
+            "lr_scheduler_type": "polynomial",
+            "warmup_steps": 500,
+            "temperature": 0.6,
+            "top_p": 0.95,
+            "num_generations": 20,  # samples a prompt
+            "max_prompt_length": 800,  # source tokens of CodeT5; 1024 in all for CodeGen
+            "max_completion_length": 512,  # target tokens of CodeT5
+            "per_device_train_batch_size": 4,  # not given; ours
+            "gradient_accumulation_steps": 5,  # not given; ours
+        }
+        return cls(**{**settings, **overrides})
