@@ -59,9 +59,13 @@ def load_apps(
             continue
         problems.append(_to_row(problem))
     if without_tests:
-        logger.warning("%d problems have no tests and are left out: %s", len(without_tests), ", ".join(without_tests[:20]))
+        logger.warning(
+            "%d problems have no tests and are left out: %s", len(without_tests), ", ".join(without_tests[:20])
+        )
     if not problems:
-        raise ValueError(f"{path}: no problem of split {split!r} has tests and a difficulty among {', '.join(wanted)}.")
+        raise ValueError(
+            f"{path}: no problem of split {split!r} has tests and a difficulty among {', '.join(wanted)}."
+        )
     return to_dataset(problems)
 
 

@@ -82,7 +82,9 @@ def _to_row(row: dict[str, Any], where: str) -> dict[str, Any]:
     statement = row.get("text", row.get("prompt"))
     missing = [key for key in ("test_list", "code") if key not in row] + (["text"] if statement is None else [])
     if missing:
-        raise ValueError(f"{where}: the columns {missing} are missing. MBPP has `text` (or `prompt`), `code`, `test_list`.")
+        raise ValueError(
+            f"{where}: the columns {missing} are missing. MBPP has `text` (or `prompt`), `code`, `test_list`."
+        )
     setup = "\n".join(filter(None, [*row.get("test_imports", []), row.get("test_setup_code", "")]))
     return make_problem(
         prompt=mbpp_prompt(str(statement), row["test_list"]),

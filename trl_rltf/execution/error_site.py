@@ -65,7 +65,7 @@ def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -
             end_line, column, end_column = line, len(lines[line - 1]), -1
         site["span"] = _whole_lines(lines, line, end_line)
         exact = [line, column, end_line, end_column]
-        inside = 0 <= column < end_column <= len(lines[end_line - 1]) if line == end_line else 0 <= column
+        inside = 0 <= column < end_column <= len(lines[end_line - 1]) if line == end_line else column >= 0
         site["expression_span"] = exact if inside and end_column > 0 else site["span"]
     return site
 
@@ -140,9 +140,7 @@ def _whole_lines(lines: list[str], line: int, end_line: int) -> list[int]:
     return [line, len(first) - len(first.lstrip()), end_line, len(last.rstrip())]
 
 
-def _statement_at(
-    tree: ast.Module, lines: list[str], line: int, column: int
-) -> tuple[ast.AST, list[int]] | None:
+def _statement_at(tree: ast.Module, lines: list[str], line: int, column: int) -> tuple[ast.AST, list[int]] | None:
     """The innermost statement, or header of a compound statement, that holds a place."""
     best: tuple[ast.AST, list[int]] | None = None
     for node in ast.walk(tree):
@@ -155,7 +153,7 @@ def _statement_at(
     return best
 
 
-def _extent(node: ast.AST, lines: list[str]) -> list[int]:
+def _extent(node: Any, lines: list[str]) -> list[int]:
     start_node = node.pattern if isinstance(node, ast.match_case) else node
     line, column = start_node.lineno, _characters(lines[start_node.lineno - 1], start_node.col_offset)
     body = getattr(node, "body", None) or getattr(node, "cases", None)
@@ -171,13 +169,13 @@ def _extent(node: ast.AST, lines: list[str]) -> list[int]:
     body_line = min([first.lineno, *(decorator.lineno for decorator in decorators)])
     if body_line > start_node.lineno:
         end_line = max(
-            [start_node.lineno, *(child.end_lineno for child in _header_children(node)) ]
+            [start_node.lineno, *(child.end_lineno for child in _header_children(node) if child.end_lineno)]
         )
         return [line, column, end_line, len(lines[end_line - 1].rstrip())]
     return [line, column, body_line, _characters(lines[body_line - 1], first.col_offset)]
 
 
-def _header_children(node: ast.AST) -> list[ast.expr]:
+def _header_children(node: ast.AST) -> list[ast.expr | ast.pattern]:
     headers = (ast.expr, ast.arguments, ast.withitem, ast.pattern)
     children = [child for child in ast.iter_child_nodes(node) if isinstance(child, headers)]
     return [leaf for child in children for leaf in ast.walk(child) if isinstance(leaf, (ast.expr, ast.pattern))]

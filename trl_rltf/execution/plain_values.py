@@ -77,8 +77,8 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
     if issubclass(kind, set):
         return {"set": [_encode(item, depth - 1, budget) for item in set.__iter__(value)]}
     if issubclass(kind, complex):
-        number = complex.__add__(value, 0)
-        return {"complex": [float.__repr__(number.real), float.__repr__(number.imag)]}
+        parts = complex.__add__(value, 0)
+        return {"complex": [float.__repr__(parts.real), float.__repr__(parts.imag)]}
     if issubclass(kind, (bytes, bytearray)):
         return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}
     if kind is decimal.Decimal or kind is fractions.Fraction:

@@ -108,13 +108,15 @@ def run_in_this_process(request: dict[str, Any], indices: list[int], channel: Ch
 
 def _open_standard_streams() -> None:
     # Text mode reads and writes as a fresh interpreter would; the worker's own streams are not the program's.
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-    sys.stdout = sys.__stdout__ = open(  # noqa: SIM115
-        1, "w", encoding="utf-8", errors="surrogateescape", closefd=False
-    )
-    sys.stderr = sys.__stderr__ = open(  # noqa: SIM115
-        2, "w", encoding="utf-8", errors="backslashreplace", closefd=False
-    )
+    modes = {
+        "stdin": ("r", "surrogateescape"),
+        "stdout": ("w", "surrogateescape"),
+        "stderr": ("w", "backslashreplace"),
+    }
+    for descriptor, (name, (mode, errors)) in enumerate(modes.items()):
+        stream = open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _module(name: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -195,7 +197,9 @@ def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
     if "statements" in probe:
         exec(compile(probe["statements"], "<test>", "exec", dont_inherit=True), namespace)
         return [True]
-    return [encode(eval(compile(text, "<test>", "eval", dont_inherit=True), namespace)) for text in probe["expressions"]]
+    return [
+        encode(eval(compile(text, "<test>", "eval", dont_inherit=True), namespace)) for text in probe["expressions"]
+    ]
 
 
 def _describe(error: BaseException, phase: str) -> dict[str, Any]:

@@ -115,7 +115,9 @@ class LocalRunner:
             if not value > 0:
                 raise ValueError(f"`{name}` is {value}, but must be above 0.")
         if memory_limit < 2**26:
-            raise ValueError(f"`memory_limit` is {memory_limit} bytes, but Python itself needs at least 2**26 (64 MiB).")
+            raise ValueError(
+                f"`memory_limit` is {memory_limit} bytes, but Python itself needs at least 2**26 (64 MiB)."
+            )
         self.isolation: Isolation = choose_isolation(isolation)
         if isolation == "auto" and self.isolation.missing:
             warnings.warn(
@@ -207,9 +209,7 @@ class LocalRunner:
                     worker.kill()
                     self._workers.remove(worker)
 
-    def _assign(
-        self, waiting: deque[_Job], busy: dict[_Worker, _Job], selector: selectors.BaseSelector
-    ) -> None:
+    def _assign(self, waiting: deque[_Job], busy: dict[_Worker, _Job], selector: selectors.BaseSelector) -> None:
         idle = [worker for worker in self._workers if worker not in busy]
         while waiting and (idle or len(self._workers) < self.num_workers):
             if idle:
@@ -328,7 +328,8 @@ class _Worker:
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the caller, who then ends the workers
         )
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.request, self.reply = self.process.stdin, self.process.stdout
         os.set_blocking(self.request.fileno(), False)
         os.set_blocking(self.reply.fileno(), False)
@@ -380,10 +381,8 @@ class _Worker:
 
     def close(self) -> None:
         self.request.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def kill(self) -> None:

@@ -140,7 +140,12 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
 
 def _python_folders() -> list[str]:
     """The interpreter, its libraries and this package. Not the folder around it: data with the answers may lie there."""
-    paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib"))}
+    paths = {
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib")),
+    }
     paths |= {str(_PACKAGE), str(Path(sys.executable).resolve().parent)}
     system = ("/usr", "/bin", "/lib")
     return sorted(path for path in paths if path and not path.startswith(system) and os.path.isdir(path))

@@ -267,7 +267,7 @@ def _split_isclose(test: ast.Call) -> _Split | None:
             pass
         case _:
             return None
-    options = {keyword.arg: _constant(keyword.value) for keyword in test.keywords}
+    options = {str(keyword.arg): _constant(keyword.value) for keyword in test.keywords}
     if not set(options) <= {"rel_tol", "abs_tol"} or _MISSING in options.values():
         return None
     constants = [_constant(left), _constant(right)]

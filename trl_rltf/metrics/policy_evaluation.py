@@ -109,7 +109,9 @@ def evaluate_policy(
 def _sample(
     model: Any, tokenizer: Any, prompts: Sequence[str], temperature: float, top_p: float, max_new_tokens: int
 ) -> list[str]:
-    inputs = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left", return_token_type_ids=False)
+    inputs = tokenizer(
+        list(prompts), return_tensors="pt", padding=True, padding_side="left", return_token_type_ids=False
+    )
     inputs = inputs.to(model.device)
     generated = model.generate(
         **inputs,

@@ -19,6 +19,8 @@ class RLTFConfig(GRPOConfig):
     settings of the paper.
 
     Args:
+        bf16 (`bool`, *optional*):
+            Whether to use bf16 mixed precision. If not set, it is used where there is an accelerator and `fp16` is not set.
         baseline (`str`, *optional*, defaults to `"group_mean"`):
             What is subtracted from the reward of a completion: `"group_mean"`, the mean reward of its group (GRPO);
             `"leave_one_out"`, the mean of the others in its group (RLOO); `"greedy"`, the reward of the greedy completion
@@ -35,6 +37,13 @@ class RLTFConfig(GRPOConfig):
         ValueError: If a value is out of range, or two settings contradict each other.
     """
 
+    bf16: bool | None = field(
+        default=None,
+        metadata={
+            "help": "Whether to use bf16 mixed precision. If not set, it is used where there is an accelerator and `fp16` is "
+            "not set."
+        },
+    )
     baseline: str = field(
         default="group_mean",
         metadata={

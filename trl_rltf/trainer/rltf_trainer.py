@@ -78,6 +78,13 @@ class RLTFTrainer(GRPOTrainer):
         ValueError: If settings contradict each other, or the dataset lacks a column that they need.
     """
 
+    # What this class reads of its parent beside the methods that it overrides.
+    reward_funcs: list[Any]
+    generation_config: Any
+    generation_kwargs: dict[str, Any]
+    _pending_extra_logs: Any
+    _pending_metrics: Any
+
     _tag_names = ["trl", "rltf"]
     _name = "RLTF"
     _paper = {
@@ -170,7 +177,9 @@ class RLTFTrainer(GRPOTrainer):
             )
         return [float(token) - float(reward) for token in tokens]
 
-    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> torch.Tensor:
         self._token_rewards.clear()
         rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self._rewards_per_func = rewards_per_func  # gathered over processes: `(B * num_processes, F)`
@@ -256,7 +265,7 @@ class RLTFTrainer(GRPOTrainer):
         """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`; equal prompts decode once."""
         prompts = [row["prompt"] for row in inputs]
         keys = [json.dumps(prompt) for prompt in prompts]
-        unique = {key: prompt for key, prompt in zip(keys, prompts, strict=True)}
+        unique = dict(zip(keys, prompts, strict=True))
         prompt_ids, images, fields = self._tokenize_prompts(list(unique.values()))
         with self._greedy_decoding():
             unique_ids, _ = self._generate_single_turn(prompt_ids, images, fields, 1)
@@ -482,7 +491,9 @@ def _scale(std: torch.Tensor) -> torch.Tensor:
 def _find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
     buffers = [callback for callback in callbacks or [] if isinstance(callback, OnlineBuffer)]
     if len(buffers) > 1:
-        raise ValueError(f"`callbacks` has {len(buffers)} online buffers, but a trainer draws from one. Pass only one.")
+        raise ValueError(
+            f"`callbacks` has {len(buffers)} online buffers, but a trainer draws from one. Pass only one."
+        )
     return buffers[0] if buffers else None
 
 

@@ -120,7 +120,9 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
     """
     samples, correct = np.asarray(num_samples), np.asarray(num_correct)
     if samples.shape != correct.shape or samples.ndim != 1:
-        raise ValueError(f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry a problem.")
+        raise ValueError(
+            f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry a problem."
+        )
     if k < 1:
         raise ValueError(f"`k` is {k}, but must be at least 1.")
     for index, (n, c) in enumerate(zip(samples, correct, strict=True)):
@@ -130,7 +132,10 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
             raise ValueError(f"Problem {index} has {n} samples, so {c} of them cannot be correct.")
     # The quotient of the binomials as a product, which stays finite for any n.
     return np.array(
-        [1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)) for n, c in zip(samples, correct, strict=True)]
+        [
+            1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1))
+            for n, c in zip(samples, correct, strict=True)
+        ]
     )
 
 

@@ -1,0 +1,73 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["trl-rltf[examples,peft]"]
+# ///
+"""
+Train a code model from unit-test feedback and measure pass@k on held-out problems before and after.
+
+Without a flag, a tiny model learns MiniAPPS on the CPU; nothing is downloaded:
+
+    accelerate launch examples/train_apps.py
+
+A model of the Hub on APPS (or a local folder in the layout of APPS), with LoRA:
+
+    accelerate launch examples/train_apps.py --model_name_or_path Qwen/Qwen2.5-Coder-0.5B --dataset_name codeparrot/apps \
+        --use_peft --learning_rate 1e-5 --max_completion_length 512 --output_dir outputs/qwen-apps
+
+Running it is the opt-in to running model-written code, in the sandbox that docs/execution.md describes.
+"""
+
+from _apps_run import AppsArguments, banner, load_problems, load_start, report, settings_for
+from trl import ModelConfig, TrlParser, get_peft_config
+
+from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf.execution import LocalRunner
+from trl_rltf.metrics import evaluate_policy
+
+
+def main() -> None:
+    parser = TrlParser((AppsArguments, RLTFConfig, ModelConfig))
+    script_args, training_args, model_args = settings_for(parser)
+    train_set, test_set = load_problems(script_args)
+    runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
+
+    banner("1. Warm start")
+    model, tokenizer = load_start(script_args, training_args, model_args, train_set)
+
+    sampling = {
+        "num_samples": script_args.eval_samples,
+        "temperature": training_args.temperature,
+        "top_p": training_args.top_p,
+        "max_new_tokens": training_args.max_completion_length,
+    }
+    reward = UnitTestRewardFunction(
+        runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight
+    )
+    buffer = OnlineBuffer(script_args.buffer_capacity, script_args.update_steps)
+    trainer = RLTFTrainer(
+        model=model,
+        reward_funcs=reward,
+        args=training_args,
+        train_dataset=train_set,
+        processing_class=tokenizer,
+        callbacks=[buffer] if script_args.use_buffer else None,
+        peft_config=get_peft_config(model_args),
+    )
+
+    def evaluate():
+        policy = trainer.accelerator.unwrap_model(trainer.model)
+        return evaluate_policy(policy, trainer.processing_class, test_set, runner, **sampling)
+
+    before = evaluate()
+    banner("2. Reinforcement learning from unit-test feedback")
+    trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
+
+    banner("3. Held-out problems")
+    after = evaluate()
+    trainer.save_model(training_args.output_dir)
+    if trainer.accelerator.is_main_process:
+        report(before, after, trainer.state.log_history, training_args.output_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Fixtures: runners for each isolation that this machine has, tokenizers of each kind, and models small enough to train."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_ALLOW_CODE_EVAL"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+
+from trl_rltf.execution import LocalRunner  # noqa: E402
+from trl_rltf.execution.sandbox import choose_isolation  # noqa: E402
+
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ISOLATIONS = [
+    "process",
+    pytest.param(
+        "bubblewrap",
+        marks=pytest.mark.skipif(
+            choose_isolation("auto").name != "bubblewrap", reason="bubblewrap does not work on this machine"
+        ),
+    ),
+]
+SUM_TESTS = {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}
+SUM_PROGRAM = "a, b = map(int, input().split())\nprint(a + b)\n"
+
+
+@pytest.fixture(scope="session", params=ISOLATIONS)
+def any_runner(request: pytest.FixtureRequest) -> Iterator[LocalRunner]:
+    """A runner of each isolation."""
+    with LocalRunner(num_workers=2, timeout=1.0, isolation=request.param, memory_limit=2**28) as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[LocalRunner]:
+    """A runner of the strongest isolation that this machine has."""
+    isolation = choose_isolation("auto").name
+    with LocalRunner(num_workers=2, timeout=1.0, isolation=isolation) as local:
+        yield local
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Folder with real MBPP and APPS problems."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real problems are not on this machine ({SHARED_DATA})")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def problems() -> Any:
+    """A few MiniAPPS problems."""
+    from trl_rltf import make_mini_apps
+
+    return make_mini_apps("train", num_problems=32)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(problems: Any) -> Any:
+    """Byte-level BPE, trained on MiniAPPS."""
+    return _mini_model(problems)[1]
+
+
+@pytest.fixture
+def model(problems: Any) -> Any:
+    """An untrained Llama of a few thousand parameters."""
+    return _mini_model(problems)[0]
+
+
+def _mini_model(problems: Any) -> tuple[Any, Any]:
+    from trl_rltf.data import make_mini_model
+
+    return make_mini_model(problems, hidden_size=32, num_layers=2, vocab_size=400)
+
+
+@pytest.fixture(scope="session")
+def sentencepiece_tokenizer() -> Any:
+    """A tokenizer like Llama's: words begin with a mark, unknown characters fall back to bytes."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    special: list[Any] = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    text = ["for x in range(10):\n    print(x + 1)\nvalue = total / count\n"] * 4
+    backend.train_from_iterator(text, trainers.BpeTrainer(vocab_size=320, special_tokens=special, show_progress=False))
+    # Byte tokens are ordinary tokens in Llama's vocabulary; training needs them as special ones to know them at all.
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    return tokenizer

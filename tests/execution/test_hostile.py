@@ -1,0 +1,267 @@
+"""Programs that try to cheat, to harm or to stay: each gets the verdict it earned and leaves nothing behind."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf.execution import LocalRunner, Outcome, Program
+
+
+ADD_TESTS = {"asserts": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]}
+
+# name: program, tests, whether it deserves to pass
+CHEATS = {
+    "equal to everything": (
+        "class Same:\n    def __eq__(self, other):\n        return True\ndef add(a, b):\n    return Same()",
+        ADD_TESTS,
+    ),
+    "an integer equal to everything": (
+        "class Same(int):\n    def __eq__(self, other):\n        return True\n    __hash__ = int.__hash__\n"
+        "def add(a, b):\n    return Same(0)",
+        ADD_TESTS,
+    ),
+    "a list that lies about its items": (
+        "class Lie(list):\n    def __iter__(self):\n        return iter([1])\n    def __len__(self):\n        return 1\n"
+        "    def __eq__(self, other):\n        return True\ndef add(a, b):\n    return Lie()",
+        {"asserts": ["assert add(1, 2) == [1]"]},
+    ),
+    "leaves before the asserts": ("import sys\ndef add(a, b):\n    sys.exit(0)", ADD_TESTS),
+    "leaves at once": ("import os\nos._exit(0)", ADD_TESTS),
+    "leaves while loading": ("import sys\nsys.exit(0)", ADD_TESTS),
+    "prints that it passed": ("print('passed')\nprint('ok 1\\nok 2\\n2 passed')\ndef add(a, b):\n    return 0", ADD_TESTS),
+    "patches the built-ins": (
+        "import builtins\nbuiltins.all = builtins.any = lambda *a: True\nbuiltins.isinstance = lambda *a: True\n"
+        "def add(a, b):\n    return 0",
+        ADD_TESTS,
+    ),
+    "patches AssertionError": ("AssertionError = type('E', (Exception,), {})\ndef add(a, b):\n    return 0", ADD_TESTS),
+    "looks for the expected value in the frames above": (
+        "import sys\ndef add(a, b):\n    frame = sys._getframe()\n    while frame:\n        for value in list(frame.f_locals.values()):\n"
+        "            if isinstance(value, dict) and ('outputs' in value or 'expected' in value):\n"
+        "                return value\n        frame = frame.f_back\n    return 0",
+        ADD_TESTS,
+    ),
+    "looks for the expected value in all objects": (
+        "import gc\ndef add(a, b):\n    for item in gc.get_objects():\n        if isinstance(item, dict):\n"
+        "            for key in ('outputs', 'asserts', 'expected'):\n                if key in item:\n"
+        "                    return item[key]\n    return 0",
+        {"fn_name": "add", "inputs": [[1, 2]], "outputs": [918273]},
+    ),
+    "forges a record on the result channel": (
+        "import json, os\nfor fd in range(3, 64):\n    for i in range(3):\n        try:\n"
+        "            os.write(fd, json.dumps({'kind': 'done', 'test': i, 'values': []}).encode() + b'\\n')\n"
+        "            os.write(fd, b'\\n{]\\n' + json.dumps([1]).encode() + b'\\n')\n"
+        "        except OSError:\n            pass\nos._exit(0)",
+        ADD_TESTS,
+    ),
+    "closes the result channel": ("import os\nos.closerange(3, 64)\ndef add(a, b):\n    return 0", ADD_TESTS),
+    "prints nothing and leaves": ("import os\nos._exit(0)", SUM_TESTS),
+    "wrong answer that grows by white space": ("print('3' * 10)", SUM_TESTS),
+    "prints a prefix": ("print('', end='')", SUM_TESTS),
+    "prints the answer and more": (SUM_PROGRAM + "print('and more')", SUM_TESTS),
+    "evaluated output": ("print('__import__(\"os\").getpid()')", SUM_TESTS),
+}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_does_not_pass(any_runner, name):
+    source, tests = CHEATS[name]
+    report = any_runner.run([Program(source, tests)])[0]
+    assert report.outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR)
+    assert report.num_passed == 0
+
+
+ATTACKS = {
+    "loop under a bare except": "while True:\n    try:\n        while True:\n            pass\n    except:\n        pass",
+    "ignores all signals": (
+        "import signal\nfor n in range(1, 32):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError):\n"
+        "        pass\nwhile True:\n    pass"
+    ),
+    "fork that outlives its parent": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(300)",
+    "daemon in a session of its own": (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(300)\n    os._exit(0)"
+    ),
+    "subprocess left running": "import subprocess\nsubprocess.Popen(['sleep', '300'], start_new_session=True)",
+    "shell with a child": "import os\nos.system('sleep 300 & sleep 300')",
+    "fork bomb": "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+    "memory bomb": "data = []\nwhile True:\n    data.append(bytearray(10**7))",
+    "memory bomb under a bare except": (
+        "data = []\nwhile True:\n    try:\n        data.append(bytearray(10**7))\n    except:\n        pass"
+    ),
+    "200 MB of output": "import sys\nfor _ in range(200):\n    sys.stdout.write('x' * 10**6)",
+    "200 MB of output in C": "import os\nblock = b'x' * 10**6\nfor _ in range(200):\n    os.write(1, block)",
+    "endless errors": "import sys\nwhile True:\n    sys.stderr.write('x' * 10**6)",
+    "deep recursion": "import sys\nsys.setrecursionlimit(10**9)\ndef f():\n    return f()\nf()",
+    "crash of the interpreter": "import ctypes\nctypes.string_at(0)",
+    "kills its group": "import os, signal\nos.killpg(0, signal.SIGKILL)",
+    "stops itself": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    "big file": "with open('big', 'wb') as file:\n    while True:\n        file.write(b'x' * 10**7)",
+    "closes its streams": "import os\nos.closerange(0, 64)",
+    "thread that never ends": "import threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()",
+    "exit handler that never ends": "import atexit\n@atexit.register\ndef f():\n    while True:\n        pass",
+    "exception that cannot be shown": (
+        "class E(Exception):\n    def __str__(self):\n        raise E\n    __repr__ = __str__\nraise E"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_fails_and_leaves_no_process(any_runner, name):
+    before = _processes()
+    report = any_runner.run([Program(ATTACKS[name], SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
+    assert report[0].outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR), report[0]
+    assert report[1].outcome is Outcome.PASS
+    # The workers themselves stay for the next batch, and there are at most two of them.
+    workers = {worker.process.pid for worker in any_runner._workers}
+    expected = {pid for worker in workers for pid in _tree(worker)}
+    assert {pid: name for pid, name in _processes().items() if pid not in before and pid not in expected} == {}
+
+
+def _processes():
+    """Processes that are, or were started by, this test, zombies included; those of other programs come and go."""
+    found = {}
+    for process in psutil.process_iter(["pid", "cmdline", "status", "name"]):
+        command = " ".join(process.info["cmdline"] or [process.info["name"] or ""])
+        if "trl_rltf" in command or "sleep 300" in command or process.info["status"] == psutil.STATUS_ZOMBIE:
+            found[process.pid] = f"{command} ({process.info['status']})"
+    return found
+
+
+def _tree(pid):
+    root = psutil.Process(pid)
+    return [pid, *(child.pid for child in root.children(recursive=True))]
+
+
+def test_a_worker_has_no_child_once_its_program_has_ended(any_runner):
+    sources = [ATTACKS["fork that outlives its parent"], ATTACKS["daemon in a session of its own"], SUM_PROGRAM]
+    any_runner.run([Program(source, SUM_TESTS) for source in sources])
+    for worker in any_runner._workers:
+        names = [" ".join(process.cmdline()) for process in psutil.Process(worker.process.pid).children(recursive=True)]
+        # Under bubblewrap the worker itself is a child of `bwrap`; apart from it there is none.
+        assert all("trl_rltf.execution.worker" in name for name in names), names
+        assert len(names) <= 1
+
+
+def test_secrets_of_the_environment_are_not_inherited(any_runner, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as fresh:
+        source = "import os\nprint('hf_secret' in str(os.environ), 'HF_TOKEN' in os.environ)"
+        report = fresh.run([Program(source, {"inputs": [""], "outputs": ["False False"]})])[0]
+    assert report.outcome is Outcome.PASS, report.stdout
+
+
+def test_the_memory_limit_is_a_memory_error_not_a_dead_machine(any_runner):
+    report = any_runner.run([Program("x = bytearray(10**9)", SUM_TESTS)])[0]
+    assert report.error_type == "MemoryError"
+
+
+def test_too_much_output_is_named(any_runner):
+    report = any_runner.run([Program(ATTACKS["200 MB of output in C"], SUM_TESTS)])[0]
+    assert report.error_type == "OutputLimitExceeded"
+
+
+def test_files_of_one_program_are_gone_for_the_next():
+    with LocalRunner(num_workers=1, isolation="auto") as local:
+        write = "import os\nos.makedirs('a/b')\nopen('a/b/answer', 'w').write('3')\nos.chmod('a', 0)\nprint(os.listdir('.'))"
+        read = "import os\nprint(os.listdir('.'))"
+        empty = {"inputs": [""], "outputs": ["[]"]}
+        first, second = local.run([Program(write, empty), Program(read, empty)])
+    assert first.stdout == "['a']\n"
+    assert second.outcome is Outcome.PASS, second.stdout
+
+
+def test_scratch_folders_are_removed_on_close():
+    with LocalRunner(num_workers=1, isolation="process") as local:
+        local.run([Program("open('x', 'w').write('x')", SUM_TESTS)])
+        folder = Path(local._workers[0]._scratch)
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+@pytest.fixture
+def sealed_runner():
+    try:
+        with LocalRunner(num_workers=1, timeout=1.0, isolation="strict") as local:
+            yield local
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import socket\nsocket.create_connection(('127.0.0.1', 9), timeout=1)",
+        "import socket\nsocket.socket().connect(('1.1.1.1', 80))",
+        "open('/etc/passwd').read()",
+        "open('/usr/evil', 'w')",
+        "import os\nos.listdir(os.path.expanduser('~root'))\nos.listdir('/home')",
+        "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(0.2)\nraise KeyError",
+        "import os\nos.kill(-1, 9)\nraise KeyError",
+        "open('/proc/1/environ').read()",
+        "open('/proc/1/mem', 'rb').read(1)",
+    ],
+)
+def test_a_sealed_program_cannot_reach_out(sealed_runner, source):
+    report = sealed_runner.run([Program(source, SUM_TESTS)])[0]
+    assert report.outcome is Outcome.RUNTIME_ERROR
+    assert report.error_type in ("OSError", "ConnectionRefusedError", "FileNotFoundError", "PermissionError", "KeyError", "ProcessLookupError")
+    assert sealed_runner.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
+
+
+def test_the_test_data_is_not_readable_inside(sealed_runner, shared_data):
+    report = sealed_runner.run([Program(f"print(open({str(shared_data / 'mbpp' / 'mbpp.jsonl')!r}).read())", SUM_TESTS)])[0]
+    assert report.error_type == "FileNotFoundError"
+
+
+def test_a_killed_worker_is_replaced_and_its_program_runs_again():
+    with LocalRunner(num_workers=1, timeout=5, isolation="process") as local:
+        local.run([Program(SUM_PROGRAM, SUM_TESTS)])
+        first = local._workers[0].process.pid
+        threading.Timer(0.5, os.kill, (first, 9)).start()
+        source = "import time\ntime.sleep(1)\n" + SUM_PROGRAM
+        report = local.run([Program(source, SUM_TESTS)])[0]
+        assert report.outcome is Outcome.PASS
+        assert local._workers[0].process.pid != first
+
+
+def test_a_program_that_kills_its_worker_every_time_is_not_gradable():
+    with LocalRunner(num_workers=1, isolation="process") as local:
+        source = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(5)"
+        bad, good = local.run([Program(source, SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
+    assert bad.outcome is Outcome.NOT_GRADABLE
+    assert good.outcome is Outcome.PASS
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, time\nfrom trl_rltf.execution import *\nlocal = LocalRunner(num_workers=2, allow_code_eval=True)\n"
+        f"tests = {SUM_TESTS!r}\nlocal.run([Program('print(1)', tests)])\n"
+        "print(*[worker.process.pid for worker in local._workers], flush=True)\n"
+        "local.run([Program('import time\\ntime.sleep(300)', tests)])"
+    )
+    parent = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, text=True)
+    pids = [pid for worker in parent.stdout.readline().split() for pid in _tree(int(worker))]
+    time.sleep(0.5)
+    pids += [pid for worker in pids if psutil.pid_exists(worker) for pid in _tree(worker)]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(_is_running(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [pid for pid in pids if _is_running(pid)] == []
+
+
+def _is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,238 @@
+"""Verdicts and reports of ordinary programs in all three test formats."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+
+
+def grade(runner, source, tests):
+    return runner.run([Program(source, tests)])[0]
+
+
+def test_importing_the_grader_is_quick_and_loads_no_torch():
+    code = (
+        "import time; began = time.perf_counter(); import trl_rltf.execution, sys; took = time.perf_counter() - began; "
+        "assert not {'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules), 'heavy import'; print(took)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "outcome", "error_type"),
+    [
+        (SUM_PROGRAM, Outcome.PASS, None),
+        ("print(3)", Outcome.FAILURE, None),
+        ("print(int(input()))", Outcome.RUNTIME_ERROR, "ValueError"),
+        ("print(", Outcome.SYNTAX_ERROR, "SyntaxError"),
+        ("", Outcome.FAILURE, None),
+        ("while True: pass", Outcome.RUNTIME_ERROR, "TimeoutError"),
+        ("raise SystemExit(3)", Outcome.RUNTIME_ERROR, "SystemExit"),
+        (SUM_PROGRAM + "raise SystemExit", Outcome.PASS, None),
+    ],
+)
+def test_a_program_has_the_outcome_that_it_earned(any_runner, source, outcome, error_type):
+    report = grade(any_runner, source, SUM_TESTS)
+    assert report.outcome is outcome
+    assert report.error_type == error_type
+    assert report.num_tests == 2
+
+
+def test_outcomes_are_ordered_from_worst_to_best():
+    assert Outcome.SYNTAX_ERROR < Outcome.RUNTIME_ERROR < Outcome.FAILURE < Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nfor line in sys.stdin:\n    print(sum(map(int, line.split())))",
+        "import sys\nprint(sum(map(int, sys.stdin.buffer.read().split())))",
+        "import sys\ninput = sys.stdin.readline\nprint(sum(map(int, input().split())))",
+        "print(sum(map(int, open(0).read().split())))",
+        "print(sum(map(int, open('/dev/stdin').read().split())))",
+        "import os\nos.write(1, str(sum(map(int, os.read(0, 100).split()))).encode())",
+        "if __name__ == '__main__':\n    print(sum(map(int, input().split())))",
+        "import sys\nsys.setrecursionlimit(10**6)\ndef f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\nassert f(50000) == 50000\n"
+        "print(sum(map(int, input().split())))",
+        "import threading\nthreading.stack_size(2**26)\ndef main():\n    print(sum(map(int, input().split())))\n"
+        "threading.Thread(target=main).start()",
+        "import atexit, io, sys\nout = io.StringIO()\natexit.register(lambda: sys.__stdout__.write(out.getvalue()))\n"
+        "out.write(str(sum(map(int, input().split()))))",
+        "import multiprocessing\nwith multiprocessing.Pool(2) as pool:\n    print(sum(pool.map(int, input().split())))",
+        "a, b = input().split()\r\nprint(int(a) + int(b), end='\\r\\n')",
+        "print(sum(map(int, input().split())))\nprint('  ')",
+    ],
+)
+def test_what_real_solutions_do_works(any_runner, source):
+    report = grade(any_runner, source, SUM_TESTS)
+    assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
+
+
+def test_an_error_in_a_thread_of_the_program_counts(runner):
+    source = "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()"
+    assert grade(runner, source, SUM_TESTS).error_type == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def add(a, b):\n    return a + b",
+        "class Solution:\n    def add(self, a: int, b: int) -> List[int]:\n        return a + b",
+        "add = lambda a, b: a + b",
+    ],
+)
+def test_call_based_tests_find_functions_and_solution_classes(any_runner, source):
+    tests = {"fn_name": "add", "inputs": [[1, 2], [3, 4]], "outputs": [3, [7]]}
+    assert grade(any_runner, source, tests).outcome is Outcome.PASS
+
+
+def test_a_missing_function_is_a_runtime_error_without_a_place(runner):
+    report = grade(runner, "x = 1", {"fn_name": "add", "inputs": [[1, 2]], "outputs": [3]})
+    assert (report.outcome, report.error_type, report.span) == (Outcome.RUNTIME_ERROR, "NameError", None)
+
+
+def test_a_function_that_changes_its_argument_does_not_change_other_tests(runner):
+    source = "seen = []\ndef f(v):\n    v.append(1)\n    return len(v)"
+    assert grade(runner, source, {"fn_name": "f", "inputs": [[[]], [[]]], "outputs": [1, 1]}).num_passed == 2
+
+
+def test_assert_tests_run_after_program_and_setup(any_runner):
+    tests = {"asserts": ["assert area(box) == 6", "assert area(box) == 7"], "setup": "box = Box(2, 3)"}
+    source = "class Box:\n    def __init__(self, a, b):\n        self.a, self.b = a, b\ndef area(x):\n    return x.a * x.b"
+    report = grade(any_runner, source, tests)
+    assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)
+    assert report.guarded_tests == ()
+
+
+def test_an_assert_that_cannot_be_split_is_run_and_reported_as_guarded(runner):
+    check = "def check(f):\n    for n in range(3):\n        assert f(n) == 2 * n"
+    tests = {"asserts": ["check(double)"], "setup": check}
+    right = grade(runner, "def double(n):\n    return 2 * n", tests)
+    wrong = grade(runner, "def double(n):\n    return n * n", tests)
+    assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAILURE)
+    assert right.guarded_tests == (0,)
+
+
+def test_one_test_that_loops_does_not_lose_the_others(any_runner):
+    source = "def f(n):\n    while n == 1:\n        pass\n    return n"
+    report = grade(any_runner, source, {"fn_name": "f", "inputs": [[0], [1], [2]], "outputs": [0, 1, 2]})
+    assert report.verdicts == (Verdict.PASSED, Verdict.TIMEOUT, Verdict.PASSED)
+    assert report.outcome is Outcome.RUNTIME_ERROR
+
+
+def test_one_test_that_kills_its_process_does_not_lose_the_others(any_runner):
+    source = "import os\ndef f(n):\n    if n == 1:\n        os.kill(os.getpid(), 9)\n    return n"
+    report = grade(any_runner, source, {"fn_name": "f", "inputs": [[0], [1], [2]], "outputs": [0, 1, 2]})
+    assert report.verdicts == (Verdict.PASSED, Verdict.ERROR, Verdict.PASSED)
+    assert report.error_type == "SIGKILL"
+
+
+def test_a_program_that_loops_on_every_test_costs_little_more_than_one_timeout(runner):
+    tests = {"fn_name": "f", "inputs": [[i] for i in range(20)], "outputs": [0] * 20}
+    report = grade(runner, "def f(n):\n    while True:\n        pass", tests)
+    assert report.cpu_seconds < 2 * runner.timeout
+    assert Verdict.NOT_RUN in report.verdicts
+    assert report.num_run < report.num_tests
+
+
+def test_a_sleeping_program_is_stopped_by_the_wall_limit():
+    with LocalRunner(num_workers=1, timeout=0.5, wall_timeout=0.6, isolation="process") as local:
+        began = time.monotonic()
+        report = grade(local, "import time\ntime.sleep(60)", SUM_TESTS)
+    assert report.error_type == "TimeoutError"
+    assert time.monotonic() - began < 30
+
+
+def test_the_span_names_the_failing_occurrence(runner):
+    source = "x = [1]\ny = x[0]\nfor i in range(3):\n    y = x[0]; y = x[i]\n"
+    report = grade(runner, source, SUM_TESTS)
+    assert report.span == Span(4, 14, 4, 22)
+    assert report.expression_span == Span(4, 18, 4, 22)
+
+
+def test_columns_count_characters_not_bytes(runner):
+    report = grade(runner, "é = 'ü'; ß = é[7]\n", SUM_TESTS)
+    assert report.span == Span(1, 9, 1, 17)
+    assert report.expression_span == Span(1, 13, 1, 17)
+
+
+def test_equal_programs_of_a_batch_run_once_and_keep_their_order(runner):
+    sources = [SUM_PROGRAM, "print(3)", SUM_PROGRAM, "print(", SUM_PROGRAM]
+    reports = runner.run([Program(source, SUM_TESTS) for source in sources])
+    assert [report.outcome.name for report in reports] == ["PASS", "FAILURE", "PASS", "SYNTAX_ERROR", "PASS"]
+    assert reports[0] is reports[2] is reports[4]
+
+
+def test_the_same_program_with_other_tests_is_graded_again(runner):
+    other = {"inputs": ["1 2\n"], "outputs": ["4\n"]}
+    reports = runner.run([Program(SUM_PROGRAM, SUM_TESTS), Program(SUM_PROGRAM, json.dumps(other))])
+    assert [report.outcome for report in reports] == [Outcome.PASS, Outcome.FAILURE]
+
+
+def test_an_empty_batch_gives_no_reports(runner):
+    assert runner.run([]) == []
+
+
+def test_large_inputs_and_outputs_pass_through(runner):
+    text = "7" * 3_000_000
+    report = grade(runner, "print(input())", {"inputs": [text], "outputs": [text]})
+    assert report.outcome is Outcome.PASS
+    assert len(report.stdout) <= 2000
+
+
+def test_hash_order_is_the_same_each_time(runner):
+    source = "print(list({'a', 'b', 'c', 'd', 'e'}))"
+    seen = {grade(runner, source + "#" * i, SUM_TESTS).stdout for i in range(4)}
+    assert len(seen) == 1
+
+
+def test_malformed_tests_name_the_program(runner):
+    with pytest.raises(ValueError, match="program 1: the tests are empty"):
+        runner.run([Program("", SUM_TESTS), Program("", {"inputs": [], "outputs": []})])
+
+
+def test_the_runner_works_again_after_close(runner):
+    with LocalRunner(num_workers=1, isolation="process") as local:
+        assert grade(local, SUM_PROGRAM, SUM_TESTS).outcome is Outcome.PASS
+        local.close()
+        assert grade(local, SUM_PROGRAM, SUM_TESTS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"timeout": 0}, "`timeout` is 0"),
+        ({"num_workers": 0}, "`num_workers` is 0"),
+        ({"memory_limit": 2**20}, "at least"),
+        ({"isolation": "jail"}, "`isolation` is 'jail'"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LocalRunner(**arguments)
+
+
+def test_nothing_runs_without_the_opt_in(monkeypatch):
+    monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "0")
+    with pytest.raises(ValueError, match="HF_ALLOW_CODE_EVAL=1"):
+        LocalRunner()
+    LocalRunner(allow_code_eval=True).close()
+
+
+def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
+    from trl_rltf.execution import sandbox
+
+    monkeypatch.setenv("PATH", "/nonexistent")
+    sandbox._bubblewrap_problem.cache_clear()
+    try:
+        with pytest.raises(RuntimeError, match="apt-get install bubblewrap"):
+            LocalRunner(isolation="strict")
+        with pytest.warns(UserWarning, match="resource limits only"):
+            LocalRunner(isolation="auto").close()
+    finally:
+        sandbox._bubblewrap_problem.cache_clear()
