@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,14 +88,16 @@ def sentencepiece_tokenizer() -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    backend = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    text = "for x in range(10):\n    print(x + 1)\nvalue = total / count\n" * 4
+    trained = Tokenizer(models.BPE(unk_token="<unk>"))
+    trained.train_from_iterator([text.replace(" ", "▁")], trainers.BpeTrainer(vocab_size=60, show_progress=False))
+    learned = json.loads(trained.to_str())["model"]
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *learned["vocab"]]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    merges = [tuple(pair) for pair in learned["merges"]]
+    backend = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True))
     backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     backend.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    special: list[Any] = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
-    text = ["for x in range(10):\n    print(x + 1)\nvalue = total / count\n"] * 4
-    backend.train_from_iterator(text, trainers.BpeTrainer(vocab_size=320, special_tokens=special, show_progress=False))
-    # Byte tokens are ordinary tokens in Llama's vocabulary; training needs them as special ones to know them at all.
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
-    return tokenizer
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")

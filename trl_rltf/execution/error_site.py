@@ -126,7 +126,9 @@ def _locate_exception(source: str, lines: list[str], error: dict[str, Any]) -> d
     if error["type"] == "RuntimeError" and not raised_here:
         site["detail"] = "raised_by_interpreter"
     known = start >= 0 and end >= 0 and (line, column) < (end_line, end_column)
-    site["expression_span"] = [line, column, end_line, end_column] if known else site["span"]
+    # Some instructions carry the place of a whole block (the loop of a `for`); the statement is then the finer one.
+    inside = known and (end_line, end_column) <= (site["span"][2], site["span"][3])
+    site["expression_span"] = [line, column, end_line, end_column] if inside else site["span"]
     return site
 
 

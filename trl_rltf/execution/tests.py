@@ -236,7 +236,15 @@ def _split_comparison(test: ast.Compare) -> _Split | None:
         row = [next(remaining) if value is _MISSING else value for value in constants]
         return all(op(left, right) for op, left, right in zip(compare, row[:-1], row[1:], strict=True))
 
-    return inside, check, len(inside) > 1
+    return inside, check, len(inside) > 1 or any(map(_mixes_computed_values, operands))
+
+
+def _mixes_computed_values(operand: ast.expr) -> bool:
+    """Whether arithmetic between two values of the program happens inside, where its classes can overload it."""
+    return any(
+        isinstance(node, ast.BinOp) and _constant(node.left) is _MISSING and _constant(node.right) is _MISSING
+        for node in ast.walk(operand)
+    )
 
 
 def _split_distance(test: ast.Compare) -> _Split | None:

@@ -392,8 +392,11 @@ class RLTFTrainer(GRPOTrainer):
             self._prompt_stream = self._prompts()
         fresh: list[Sample] = []
         while len(fresh) < wanted:
-            batch = self._generate_and_score_completions(next(self._prompt_stream))
-            fresh += self._samples_of(batch)
+            # A data loader draws a seed for its workers: without this, a buffer would change what is sampled.
+            random_state = torch.get_rng_state()
+            prompts = next(self._prompt_stream)
+            torch.set_rng_state(random_state)
+            fresh += self._samples_of(self._generate_and_score_completions(prompts))
         buffer.add(fresh, self.state.global_step)
         buffer.num_refreshes += 1
 
@@ -402,16 +405,7 @@ class RLTFTrainer(GRPOTrainer):
         loader = self.get_train_dataloader()
         repeats = self.num_iterations * self.args.steps_per_generation  # how often the sampler repeats each batch
         while True:
-            is_empty = True
-            for batch in itertools.islice(loader, 0, None, repeats):
-                is_empty = False
-                yield batch
-            if is_empty:
-                raise ValueError(
-                    f"The training set is too small: a generation batch needs "
-                    f"{self.args.generation_batch_size // self.num_generations} prompts. Lower "
-                    "`per_device_train_batch_size` or `gradient_accumulation_steps`, or raise `num_generations`."
-                )
+            yield from itertools.islice(loader, 0, None, repeats)
 
     def _samples_of(self, batch: dict[str, Any]) -> list[Sample]:
         """Take a generation batch apart into samples without padding, on the CPU."""
@@ -528,6 +522,13 @@ def _check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any) -> None:
         raise ValueError(
             f"The training set has no column `prompt`; it has {dataset.column_names}. Rename the column that holds what the "
             "model is given."
+        )
+    prompts = args.generation_batch_size // args.num_generations
+    if len(dataset) < prompts:
+        raise ValueError(
+            f"The training set has {len(dataset)} rows, but a generation batch needs {prompts} prompts "
+            f"(`generation_batch_size={args.generation_batch_size}` / `num_generations={args.num_generations}`). Lower the "
+            "batch size or `gradient_accumulation_steps`, or raise `num_generations`."
         )
     if args.ce_loss_weight > 0 and "solutions" not in dataset.column_names:
         raise ValueError(

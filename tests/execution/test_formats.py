@@ -1,0 +1,136 @@
+"""How the three formats are read, and what of a test enters the process of the program."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trl_rltf.execution import parse_tests
+from trl_rltf.execution.plain_values import encode
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("assert f(2) == 4", ["f(2)"]),
+        ("assert 4 == f(2)", ["f(2)"]),
+        ("assert f(2) == {'a': (1, [2.5, None])}", ["f(2)"]),
+        ("assert f(2) == set([1, 2])", ["f(2)"]),
+        ("assert f(2) == float('inf')", ["f(2)"]),
+        ("assert f(2) == -3 * 7", ["f(2)"]),
+        ("assert f(2) != 4, 'message 99'", ["f(2)"]),
+        ("assert not f(2)", ["f(2)"]),
+        ("assert not f(2) == 4", ["f(2)"]),
+        ("assert f(2) is None", ["f(2)"]),
+        ("assert f(2) in [4, 5]", ["f(2)"]),
+        ("assert 1 < f(2) <= 4", ["f(2)"]),
+        ("assert abs(f(2) - 4.5) < 1e-6", ["f(2)"]),
+        ("assert abs(4.5 - f(2)) <= 1e-6", ["f(2)"]),
+        ("assert math.isclose(f(2), 4.5, rel_tol=0.001)", ["f(2)"]),
+        ("assert sorted(f(2)) == [4]", ["sorted(f(2))"]),
+    ],
+)
+def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
+    case = parse_tests({"asserts": [text]}).cases[0]
+    assert case.probe == {"expressions": inside}
+    assert not case.guarded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assert f(2) == g(4)",
+        "assert f(2) and g(2)",
+        "assert f(1) < f(2) < f(3)",
+        "assert f(2) is x",
+        "x = f(2)\nassert x == 4",
+        "check(f)",
+        "for i in range(3):\n    assert f(i) == i",
+        "assert abs(f(2) - g(4)) < 1e-6",
+    ],
+)
+def test_what_cannot_be_split_is_guarded(text):
+    assert parse_tests({"asserts": [text]}).cases[0].guarded
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "is_right"),
+    [
+        ("assert f() == 4", 4, True),
+        ("assert f() == 4", 4.0, True),
+        ("assert f() == (1, 2)", [1, 2], False),
+        ("assert f() == [1, 2]", [1, 2], True),
+        ("assert f() == 'a'", "a ", False),
+        ("assert f() is None", None, True),
+        ("assert f() is True", 1, False),
+        ("assert f() in (1, 2)", 2, True),
+        ("assert 1 < f() <= 4", 4, True),
+        ("assert 1 < f() <= 4", 1, False),
+        ("assert f() > 4", None, False),
+        ("assert abs(f() - 4.5) < 1e-3", 4.5001, True),
+        ("assert abs(f() - 4.5) < 1e-3", "4.5", False),
+        ("assert math.isclose(f(), 4.5)", 4.5001, False),
+        ("assert math.isclose(f(), 4.5, abs_tol=0.01)", 4.5001, True),
+        ("assert not f()", 0, True),
+        ("assert f()", [], False),
+        ("assert f()", object(), True),
+        ("assert f() == 4", object(), False),
+    ],
+)
+def test_the_outside_decides_as_python_would(text, value, is_right):
+    assert parse_tests({"asserts": [text]}).cases[0].check([encode(value)]) is is_right
+
+
+def test_probes_hold_no_expected_output():
+    secret = 918273645
+    tests = [
+        {"inputs": ["1"], "outputs": [str(secret)]},
+        {"fn_name": "f", "inputs": [[1]], "outputs": [secret]},
+        {"asserts": [f"assert f(1) == {secret}", f"assert abs(f(1) - {secret}) < 1", f"assert {secret} in f(1)"]},
+    ]
+    for entry in tests:
+        assert str(secret) not in json.dumps([case.probe for case in parse_tests(entry).cases])
+
+
+def test_lines_of_a_stdin_test_may_be_a_list():
+    case = parse_tests({"inputs": [["1", "2"]], "outputs": [["3", "4"]]}).cases[0]
+    assert case.probe == {"stdin": "1\n2"}
+    assert case.check("3\n4\n")
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        ("{not json", "not valid JSON"),
+        ("[1]", "are a list"),
+        (7, "are a int"),
+        ({}, r"unknown format: found the keys \[\]"),
+        ({"inputs": ["1"]}, "unknown format"),
+        ({"inputs": ["1"], "outputs": []}, "1 `inputs` but 0 `outputs`"),
+        ({"inputs": [], "outputs": []}, "empty"),
+        ({"inputs": "1", "outputs": "1"}, "must both be lists"),
+        ({"inputs": [1], "outputs": ["1"]}, "input 0 of a stdin test is a int"),
+        ({"inputs": ["1"], "outputs": [None]}, "output 0 of a stdin test is a NoneType"),
+        ({"fn_name": "f", "inputs": [3], "outputs": [3]}, "list of the arguments"),
+        ({"fn_name": "not a name", "inputs": [[3]], "outputs": [3]}, "`fn_name`"),
+        ({"asserts": []}, "empty"),
+        ({"asserts": "assert f()"}, "list of strings"),
+        ({"asserts": ["assert f( == 1"]}, "assert 0 of the tests is not valid Python"),
+        ({"asserts": ["assert f()"], "setup": "import ("}, "`setup` of the tests is not valid Python"),
+        ({"asserts": ["assert f()"], "setup": 3}, "`setup` of the tests is a int"),
+    ],
+)
+def test_malformed_tests_are_refused_with_the_place_and_the_fix(tests, message):
+    with pytest.raises(ValueError, match=message):
+        parse_tests(tests)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_for_tests_is_read_or_refused_with_a_value_error(text):
+    for entry in (text, {"asserts": [text]}, {"inputs": [text], "outputs": [text]}):
+        try:
+            parse_tests(entry)
+        except ValueError:
+            continue

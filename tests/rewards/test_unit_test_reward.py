@@ -1,0 +1,180 @@
+"""Rewards of sequences and tokens, with numbers worked out by hand from the paper's table."""
+
+import pickle
+
+import pytest
+from conftest import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf import TokenReward, UnitTestRewardFunction
+from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Verdict
+from trl_rltf.rewards import FeedbackRules
+
+
+FOUR_TESTS = {"inputs": ["1\n", "2\n", "3\n", "4\n"], "outputs": ["1", "2", "3", "5"]}
+
+
+def rewards_of(runner, tokenizer, completions, tests=SUM_TESTS, **options):
+    function = UnitTestRewardFunction(runner, **options)
+    ids = [tokenizer(text)["input_ids"] for text in completions]
+    return function(
+        prompts=[""] * len(ids),
+        completions=completions,
+        completion_ids=ids,
+        tests=[tests] * len(ids),
+        processing_class=tokenizer,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "reward"), [(SUM_PROGRAM, 1.0), ("print(9)", -0.3), ("print(x)", -0.6), ("print(", -1.0)]
+)
+def test_the_paper_rewards_each_outcome_class(runner, tokenizer, source, reward):
+    assert rewards_of(runner, tokenizer, [source], adaptive_weight=0, fine_weight=0) == [pytest.approx(reward)]
+
+
+def test_the_adaptive_reward_grows_with_the_share_of_tests_passed(runner, tokenizer):
+    (reward,) = rewards_of(runner, tokenizer, ["print(input())"], FOUR_TESTS)
+    assert reward == pytest.approx(-0.3 + 1.3 * 3 / 4)
+    (half,) = rewards_of(runner, tokenizer, ["print(input())"], FOUR_TESTS, adaptive_weight=0.5)
+    assert half == pytest.approx(-0.3 + 0.5 * 1.3 * 3 / 4)
+
+
+def test_a_program_that_raises_gets_the_ratio_only_if_asked(runner, tokenizer):
+    source = "n = int(input())\nprint(n if n < 4 else nothing)"
+    plain = rewards_of(runner, tokenizer, [source], FOUR_TESTS, fine_weight=0)
+    asked = rewards_of(runner, tokenizer, [source], FOUR_TESTS, fine_weight=0, adaptive_runtime_errors=True)
+    assert plain == [pytest.approx(-0.6)]
+    assert asked == [pytest.approx(-0.6 + 1.3 * 3 / 4)]
+
+
+def test_only_the_tokens_of_the_failing_statement_are_punished(runner, tokenizer):
+    source = "a = 1\nb = undefined\nc = 3\n"
+    (reward,) = rewards_of(runner, tokenizer, [source])
+    ids = tokenizer(source)["input_ids"]
+    texts = [tokenizer.decode([i]) for i in ids]
+    punished = [text for text, value in zip(texts, reward.tokens, strict=True) if value == pytest.approx(-0.9)]
+    assert "".join(punished).strip() == "b = undefined"
+    assert {round(value, 6) for value in reward.tokens} == {-0.6, -0.9}
+    assert float(reward) == pytest.approx(-0.6)
+
+
+def test_expression_granularity_punishes_fewer_tokens(runner, tokenizer):
+    source = "a = 1\nb = 2 + undefined + 3 + 4 + 5\n"
+    (line,) = rewards_of(runner, tokenizer, [source])
+    (expression,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    assert 0 < sum(v < -0.7 for v in expression.tokens) < sum(v < -0.7 for v in line.tokens)
+
+
+def test_a_timeout_punishes_all_tokens_and_a_failure_none(runner, tokenizer):
+    loop, wrong = rewards_of(runner, tokenizer, ["while True:\n    pass", "print(0)"])
+    assert loop.tokens == [pytest.approx(-0.9)] * len(loop.tokens)
+    assert wrong.tokens == [pytest.approx(-0.3)] * len(wrong.tokens)
+
+
+def test_a_fence_before_the_code_shifts_the_tokens(runner, tokenizer):
+    completion = "The answer:\n```python\na = 1\nb = undefined\n```\n"
+    (reward,) = rewards_of(runner, tokenizer, [completion])
+    ids = tokenizer(completion)["input_ids"]
+    punished = [tokenizer.decode([i]) for i, value in zip(ids, reward.tokens, strict=True) if value < -0.7]
+    assert "".join(punished).strip() == "b = undefined"
+
+
+def test_normalising_by_the_span_gives_all_errors_the_same_weight(runner, tokenizer):
+    sources = ["a = 1\nb = undefined\nc = 3\n", "d = undefined_name + other_name\n"]
+    for source in sources:
+        (reward,) = rewards_of(runner, tokenizer, [source], normalize_span=True)
+        total = sum(value - float(reward) for value in reward.tokens)
+        assert total / len(reward.tokens) == pytest.approx(-0.3)
+
+
+def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
+    function = UnitTestRewardFunction(runner)
+    text = f"```python\n{SUM_PROGRAM}```"
+    ids = tokenizer(text)["input_ids"]
+    completions = [
+        [{"role": "assistant", "content": text}],
+        [{"role": "assistant", "content": [{"type": "text", "text": text}]}],
+        [{"role": "assistant", "content": None}],
+        [],
+    ]
+    rewards = function([[]] * 4, completions, [ids, ids, [], []], [SUM_TESTS] * 4, processing_class=tokenizer)
+    assert rewards == [1.0, 1.0, pytest.approx(-0.3), pytest.approx(-0.3)]
+
+
+def test_without_token_ids_or_tokenizer_it_is_a_plain_reward(runner):
+    function = UnitTestRewardFunction(runner)
+    assert function(prompts=["", ""], completions=["print(x)", ""], tests=[SUM_TESTS] * 2) == [-0.6, -0.3]
+    (reward,) = function(prompts=[""], completions=["print(x)"], completion_ids=[[5, 6]], tests=[SUM_TESTS])
+    assert reward.tokens == [-0.6, -0.6]
+
+
+def test_a_program_that_could_not_be_graded_has_no_reward(tokenizer):
+    class Broken:
+        def run(self, programs):
+            return [ExecutionReport(Outcome.NOT_GRADABLE, (Verdict.NOT_RUN,)) for _ in programs]
+
+    assert rewards_of(Broken(), tokenizer, ["print(1)"]) == [None]
+
+
+def test_metrics_and_columns_go_to_the_hooks_of_trl(runner, tokenizer):
+    extra, metrics = {}, {}
+    sources = [SUM_PROGRAM, "print(x)", "print(", "print(9)"]
+    UnitTestRewardFunction(runner)(
+        prompts=[""] * 4,
+        completions=sources,
+        completion_ids=[tokenizer(s)["input_ids"] for s in sources],
+        tests=[SUM_TESTS] * 4,
+        processing_class=tokenizer,
+        log_extra=extra.__setitem__,
+        log_metric=metrics.__setitem__,
+    )
+    assert extra["outcome"] == ["PASS", "RUNTIME_ERROR", "SYNTAX_ERROR", "FAILURE"]
+    assert extra["error_type"] == ["", "NameError", "SyntaxError", ""]
+    assert extra["error_line"] == [None, 1, None, None]
+    assert metrics["outcome/pass"] == metrics["outcome/syntax_error"] == 0.25
+    assert metrics["outcome/pass_ratio"] == 0.25
+    assert metrics["outcome/localized"] == 1.0
+    assert metrics["grading/seconds"] > 0
+
+
+def test_a_missing_column_is_named(runner):
+    with pytest.raises(ValueError, match="no column `tests`"):
+        UnitTestRewardFunction(runner)(prompts=[""], completions=[""])
+
+
+def test_malformed_tests_name_the_row_and_the_problem(runner):
+    with pytest.raises(ValueError, match=r"row 1 of the batch \(problem 'p1'\), column `tests`: the tests are empty"):
+        UnitTestRewardFunction(runner)(
+            prompts=["", ""],
+            completions=["", ""],
+            tests=[SUM_TESTS, {"inputs": [], "outputs": []}],
+            problem_id=["p0", "p1"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fine_weight": -1}, "`fine_weight` is -1"),
+        ({"adaptive_weight": float("nan")}, "`adaptive_weight` is nan"),
+        ({"granularity": "word"}, "`granularity` is 'word'"),
+        ({"coarse_rewards": {Outcome.PASS: 1.0}}, "no reward for FAILURE, RUNTIME_ERROR, SYNTAX_ERROR"),
+    ],
+)
+def test_rules_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        FeedbackRules(**options)
+
+
+def test_the_reward_function_needs_the_opt_in(monkeypatch):
+    monkeypatch.delenv("HF_ALLOW_CODE_EVAL")
+    with pytest.raises(ValueError, match="HF_ALLOW_CODE_EVAL"):
+        UnitTestRewardFunction()
+    UnitTestRewardFunction(LocalRunner(isolation="process", allow_code_eval=True))
+
+
+def test_a_token_reward_is_a_number_and_survives_pickling():
+    reward = TokenReward(-0.6, [-0.6, -0.9])
+    again = pickle.loads(pickle.dumps(reward))
+    assert (again, again.tokens) == (-0.6, [-0.6, -0.9])
+    assert sum([reward, 1.0]) == pytest.approx(0.4)

@@ -1,0 +1,54 @@
+"""A trainer on a tiny model, with as few lines a test as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from trl_rltf import RLTFConfig, RLTFTrainer
+
+
+SMALL: dict[str, Any] = {
+    "per_device_train_batch_size": 4,
+    "num_generations": 4,
+    "max_completion_length": 12,
+    "max_steps": 2,
+    "logging_steps": 1,
+    "learning_rate": 1e-3,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "report_to": "none",
+    "save_strategy": "no",
+    "disable_tqdm": True,
+    "dataloader_pin_memory": False,
+}
+
+
+@pytest.fixture
+def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Callable[..., Any]:
+    """Build a trainer; keyword arguments of the configuration override the small ones."""
+
+    def make(
+        reward_funcs: Any,
+        callbacks: Any = None,
+        trainer_class: Any = RLTFTrainer,
+        config_class: Any = RLTFConfig,
+        dataset: Any = None,
+        peft_config: Any = None,
+        model_override: Any = None,
+        **settings: Any,
+    ) -> Any:
+        args = config_class(output_dir=str(tmp_path / "out"), **{**SMALL, **settings})
+        return trainer_class(
+            model=model if model_override is None else model_override,
+            reward_funcs=reward_funcs,
+            args=args,
+            train_dataset=problems if dataset is None else dataset,
+            processing_class=tokenizer,
+            callbacks=callbacks,
+            peft_config=peft_config,
+        )
+
+    return make

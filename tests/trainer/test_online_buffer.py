@@ -1,0 +1,213 @@
+"""The online buffer, seen from inside a real training run."""
+
+import pytest
+import torch
+from conftest_trainer import by_length, snapshot
+from transformers import TrainerCallback
+
+from trl_rltf import OnlineBuffer, TokenReward
+
+
+class Watch(TrainerCallback):
+    """Record the buffer at the end of each optimizer step, and which weights generated."""
+
+    def __init__(self, buffer):
+        self.buffer = buffer
+        self.births, self.sizes = [], []
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.births.append([born for born, _ in self.buffer._samples])
+        self.sizes.append(len(self.buffer))
+
+
+def run(make_trainer, buffer, reward=by_length, **settings):
+    watch = Watch(buffer)
+    trainer = make_trainer(reward, callbacks=[buffer, watch], **{"max_steps": 7, **settings})
+    drawn = []
+    original = buffer.draw
+
+    def draw(count):
+        samples = original(count)
+        drawn.append([id(sample) for _, sample in samples])
+        return samples
+
+    buffer.draw = draw
+    trainer.train()
+    return trainer, watch, drawn
+
+
+def test_it_is_refreshed_every_update_steps_and_drops_the_oldest(make_trainer):
+    # A step draws 4 samples, so a refresh for 2 steps makes 8; the third one pushes the first out.
+    _, watch, _ = run(make_trainer, OnlineBuffer(capacity=16, update_steps=2))
+    assert watch.sizes == [8, 8, 16, 16, 16, 16, 16]
+    assert watch.births[0] == [0] * 8
+    assert watch.births[3] == [0] * 8 + [2] * 8
+    assert watch.births[4] == [2] * 8 + [4] * 8
+    assert watch.births[6] == [4] * 8 + [6] * 8
+
+
+def test_samples_are_drawn_without_replacement_and_shuffled_again_when_used_up(make_trainer):
+    _, _, drawn = run(make_trainer, OnlineBuffer(capacity=8, update_steps=100, samples_per_refresh=8))
+    for first in (0, 2, 4):
+        assert len(set(drawn[first] + drawn[first + 1])) == 8
+    assert drawn[0] + drawn[1] != drawn[2] + drawn[3]
+
+
+def test_an_offline_buffer_is_filled_once_to_its_capacity(make_trainer):
+    _, watch, _ = run(make_trainer, OnlineBuffer(capacity=12, update_steps=2, offline=True))
+    assert watch.sizes == [12] * 7
+    assert watch.births[-1] == [0] * 12
+
+
+def test_fresh_samples_come_from_the_current_weights(make_trainer):
+    """Each refresh generates with other weights than the one before, and those of its own step."""
+    buffer = OnlineBuffer(capacity=16, update_steps=2)
+    trainer = make_trainer(by_length, callbacks=[buffer], max_steps=5)
+    seen = {}
+    generate = trainer._generate_single_turn
+
+    def generate_and_look(*args, **kwargs):
+        seen.setdefault(trainer.state.global_step, snapshot(trainer.model)["model.embed_tokens.weight"])
+        return generate(*args, **kwargs)
+
+    trainer._generate_single_turn = generate_and_look
+    trainer.train()
+    assert sorted(seen) == [0, 2, 4]
+    assert not torch.equal(seen[0], seen[2])
+    assert not torch.equal(seen[2], seen[4])
+
+
+def test_many_groups_are_buffered_not_one(make_trainer):
+    """TRL's own replay buffer once kept a single group: the samples of a refresh must be of different prompts."""
+    buffer = OnlineBuffer(capacity=64, update_steps=4)
+    make_trainer(by_length, callbacks=[buffer], max_steps=1).train()
+    prompts = {tuple(sample["prompt_ids"].tolist()) for _, sample in buffer._samples}
+    assert len(buffer) == 16
+    assert len(prompts) == 4
+
+
+def test_a_refresh_does_not_depend_on_gradient_accumulation(make_trainer, model):
+    import copy
+
+    births = []
+    for size, steps in ((8, 1), (4, 2)):
+        buffer = OnlineBuffer(capacity=32, update_steps=2)
+        _, watch, _ = run(
+            make_trainer,
+            buffer,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=steps,
+            max_steps=3,
+            model_override=copy.deepcopy(model),
+        )
+        births.append(watch.births)
+    assert births[0] == births[1] == [[0] * 16, [0] * 16, [0] * 16 + [2] * 16]
+
+
+def test_a_fresh_buffer_trains_as_on_policy_does(make_trainer, model):
+    """One step, one batch: the buffer holds exactly the batch that TRL would use, so the loss is the same."""
+    import copy
+
+    losses = []
+    for callbacks in (None, [OnlineBuffer(capacity=4, update_steps=1)]):
+        trainer = make_trainer(by_length, callbacks=callbacks, max_steps=1, model_override=copy.deepcopy(model))
+        trainer.train()
+        losses.append(trainer.state.log_history[0]["loss"])
+        losses.append(trainer.state.log_history[0]["grad_norm"])
+    assert losses[0] == pytest.approx(losses[2], abs=1e-6)
+    assert losses[1] == pytest.approx(losses[3], rel=1e-4)
+
+
+def test_samples_are_kept_without_padding(make_trainer, tokenizer):
+    buffer = OnlineBuffer(capacity=16, update_steps=4)
+    make_trainer(by_length, callbacks=[buffer], max_steps=1, max_completion_length=30).train()
+    lengths = set()
+    for _, sample in buffer._samples:
+        lengths.add(len(sample["completion_ids"]))
+        assert len(sample["completion_ids"]) == len(sample["advantages"]) == len(sample["old_per_token_logps"])
+        assert (sample["prompt_ids"] != tokenizer.pad_token_id).all()
+    assert len(lengths) > 1
+
+
+def test_staleness_is_logged(make_trainer):
+    trainer, _, _ = run(make_trainer, OnlineBuffer(capacity=16, update_steps=2))
+    rows = [row for row in trainer.state.log_history if "buffer/size" in row]
+    assert [row["buffer/size"] for row in rows] == [8, 8, 16, 16, 16, 16, 16]
+    assert [row["buffer/age"] for row in rows] == [0, 1, 1, 2, 1, 2, 1]
+    assert rows[0]["buffer/ratio"] == pytest.approx(1.0, abs=1e-4)
+    assert abs(rows[1]["buffer/ratio"] - 1.0) > 1e-6
+    assert rows[-1]["buffer/refreshes"] == 4
+
+
+def test_importance_sampling_clips_stale_samples_and_its_absence_does_not(make_trainer, model):
+    import copy
+
+    clipped = {}
+    for corrected in (False, True):
+        buffer = OnlineBuffer(capacity=8, update_steps=50, samples_per_refresh=8, importance_sampling=corrected)
+        trainer = make_trainer(
+            by_length, callbacks=[buffer], max_steps=6, learning_rate=1e-2, model_override=copy.deepcopy(model)
+        )
+        trainer.train()
+        clipped[corrected] = sum(row.get("clip_ratio/region_mean", 0) for row in trainer.state.log_history)
+    assert clipped[False] == 0
+    assert clipped[True] > 0
+
+
+@pytest.mark.parametrize("settings", [{"ce_loss_weight": 0.5}, {"beta": 0.1}, {"mask_truncated_completions": True}])
+def test_it_goes_together_with_other_features(make_trainer, model, tmp_path, settings):
+    if "beta" in settings:  # TRL loads the reference model by its name
+        model.save_pretrained(tmp_path / "start")
+        model = type(model).from_pretrained(tmp_path / "start")
+
+    def reward(completion_ids, **columns):
+        return [TokenReward(0.1 * i, [0.1 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)]
+
+    trainer, watch, _ = run(make_trainer, OnlineBuffer(capacity=16, update_steps=2), reward, model_override=model, **settings)
+    assert watch.sizes[-1] == 16
+    assert all(torch.isfinite(value).all() for value in snapshot(trainer.model).values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"capacity": 0}, "`capacity` of the online buffer is 0"),
+        ({"update_steps": 0}, "`update_steps` of the online buffer is 0"),
+        ({"capacity": 4, "samples_per_refresh": 8}, "holds only `capacity=4`"),
+    ],
+)
+def test_sizes_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        OnlineBuffer(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_iterations": 2}, "`num_iterations` is 2"),
+        ({"per_device_train_batch_size": 16}, "an optimizer step draws 16 samples"),
+    ],
+)
+def test_what_does_not_go_with_a_buffer_is_refused_at_construction(make_trainer, settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_trainer(by_length, callbacks=[OnlineBuffer(capacity=8)], **settings)
+
+
+def test_two_buffers_are_refused(make_trainer):
+    with pytest.raises(ValueError, match="has 2 online buffers"):
+        make_trainer(by_length, callbacks=[OnlineBuffer(), OnlineBuffer()])
+
+
+def test_a_training_set_smaller_than_a_generation_batch_is_refused(make_trainer, problems):
+    with pytest.raises(ValueError, match="2 rows, but a generation batch needs 4 prompts"):
+        make_trainer(
+            by_length,
+            callbacks=[OnlineBuffer(capacity=64)],
+            dataset=problems.select(range(2)),
+            per_device_train_batch_size=16,
+        )
+
+
+def test_drawing_from_an_empty_buffer_is_an_error():
+    with pytest.raises(ValueError, match="nothing has been generated"):
+        OnlineBuffer().draw(1)

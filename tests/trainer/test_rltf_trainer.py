@@ -1,0 +1,391 @@
+"""The trainer, always through a real `trainer.train()`."""
+
+import copy
+
+import pytest
+import torch
+from conftest_trainer import by_length, snapshot
+from trl import GRPOConfig, GRPOTrainer
+
+from trl_rltf import RLTFConfig, RLTFTrainer, TokenReward, UnitTestRewardFunction
+
+
+def history(trainer, key):
+    return [row[key] for row in trainer.state.log_history if key in row]
+
+
+class Spy:
+    """Record what goes into the loss of each batch."""
+
+    def __init__(self, trainer):
+        self.batches = []
+        original = trainer._compute_loss
+
+        def compute_loss(model, inputs):
+            self.batches.append({key: value.clone() for key, value in inputs.items() if torch.is_tensor(value)})
+            return original(model, inputs)
+
+        trainer._compute_loss = compute_loss
+
+
+def test_every_parameter_moves(make_trainer, runner):
+    trainer = make_trainer(UnitTestRewardFunction(runner))
+    before = snapshot(trainer.model)
+    trainer.train()
+    assert [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])] == []
+
+
+@pytest.mark.parametrize("loss_type", ["grpo", "dapo", "bnpo", "dr_grpo"])
+def test_with_a_plain_reward_it_is_grpo_to_the_last_bit(make_trainer, model, loss_type):
+    losses, weights = [], []
+    for trainer_class, config_class in ((GRPOTrainer, GRPOConfig), (RLTFTrainer, RLTFConfig)):
+        trainer = make_trainer(
+            by_length,
+            trainer_class=trainer_class,
+            config_class=config_class,
+            model_override=copy.deepcopy(model),
+            loss_type=loss_type,
+            max_steps=3,
+        )
+        trainer.train()
+        losses.append(history(trainer, "loss"))
+        weights.append(snapshot(trainer.model))
+    assert losses[0] == losses[1]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_token_rewards_without_differences_are_grpo_too(make_trainer, model):
+    def spread(completions, completion_ids, **columns):
+        return [TokenReward(r, [r] * len(ids)) for r, ids in zip(by_length(completions), completion_ids, strict=True)]
+
+    losses = []
+    for function in (by_length, spread):
+        trainer = make_trainer(function, model_override=copy.deepcopy(model))
+        trainer.train()
+        losses.append(history(trainer, "loss"))
+    assert losses[0] == losses[1]
+
+
+def test_two_tokens_of_one_completion_get_different_gradients(make_trainer, tokenizer):
+    """One position is punished: the log-probability of that token alone gets a gradient, in the sign of the penalty."""
+
+    def punish_third(completion_ids, **columns):
+        return [TokenReward(0.0, [0.0, 0.0, -0.3] + [0.0] * (len(ids) - 3)) for ids in completion_ids]
+
+    trainer = make_trainer(punish_third, max_steps=1, loss_type="grpo", generation_kwargs={"min_new_tokens": 5})
+    gradients = []
+    original = trainer._get_per_token_logps_and_entropies
+
+    def with_gradient(*args, **kwargs):
+        result = original(*args, **kwargs)
+        if result[0].requires_grad:
+            result[0].register_hook(gradients.append)
+        return result
+
+    trainer._get_per_token_logps_and_entropies = with_gradient
+    trainer.train()
+    (gradient,) = gradients
+    size, length = gradient.shape
+    assert torch.all(gradient[:, 2] > 0)  # descending makes the punished token less likely
+    others = torch.ones(length, dtype=torch.bool)
+    others[2] = False
+    assert torch.all(gradient[:, others] == 0)
+
+
+def test_the_error_line_of_a_program_gets_its_own_advantage(make_trainer, runner, tokenizer):
+    source = "a = 1\nb = undefined\nc = 3\n"
+    ids = tokenizer(source)["input_ids"]
+    trainer = make_trainer(UnitTestRewardFunction(runner), baseline="none", scale_rewards="none", max_steps=1)
+    trainer._generate_single_turn = lambda prompts, *rest, **kw: ([list(ids) for _ in prompts], None)
+    spy = Spy(trainer)
+    trainer.train()
+    advantages = spy.batches[0]["advantages"]
+    marked = [tokenizer.decode([i]) for i, a in zip(ids, advantages[0].tolist(), strict=True) if a < -0.7]
+    assert "".join(marked).strip() == "b = undefined"
+    assert sorted({round(a, 4) for a in advantages[0].tolist()}) == [-0.9, -0.6]
+
+
+def test_the_loss_and_its_gradient_are_those_worked_out_by_hand(make_trainer, model):
+    """REINFORCE with a mean over tokens, then over completions, and the cross entropy of a reference solution."""
+    reference = copy.deepcopy(model)  # before TRL patches its forward pass
+
+    def rewards(completion_ids, **columns):
+        return [TokenReward(0.2 * i, [0.2 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)]
+
+    trainer = make_trainer(
+        rewards,
+        max_steps=1,
+        baseline="none",
+        scale_rewards="none",
+        loss_type="grpo",
+        temperature=0.6,
+        ce_loss_weight=0.5,
+        max_grad_norm=0.0,
+        weight_decay=0.0,
+        optim="sgd",
+        learning_rate=0.1,
+        lr_scheduler_type="constant",
+        generation_kwargs={"min_new_tokens": 3},
+        max_completion_length=40,
+    )
+    spy = Spy(trainer)
+    trainer.train()
+    batch = spy.batches[0]
+
+    def logps(prompt_ids, ids, temperature):
+        row = torch.cat([prompt_ids, ids])[None]
+        logits = reference(input_ids=row).logits[0, len(prompt_ids) - 1 : -1] / temperature
+        return logits.log_softmax(-1)[torch.arange(len(ids)), ids]
+
+    expected = 0.0
+    reinforce = []
+    cross_entropy = []
+    for row in range(4):
+        prompt = batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]
+        ids = batch["completion_ids"][row][batch["completion_mask"][row].bool()]
+        place = round(batch["advantages"][row, 0].item() / 0.2)  # TRL shuffles the completions
+        advantage = torch.tensor([0.2 * place - 0.1 * t for t in range(len(ids))])
+        reinforce.append(-(advantage * logps(prompt, ids, 0.6)).mean())
+        expected += -advantage.mean().item() / 4  # TRL writes the ratio of equal probabilities, 1, for the value
+        answer = batch["reference_ids"][row][batch["reference_mask"][row].bool()]
+        cross_entropy.append(-logps(prompt, answer, 1.0))
+    ce_loss = torch.cat(cross_entropy).mean()
+    (torch.stack(reinforce).mean() + 0.5 * ce_loss).backward()
+
+    assert history(trainer, "loss")[0] == pytest.approx(expected + 0.5 * ce_loss.item(), abs=1e-5)
+    assert history(trainer, "loss/rl")[0] == pytest.approx(expected, abs=1e-5)
+    assert history(trainer, "loss/ce")[0] == pytest.approx(ce_loss.item(), abs=1e-5)
+    for (name, moved), start in zip(trainer.model.named_parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(moved.data, start.data - 0.1 * start.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "expected"),
+    [
+        ("none", [0.0, 1.0, 2.0, 5.0]),
+        ("leave_one_out", [-8 / 3, -4 / 3, 0.0, 4.0]),
+        ("group_mean", [-2.0, -1.0, 0.0, 3.0]),
+    ],
+)
+def test_each_baseline_is_what_its_name_says(make_trainer, baseline, expected):
+    def rewards(completions, **columns):
+        return [0.0, 1.0, 2.0, 5.0]
+
+    trainer = make_trainer(rewards, baseline=baseline, scale_rewards="none", max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    assert sorted(spy.batches[0]["advantages"].tolist()) == pytest.approx(sorted(expected))
+
+
+def test_the_greedy_baseline_is_the_reward_of_the_greedy_completion(make_trainer, model, tokenizer):
+    start = copy.deepcopy(model)
+    calls = []
+
+    def rewards(completions, completion_ids, log_extra, log_metric, **columns):
+        calls.append([list(ids) for ids in completion_ids])
+        log_extra("first", [text[:1] for text in completions])
+        log_metric("calls", float(len(calls)))
+        return by_length(completions)
+
+    trainer = make_trainer(rewards, baseline="greedy", scale_rewards="none", max_steps=1, log_completions=True)
+    spy = Spy(trainer)
+    trainer.train()
+    sampled, greedy = calls
+    batch = spy.batches[0]
+    prompt = batch["prompt_ids"][0][batch["prompt_mask"][0].bool()][None]
+    alone = start.generate(prompt, do_sample=False, max_new_tokens=12, pad_token_id=tokenizer.pad_token_id)[0, prompt.size(1) :]
+    assert all(ids == greedy[0] for ids in greedy)
+    assert greedy[0] == alone.tolist()[: len(greedy[0])]
+    texts = tokenizer.batch_decode(sampled, skip_special_tokens=True)
+    baseline = by_length(tokenizer.batch_decode(greedy[:1], skip_special_tokens=True))[0]
+    assert sorted(batch["advantages"].tolist()) == pytest.approx(sorted(r - baseline for r in by_length(texts)), abs=1e-6)
+    assert history(trainer, "calls") == [1.0]  # what is logged is of the sampled completions alone
+
+
+def test_a_group_without_variance_does_not_explode_under_another_baseline(make_trainer):
+    trainer = make_trainer(lambda completions, **columns: [1.0] * len(completions), baseline="none", max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    assert spy.batches[0]["advantages"].tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("baseline", ["group_mean", "leave_one_out", "greedy", "none"])
+def test_a_completion_without_a_reward_does_not_count(make_trainer, baseline):
+    def rewards(completions, **columns):
+        return [None, 1.0, 2.0, 3.0]
+
+    trainer = make_trainer(rewards, baseline=baseline, scale_rewards="none", max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    advantages = spy.batches[0]["advantages"].tolist()
+    assert advantages.count(0.0) >= 1
+    assert all(abs(a) <= 3.0 for a in advantages)
+
+
+def test_centered_token_rewards_have_no_mass_in_a_group(make_trainer):
+    def rewards(completion_ids, **columns):
+        return [TokenReward(0.0, [-0.3 * (i == 0)] * len(ids)) for i, ids in enumerate(completion_ids)]
+
+    trainer = make_trainer(rewards, center_token_rewards=True, max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    batch = spy.batches[0]
+    means = (batch["advantages"] * batch["completion_mask"]).sum(1) / batch["completion_mask"].sum(1)
+    assert means.sum().item() == pytest.approx(0.0, abs=1e-6)
+    assert means.min().item() == pytest.approx(-0.3 + 0.075, abs=1e-6)
+
+
+def test_reward_weights_apply_to_token_rewards(make_trainer):
+    def fine(completion_ids, **columns):
+        return [TokenReward(0.0, [-1.0] + [0.0] * (len(ids) - 1)) for ids in completion_ids]
+
+    trainer = make_trainer([by_length, fine], reward_weights=[0.0, 0.5], scale_rewards="none", max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    assert spy.batches[0]["advantages"][:, 0].tolist() == pytest.approx([-0.5] * 4)
+    assert torch.all(spy.batches[0]["advantages"][:, 1:] == 0)
+
+
+def test_async_reward_functions_may_return_token_rewards(make_trainer):
+    async def fine(completion_ids, **columns):
+        return [TokenReward(0.0, [-1.0] + [0.0] * (len(ids) - 1)) for ids in completion_ids]
+
+    trainer = make_trainer([by_length, fine], max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    assert spy.batches[0]["advantages"].dim() == 2
+
+
+def test_lora_training_changes_adapter_weights_only(make_trainer, runner):
+    from peft import LoraConfig
+
+    trainer = make_trainer(
+        UnitTestRewardFunction(runner),
+        peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
+    )
+    before = snapshot(trainer.model)
+    trainer.train()
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
+    assert moved
+    assert all("lora_" in name for name in moved)
+
+
+def test_the_reward_function_works_in_an_unmodified_grpo_trainer(make_trainer, runner):
+    trainer = make_trainer(
+        UnitTestRewardFunction(runner), trainer_class=GRPOTrainer, config_class=GRPOConfig
+    )
+    trainer.train()
+    assert len(history(trainer, "outcome/syntax_error")) == 2
+    assert -1.0 <= history(trainer, "reward")[0] <= 1.0
+
+
+def test_the_reward_function_works_in_an_unmodified_rloo_trainer(make_trainer, runner):
+    from trl import RLOOConfig, RLOOTrainer
+
+    trainer = make_trainer(
+        UnitTestRewardFunction(runner), trainer_class=RLOOTrainer, config_class=RLOOConfig, beta=0.0
+    )
+    trainer.train()
+    assert -1.0 <= history(trainer, "reward")[0] <= 1.0
+
+
+def test_metrics_and_the_completions_table_tell_what_happened(make_trainer, runner, tmp_path):
+    import pandas as pd
+
+    trainer = make_trainer(UnitTestRewardFunction(runner), log_completions=True, max_steps=1)
+    trainer.train()
+    shares = ["pass", "failure", "runtime_error", "syntax_error", "not_gradable"]
+    assert sum(history(trainer, f"outcome/{name}")[0] for name in shares) == pytest.approx(1.0)
+    for key in ("outcome/pass_ratio", "grading/seconds", "entropy", "rewards/unit_test_reward/mean"):
+        assert len(history(trainer, key)) == 1
+    table = pd.read_parquet(next((tmp_path / "out" / "completions").glob("*.parquet")))
+    assert {"outcome", "error_type", "error_line", "tests_passed", "rltf_advantage"} <= set(table.columns)
+    assert len(table) == 4
+
+
+def test_long_prompts_lose_their_beginning(make_trainer):
+    trainer = make_trainer(by_length, max_prompt_length=5, max_steps=1)
+    spy = Spy(trainer)
+    trainer.train()
+    assert spy.batches[0]["prompt_ids"].size(1) == 5
+
+
+def test_evaluation_works(make_trainer, runner, problems):
+    trainer = make_trainer(UnitTestRewardFunction(runner), per_device_eval_batch_size=4, ce_loss_weight=0.1)
+    metrics = trainer.evaluate(problems.select(range(2)))
+    assert "eval_reward" in metrics
+
+
+def test_gradient_accumulation_gives_the_same_step(make_trainer, model):
+    weights = []
+    for size, steps in ((8, 1), (4, 2)):
+        trainer = make_trainer(
+            by_length,
+            model_override=copy.deepcopy(model),
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=steps,
+            max_steps=1,
+            ce_loss_weight=0.0,
+        )
+        trainer.train()
+        weights.append(snapshot(trainer.model))
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.remove_columns("prompt"), "no column `prompt`"),
+        (lambda data: data.remove_columns("tests"), "no column `tests`"),
+        (lambda data: data.map(lambda row, i: {"tests": "{" if i == 3 else row["tests"]}, with_indices=True), "row 3 of the training set"),
+    ],
+)
+def test_a_dataset_that_would_fail_later_is_refused_at_construction(make_trainer, runner, problems, change, message):
+    with pytest.raises(ValueError, match=message):
+        make_trainer(UnitTestRewardFunction(runner), dataset=change(problems))
+
+
+def test_the_cross_entropy_needs_reference_solutions(make_trainer, runner, problems):
+    with pytest.raises(ValueError, match="needs a column `solutions`"):
+        make_trainer(UnitTestRewardFunction(runner), dataset=problems.remove_columns("solutions"), ce_loss_weight=1.0)
+
+
+def test_token_rewards_of_the_wrong_length_are_refused(make_trainer):
+    trainer = make_trainer(lambda completions, **columns: [TokenReward(0.0, [0.0])] * len(completions))
+    with pytest.raises(ValueError, match="returned 1 token rewards for completion 0"):
+        trainer.train()
+
+
+@pytest.mark.parametrize("settings", [{"loss_type": "vespo"}, {"off_policy_mask_threshold": 0.5}])
+def test_token_rewards_are_refused_where_one_advantage_decides(make_trainer, settings):
+    def rewards(completion_ids, **columns):
+        return [TokenReward(0.0, [0.0] * len(ids)) for ids in completion_ids]
+
+    with pytest.raises(ValueError, match="decide once a sequence"):
+        make_trainer(rewards, **settings).train()
+
+
+def test_another_configuration_class_is_refused(make_trainer):
+    with pytest.raises(TypeError, match="must be an `RLTFConfig`"):
+        make_trainer(by_length, config_class=GRPOConfig)
+
+
+def test_the_methods_of_trl_that_this_package_overrides_are_still_there():
+    """A TRL release that renames one of them must fail here, by its name, and not in a run."""
+    import inspect
+
+    overridden = {
+        "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
+        "_compute_loss": ["model", "inputs"],
+        "_generate_and_score_completions": ["inputs"],
+        "_generate_single_turn": ["prompt_ids", "images", "multimodal_fields", "num_generations"],
+        "_get_per_token_logps_and_entropies": ["model", "input_ids", "attention_mask", "logits_to_keep", "batch_size"],
+        "_prepare_inputs": ["generation_batch"],
+        "_tokenize_prompts": ["prompts"],
+        "get_train_dataloader": [],
+    }
+    for name, parameters in overridden.items():
+        assert hasattr(GRPOTrainer, name), f"GRPOTrainer.{name} is gone"
+        found = [p for p in inspect.signature(getattr(GRPOTrainer, name)).parameters if p != "self"]
+        assert found[: len(parameters)] == parameters, f"GRPOTrainer.{name} takes {found}"
