@@ -29,8 +29,6 @@ ISOLATIONS = [
         ),
     ),
 ]
-SUM_TESTS = {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}
-SUM_PROGRAM = "a, b = map(int, input().split())\nprint(a + b)\n"
 
 
 @pytest.fixture(scope="session", params=ISOLATIONS)

@@ -1,7 +1,7 @@
 """The table of errors: one example a row, as in docs/rewards.md, with its class and its place."""
 
 import pytest
-from conftest import SUM_TESTS
+from support import SUM_TESTS
 
 from trl_rltf.execution import Program, Span
 from trl_rltf.rewards import ErrorScope, error_scope

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from conftest import SUM_PROGRAM, SUM_TESTS
+from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
 

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from conftest import SUM_PROGRAM, SUM_TESTS
+from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import TokenReward, UnitTestRewardFunction
 from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Verdict

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest_trainer import by_length, snapshot
+from support import by_length, snapshot
 from transformers import TrainerCallback
 
 from trl_rltf import OnlineBuffer, TokenReward
@@ -120,7 +120,7 @@ def test_a_fresh_buffer_trains_as_on_policy_does(make_trainer, model):
 
 def test_samples_are_kept_without_padding(make_trainer, tokenizer):
     buffer = OnlineBuffer(capacity=16, update_steps=4)
-    make_trainer(by_length, callbacks=[buffer], max_steps=1, max_completion_length=30).train()
+    make_trainer(by_length, callbacks=[buffer], max_steps=1, max_completion_length=96).train()
     lengths = set()
     for _, sample in buffer._samples:
         lengths.add(len(sample["completion_ids"]))

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from conftest_trainer import by_length, snapshot
+from support import by_length, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import RLTFConfig, RLTFTrainer, TokenReward, UnitTestRewardFunction

@@ -1,0 +1,164 @@
+"""The loaders on real problems, and on broken ones."""
+
+import json
+
+import pytest
+from datasets import Dataset
+
+from trl_rltf import load_apps, load_mbpp
+from trl_rltf.data import apps as apps_module
+from trl_rltf.execution import LocalRunner, Outcome, Program
+
+
+COLUMNS = ["prompt", "tests", "solutions", "problem_id", "difficulty", "starter_code"]
+# Several answers are right, or no solution compiles on a current Python; the README of the data names them.
+WITHOUT_A_PASSING_SOLUTION = {"2023", "2046", "2378", "2398"}
+
+
+def solved(dataset, num_solutions):
+    """Ids of the problems that one of their first solutions solves."""
+    rows = [(row["problem_id"], source, row["tests"]) for row in dataset for source in row["solutions"][:num_solutions]]
+    with LocalRunner(timeout=5.0, isolation="auto") as runner:
+        reports = runner.run([Program(source, tests) for _, source, tests in rows])
+    return {name for (name, _, _), report in zip(rows, reports, strict=True) if report.outcome is Outcome.PASS}
+
+
+@pytest.mark.filterwarnings("ignore:Programs run with resource limits only")
+@pytest.mark.parametrize(("file", "count"), [("mbpp.jsonl", 974), ("sanitized-mbpp.json", 427)])
+def test_every_reference_solution_of_mbpp_passes(shared_data, file, count):
+    dataset = load_mbpp(shared_data / "mbpp" / file, split="all")
+    assert len(dataset) == count
+    assert solved(dataset, 1) == set(dataset["problem_id"])
+
+
+@pytest.mark.filterwarnings("ignore:Programs run with resource limits only")
+def test_the_reference_solutions_of_apps_pass_but_for_the_known_exceptions(shared_data):
+    dataset = load_apps(shared_data / "apps")
+    assert len(dataset) == 140
+    assert dataset.column_names == COLUMNS
+    assert set(dataset["problem_id"]) - solved(dataset, 2) == WITHOUT_A_PASSING_SOLUTION
+
+
+def test_difficulties_of_apps_can_be_chosen(shared_data):
+    assert len(load_apps(shared_data / "apps", difficulties=["introductory"])) == 53
+
+
+def test_splits_of_mbpp_are_those_of_its_paper(shared_data):
+    file = shared_data / "mbpp" / "mbpp.jsonl"
+    sizes = {split: len(load_mbpp(file, split)) for split in ("prompt", "test", "validation", "train")}
+    assert sizes == {"prompt": 10, "test": 500, "validation": 90, "train": 374}
+
+
+@pytest.fixture
+def apps_folder(tmp_path):
+    """One stdin problem and one call-based problem in the layout of APPS."""
+    for name, tests, starter in (
+        ("0000", {"inputs": ["1 2\n"], "outputs": ["3\n"]}, None),
+        ("0001", {"fn_name": "add", "inputs": [[1, 2]], "outputs": [3]}, "def add(a, b):\n"),
+    ):
+        folder = tmp_path / "train" / name
+        folder.mkdir(parents=True)
+        (folder / "question.txt").write_text("Add two numbers.")
+        (folder / "input_output.json").write_text(json.dumps(tests))
+        (folder / "solutions.json").write_text(json.dumps(["print(3)"]))
+        (folder / "metadata.json").write_text(json.dumps({"difficulty": "interview", "url": ""}))
+        if starter:
+            (folder / "starter_code.py").write_text(starter)
+    return tmp_path
+
+
+def test_prompts_have_the_form_of_apps(apps_folder):
+    first, second = load_apps(apps_folder)["prompt"]
+    assert first == "\nQUESTION:\nAdd two numbers.\nUse Standard Input format\nANSWER:\n"
+    assert second == "\nQUESTION:\nAdd two numbers.\ndef add(a, b):\n\nUse Call-Based format\nANSWER:\n"
+
+
+def test_a_problem_without_tests_is_left_out_with_a_warning(apps_folder, caplog):
+    (apps_folder / "train" / "0000" / "input_output.json").unlink()
+    assert load_apps(apps_folder)["problem_id"] == ["0001"]
+    assert "1 problems have no tests and are left out: 0000" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("input_output.json", "{", "input_output.json: not valid JSON"),
+        ("input_output.json", '{"inputs": [], "outputs": []}', "input_output.json: the tests are empty"),
+        ("input_output.json", '{"inputs": ["1"]}', "input_output.json: the tests are of an unknown format"),
+        ("solutions.json", "[", "solutions.json: not valid JSON"),
+    ],
+)
+def test_a_broken_file_is_named(apps_folder, file, text, message):
+    (apps_folder / "train" / "0000" / file).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_apps(apps_folder)
+
+
+def test_a_missing_question_is_named(apps_folder):
+    (apps_folder / "train" / "0000" / "question.txt").unlink()
+    with pytest.raises(ValueError, match=r"0000: `question.txt` is missing"):
+        load_apps(apps_folder)
+
+
+@pytest.mark.parametrize(
+    ("path", "split", "message"),
+    [("./nowhere", "train", "there is no folder"), ("{folder}", "test", "has no folder 'test'")],
+)
+def test_a_folder_that_is_not_there_is_named(apps_folder, path, split, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        load_apps(path.format(folder=apps_folder), split=split)
+
+
+def test_an_unknown_difficulty_is_refused(apps_folder):
+    with pytest.raises(ValueError, match="'hard'.*introductory, interview, competition"):
+        load_apps(apps_folder, difficulties=["hard"])
+
+
+def test_the_hub_form_of_apps_is_read(monkeypatch):
+    """The hub is not reachable here: its rows are, in the columns of `codeparrot/apps`."""
+    rows = Dataset.from_list(
+        [
+            {
+                "problem_id": 7,
+                "question": "Add.",
+                "input_output": json.dumps({"inputs": ["1"], "outputs": ["1"]}),
+                "solutions": json.dumps(["print(1)"]),
+                "difficulty": "competition",
+                "starter_code": "",
+            },
+            {"problem_id": 8, "question": "", "input_output": "", "solutions": "", "difficulty": "interview", "starter_code": ""},
+        ]
+    )
+    monkeypatch.setattr(apps_module, "load_dataset", lambda name, split: rows)
+    dataset = load_apps("codeparrot/apps")
+    assert dataset["problem_id"] == ["0007"]
+    assert dataset["solutions"] == [["print(1)"]]
+
+
+def mbpp_row(**changes):
+    row = {"task_id": 601, "text": "Add.", "code": "def add(a, b): return a + b", "test_list": ["assert add(1, 2) == 3"]}
+    return {key: value for key, value in {**row, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (mbpp_row(task_id=None), "line 1: a problem needs a whole number `task_id`"),
+        (mbpp_row(code=None), r"line 1: the columns \['code'\] are missing"),
+        (mbpp_row(text=None), r"the columns \['text'\] are missing"),
+        (mbpp_row(test_list=[]), "line 1: the tests are empty"),
+        ("{", "line 1: not valid JSON"),
+    ],
+)
+def test_a_broken_line_of_mbpp_is_named(tmp_path, row, message):
+    file = tmp_path / "mbpp.jsonl"
+    file.write_text(row if isinstance(row, str) else json.dumps(row))
+    with pytest.raises(ValueError, match=message):
+        load_mbpp(file)
+
+
+def test_a_missing_file_and_an_unknown_split_of_mbpp_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        load_mbpp(tmp_path / "mbpp.jsonl")
+    with pytest.raises(ValueError, match="`split` is 'dev'"):
+        load_mbpp(split="dev")

@@ -1,0 +1,96 @@
+"""The metric, loaded as a user of `evaluate` loads it."""
+
+import json
+import math
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import pytest
+from support import SUM_PROGRAM, SUM_TESTS
+
+import trl_rltf.metrics
+from trl_rltf.metrics import estimate_pass_at_k
+
+
+FOLDER = str(Path(trl_rltf.metrics.__file__).parent / "pass_at_k")
+ADD = ["def add(a, b):\n    return a + b", "def add(a, b):\n    return a - b"]
+
+
+@pytest.fixture
+def metric(tmp_path):
+    return evaluate.load(FOLDER, cache_dir=str(tmp_path))
+
+
+def slow_pass_at_k(n, c, k):
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+@pytest.mark.parametrize("n", [1, 5, 20, 200])
+def test_the_estimate_agrees_with_the_binomials(n):
+    for c in range(0, n + 1, max(1, n // 7)):
+        for k in {1, min(5, n), n}:
+            assert estimate_pass_at_k([n], [c], k)[0] == pytest.approx(slow_pass_at_k(n, c, k))
+
+
+def test_the_estimate_is_unbiased():
+    rng = np.random.default_rng(0)
+    correct = rng.binomial(10, 0.3, size=20_000)
+    assert estimate_pass_at_k([10] * len(correct), correct, 5).mean() == pytest.approx(1 - 0.7**5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("samples", "correct", "k", "message"),
+    [
+        ([3, 2], [1, 1], 3, "needs at least 3 samples a problem, but problem 1 has 2"),
+        ([3], [4], 1, "4 of them cannot be correct"),
+        ([3], [1], 0, "`k` is 0"),
+        ([3, 3], [1], 1, "one entry a problem"),
+    ],
+)
+def test_impossible_counts_are_refused(samples, correct, k, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_pass_at_k(samples, correct, k)
+
+
+def test_it_grades_in_the_way_of_code_eval(metric):
+    scores, results = metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=[1, 2])
+    assert scores == {"pass@1": 0.5, "pass@2": 1.0}
+    assert [result["passed"] for _, result in results[0]] == [True, False]
+    assert results[0][1] == (
+        1,
+        {"task_id": 0, "passed": False, "result": "failure", "completion_id": 1, "num_passed": 0, "num_tests": 1},
+    )
+
+
+def test_it_takes_all_test_formats(metric):
+    call = {"fn_name": "add", "inputs": [[1, 2]], "outputs": [3]}
+    check = "def check(f):\n    for n in range(3):\n        assert f(n, n) == 2 * n\ncheck(add)"
+    scores, _ = metric.compute(
+        predictions=[[SUM_PROGRAM], ADD[:1], ADD[:1]],
+        references=[json.dumps(SUM_TESTS), json.dumps(call), check],
+        k=[1],
+    )
+    assert scores == {"pass@1": 1.0}
+
+
+def test_more_than_the_samples_is_an_error_not_dropped(metric):
+    with pytest.raises(ValueError, match="pass@10 needs at least 10 samples a problem, but problem 0 has 2"):
+        metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"])
+
+
+def test_it_refuses_to_run_model_code_without_the_opt_in(metric, monkeypatch):
+    monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "0")
+    with pytest.raises(ValueError, match="HF_ALLOW_CODE_EVAL=1"):
+        metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=[1])
+    metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=[1], allow_code_eval=True)
+
+
+def test_malformed_references_are_named(metric):
+    with pytest.raises(ValueError, match="reference 1: "):
+        metric.compute(predictions=[ADD, ADD], references=["assert add(2, 3) == 5", "assert ("], k=[1])
+
+
+def test_the_documentation_is_shown(metric):
+    assert "pass@k" in metric.description
+    assert "HF_ALLOW_CODE_EVAL" in metric.inputs_description

@@ -1,0 +1,38 @@
+"""Sampling from a model and grading, and the figures made of it."""
+
+import pytest
+import torch
+
+from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
+
+
+def test_a_model_is_sampled_and_graded(model, tokenizer, problems, runner):
+    result = evaluate_policy(model, tokenizer, problems.select(range(3)), runner, num_samples=2, max_new_tokens=8)
+    assert result.num_samples == 2
+    assert len(result.num_correct) == 3
+    assert sum(result.outcome_shares.values()) == pytest.approx(1.0)
+
+
+def test_it_leaves_model_and_random_state_as_they_were(model, tokenizer, problems, runner):
+    model.train()
+    before = torch.get_rng_state()
+    evaluate_policy(model, tokenizer, problems.select(range(1)), runner, num_samples=1, max_new_tokens=4)
+    assert torch.equal(before, torch.get_rng_state())
+    assert model.training
+
+
+def test_the_same_seed_gives_the_same_samples(model, tokenizer, problems, runner):
+    def run(seed):
+        return evaluate_policy(
+            model, tokenizer, problems.select(range(2)), runner, num_samples=2, max_new_tokens=8, seed=seed
+        )
+
+    assert run(1) == run(1)
+
+
+def test_figures_of_known_counts():
+    result = PolicyEvaluation(num_samples=4, num_correct=(0, 1, 4), outcome_shares={})
+    assert result.pass_at_k(1) == pytest.approx((0 + 0.25 + 1) / 3)
+    assert result.pass_at_k(2) == pytest.approx((0 + 0.5 + 1) / 3)
+    low, high = result.interval(1)
+    assert 0 <= low < result.pass_at_k(1) < high <= 1
