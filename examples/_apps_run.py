@@ -21,7 +21,6 @@ from trl import (
     SFTConfig,
     SFTTrainer,
     TrlParser,
-    get_kbit_device_map,
     get_quantization_config,
 )
 
@@ -127,7 +126,6 @@ def load_start(
             trust_remote_code=training_args.trust_remote_code,
             attn_implementation=model_args.attn_implementation,
             dtype=model_args.dtype,
-            device_map=None if quantization is None else get_kbit_device_map(),
             quantization_config=quantization,
         )
         tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path, padding_side="left")

@@ -13,10 +13,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_ALLOW_CODE_EVAL"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
+import pytest
 
-from trl_rltf.execution import LocalRunner  # noqa: E402
-from trl_rltf.execution.sandbox import choose_isolation  # noqa: E402
+from trl_rltf.execution import LocalRunner
+from trl_rltf.execution.sandbox import choose_isolation
 
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -17,7 +17,9 @@ WITHOUT_A_PASSING_SOLUTION = {"2023", "2046", "2378", "2398"}
 
 def solved(dataset, num_solutions):
     """Ids of the problems that one of their first solutions solves."""
-    rows = [(row["problem_id"], source, row["tests"]) for row in dataset for source in row["solutions"][:num_solutions]]
+    rows = [
+        (row["problem_id"], source, row["tests"]) for row in dataset for source in row["solutions"][:num_solutions]
+    ]
     with LocalRunner(timeout=5.0, isolation="auto") as runner:
         reports = runner.run([Program(source, tests) for _, source, tests in rows])
     return {name for (name, _, _), report in zip(rows, reports, strict=True) if report.outcome is Outcome.PASS}
@@ -110,7 +112,7 @@ def test_a_folder_that_is_not_there_is_named(apps_folder, path, split, message):
 
 
 def test_an_unknown_difficulty_is_refused(apps_folder):
-    with pytest.raises(ValueError, match="'hard'.*introductory, interview, competition"):
+    with pytest.raises(ValueError, match=r"'hard'.*introductory, interview, competition"):
         load_apps(apps_folder, difficulties=["hard"])
 
 
@@ -126,7 +128,14 @@ def test_the_hub_form_of_apps_is_read(monkeypatch):
                 "difficulty": "competition",
                 "starter_code": "",
             },
-            {"problem_id": 8, "question": "", "input_output": "", "solutions": "", "difficulty": "interview", "starter_code": ""},
+            {
+                "problem_id": 8,
+                "question": "",
+                "input_output": "",
+                "solutions": "",
+                "difficulty": "interview",
+                "starter_code": "",
+            },
         ]
     )
     monkeypatch.setattr(apps_module, "load_dataset", lambda name, split: rows)
@@ -136,7 +145,12 @@ def test_the_hub_form_of_apps_is_read(monkeypatch):
 
 
 def mbpp_row(**changes):
-    row = {"task_id": 601, "text": "Add.", "code": "def add(a, b): return a + b", "test_list": ["assert add(1, 2) == 3"]}
+    row = {
+        "task_id": 601,
+        "text": "Add.",
+        "code": "def add(a, b): return a + b",
+        "test_list": ["assert add(1, 2) == 3"],
+    }
     return {key: value for key, value in {**row, **changes}.items() if value is not None}
 
 

@@ -17,7 +17,9 @@ def test_every_reference_solution_passes(runner):
 def test_a_constant_does_not_pass(runner):
     rows = make_mini_apps("test", num_problems=20)
     programs = [
-        Program(f"print({value})\ndef solve(v):\n    return {value}", row["tests"]) for row in rows for value in (0, 1, 3)
+        Program(f"print({value})\ndef solve(v):\n    return {value}", row["tests"])
+        for row in rows
+        for value in (0, 1, 3)
     ]
     assert Outcome.PASS not in {report.outcome for report in runner.run(programs)}
 

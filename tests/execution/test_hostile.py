@@ -33,13 +33,19 @@ CHEATS = {
     "leaves before the asserts": ("import sys\ndef add(a, b):\n    sys.exit(0)", ADD_TESTS),
     "leaves at once": ("import os\nos._exit(0)", ADD_TESTS),
     "leaves while loading": ("import sys\nsys.exit(0)", ADD_TESTS),
-    "prints that it passed": ("print('passed')\nprint('ok 1\\nok 2\\n2 passed')\ndef add(a, b):\n    return 0", ADD_TESTS),
+    "prints that it passed": (
+        "print('passed')\nprint('ok 1\\nok 2\\n2 passed')\ndef add(a, b):\n    return 0",
+        ADD_TESTS,
+    ),
     "patches the built-ins": (
         "import builtins\nbuiltins.all = builtins.any = lambda *a: True\nbuiltins.isinstance = lambda *a: True\n"
         "def add(a, b):\n    return 0",
         ADD_TESTS,
     ),
-    "patches AssertionError": ("AssertionError = type('E', (Exception,), {})\ndef add(a, b):\n    return 0", ADD_TESTS),
+    "patches AssertionError": (
+        "AssertionError = type('E', (Exception,), {})\ndef add(a, b):\n    return 0",
+        ADD_TESTS,
+    ),
     "looks for the expected value in the frames above": (
         "import sys\ndef add(a, b):\n    frame = sys._getframe()\n    while frame:\n        for value in list(frame.f_locals.values()):\n"
         "            if isinstance(value, dict) and ('outputs' in value or 'expected' in value):\n"
@@ -141,7 +147,9 @@ def test_a_worker_has_no_child_once_its_program_has_ended(any_runner):
     sources = [ATTACKS["fork that outlives its parent"], ATTACKS["daemon in a session of its own"], SUM_PROGRAM]
     any_runner.run([Program(source, SUM_TESTS) for source in sources])
     for worker in any_runner._workers:
-        names = [" ".join(process.cmdline()) for process in psutil.Process(worker.process.pid).children(recursive=True)]
+        names = [
+            " ".join(process.cmdline()) for process in psutil.Process(worker.process.pid).children(recursive=True)
+        ]
         # Under bubblewrap the worker itself is a child of `bwrap`; apart from it there is none.
         assert all("trl_rltf.execution.worker" in name for name in names), names
         assert len(names) <= 1
@@ -209,12 +217,21 @@ def sealed_runner():
 def test_a_sealed_program_cannot_reach_out(sealed_runner, source):
     report = sealed_runner.run([Program(source, SUM_TESTS)])[0]
     assert report.outcome is Outcome.RUNTIME_ERROR
-    assert report.error_type in ("OSError", "ConnectionRefusedError", "FileNotFoundError", "PermissionError", "KeyError", "ProcessLookupError")
+    assert report.error_type in (
+        "OSError",
+        "ConnectionRefusedError",
+        "FileNotFoundError",
+        "PermissionError",
+        "KeyError",
+        "ProcessLookupError",
+    )
     assert sealed_runner.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
 
 
 def test_the_test_data_is_not_readable_inside(sealed_runner, shared_data):
-    report = sealed_runner.run([Program(f"print(open({str(shared_data / 'mbpp' / 'mbpp.jsonl')!r}).read())", SUM_TESTS)])[0]
+    report = sealed_runner.run(
+        [Program(f"print(open({str(shared_data / 'mbpp' / 'mbpp.jsonl')!r}).read())", SUM_TESTS)]
+    )[0]
     assert report.error_type == "FileNotFoundError"
 
 

@@ -103,7 +103,9 @@ def test_a_function_that_changes_its_argument_does_not_change_other_tests(runner
 
 def test_assert_tests_run_after_program_and_setup(any_runner):
     tests = {"asserts": ["assert area(box) == 6", "assert area(box) == 7"], "setup": "box = Box(2, 3)"}
-    source = "class Box:\n    def __init__(self, a, b):\n        self.a, self.b = a, b\ndef area(x):\n    return x.a * x.b"
+    source = (
+        "class Box:\n    def __init__(self, a, b):\n        self.a, self.b = a, b\ndef area(x):\n    return x.a * x.b"
+    )
     report = grade(any_runner, source, tests)
     assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)
     assert report.guarded_tests == ()

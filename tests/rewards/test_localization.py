@@ -73,7 +73,7 @@ def test_a_completion_that_ends_within_a_character_has_a_range_for_each_token(to
 def test_a_message_inside_the_completion_is_found(tokenizer):
     ids = tokenizer("thinking... print(1) done")["input_ids"]
     ranges = token_ranges(ids, "print(1)", tokenizer)
-    assert [ranges[i] for i in span_tokens(Span(1, 0, 1, 5), "print(1)", 0, ranges)][0][0] == 0
+    assert next(ranges[i] for i in span_tokens(Span(1, 0, 1, 5), "print(1)", 0, ranges))[0] == 0
 
 
 def test_text_that_is_not_in_the_completion_has_no_tokens(tokenizer):

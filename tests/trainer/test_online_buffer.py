@@ -161,9 +161,13 @@ def test_it_goes_together_with_other_features(make_trainer, model, tmp_path, set
         model = type(model).from_pretrained(tmp_path / "start")
 
     def reward(completion_ids, **columns):
-        return [TokenReward(0.1 * i, [0.1 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)]
+        return [
+            TokenReward(0.1 * i, [0.1 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)
+        ]
 
-    trainer, watch, _ = run(make_trainer, OnlineBuffer(capacity=16, update_steps=2), reward, model_override=model, **settings)
+    trainer, watch, _ = run(
+        make_trainer, OnlineBuffer(capacity=16, update_steps=2), reward, model_override=model, **settings
+    )
     assert watch.sizes[-1] == 16
     assert all(torch.isfinite(value).all() for value in snapshot(trainer.model).values())
 

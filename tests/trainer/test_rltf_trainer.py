@@ -85,7 +85,7 @@ def test_two_tokens_of_one_completion_get_different_gradients(make_trainer, toke
     trainer._get_per_token_logps_and_entropies = with_gradient
     trainer.train()
     (gradient,) = gradients
-    size, length = gradient.shape
+    _size, length = gradient.shape
     assert torch.all(gradient[:, 2] > 0)  # descending makes the punished token less likely
     others = torch.ones(length, dtype=torch.bool)
     others[2] = False
@@ -110,7 +110,9 @@ def test_the_loss_and_its_gradient_are_those_worked_out_by_hand(make_trainer, mo
     reference = copy.deepcopy(model)  # before TRL patches its forward pass
 
     def rewards(completion_ids, **columns):
-        return [TokenReward(0.2 * i, [0.2 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)]
+        return [
+            TokenReward(0.2 * i, [0.2 * i - 0.1 * t for t in range(len(ids))]) for i, ids in enumerate(completion_ids)
+        ]
 
     trainer = make_trainer(
         rewards,
@@ -155,7 +157,7 @@ def test_the_loss_and_its_gradient_are_those_worked_out_by_hand(make_trainer, mo
     assert history(trainer, "loss")[0] == pytest.approx(expected + 0.5 * ce_loss.item(), abs=1e-5)
     assert history(trainer, "loss/rl")[0] == pytest.approx(expected, abs=1e-5)
     assert history(trainer, "loss/ce")[0] == pytest.approx(ce_loss.item(), abs=1e-5)
-    for (name, moved), start in zip(trainer.model.named_parameters(), reference.parameters(), strict=True):
+    for (_name, moved), start in zip(trainer.model.named_parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(moved.data, start.data - 0.1 * start.grad, rtol=1e-4, atol=1e-6)
 
 
@@ -193,12 +195,16 @@ def test_the_greedy_baseline_is_the_reward_of_the_greedy_completion(make_trainer
     sampled, greedy = calls
     batch = spy.batches[0]
     prompt = batch["prompt_ids"][0][batch["prompt_mask"][0].bool()][None]
-    alone = start.generate(prompt, do_sample=False, max_new_tokens=12, pad_token_id=tokenizer.pad_token_id)[0, prompt.size(1) :]
+    alone = start.generate(prompt, do_sample=False, max_new_tokens=12, pad_token_id=tokenizer.pad_token_id)[
+        0, prompt.size(1) :
+    ]
     assert all(ids == greedy[0] for ids in greedy)
     assert greedy[0] == alone.tolist()[: len(greedy[0])]
     texts = tokenizer.batch_decode(sampled, skip_special_tokens=True)
     baseline = by_length(tokenizer.batch_decode(greedy[:1], skip_special_tokens=True))[0]
-    assert sorted(batch["advantages"].tolist()) == pytest.approx(sorted(r - baseline for r in by_length(texts)), abs=1e-6)
+    assert sorted(batch["advantages"].tolist()) == pytest.approx(
+        sorted(r - baseline for r in by_length(texts)), abs=1e-6
+    )
     assert history(trainer, "calls") == [1.0]  # what is logged is of the sampled completions alone
 
 
@@ -271,9 +277,7 @@ def test_lora_training_changes_adapter_weights_only(make_trainer, runner):
 
 
 def test_the_reward_function_works_in_an_unmodified_grpo_trainer(make_trainer, runner):
-    trainer = make_trainer(
-        UnitTestRewardFunction(runner), trainer_class=GRPOTrainer, config_class=GRPOConfig
-    )
+    trainer = make_trainer(UnitTestRewardFunction(runner), trainer_class=GRPOTrainer, config_class=GRPOConfig)
     trainer.train()
     assert len(history(trainer, "outcome/syntax_error")) == 2
     assert -1.0 <= history(trainer, "reward")[0] <= 1.0
@@ -338,7 +342,10 @@ def test_gradient_accumulation_gives_the_same_step(make_trainer, model):
     [
         (lambda data: data.remove_columns("prompt"), "no column `prompt`"),
         (lambda data: data.remove_columns("tests"), "no column `tests`"),
-        (lambda data: data.map(lambda row, i: {"tests": "{" if i == 3 else row["tests"]}, with_indices=True), "row 3 of the training set"),
+        (
+            lambda data: data.map(lambda row, i: {"tests": "{" if i == 3 else row["tests"]}, with_indices=True),
+            "row 3 of the training set",
+        ),
     ],
 )
 def test_a_dataset_that_would_fail_later_is_refused_at_construction(make_trainer, runner, problems, change, message):

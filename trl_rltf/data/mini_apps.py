@@ -215,4 +215,36 @@ def _program(body: list[str], result: str, call_based: bool) -> str:
     return "\n".join(["v = list(map(int, input().split()))", *body, f"print({result})", ""])
 
 
-__all__ = ["DIFFICULTIES", "make_mini_apps"]
+def add_bug(solution: str, rng: random.Random) -> str:
+    """
+    Write a slip into a right solution, of the kind that scraped code has: a bracket or colon lost, a name misspelt, a number
+    left as text, or an answer off by one. A warm start on such drafts leaves a policy that unit tests can teach.
+
+    Args:
+        solution (`str`): Reference solution of a MiniAPPS problem.
+        rng (`random.Random`): Source of chance.
+
+    Returns:
+        `str`: The program with one bug; it passes no test set of MiniAPPS but by luck.
+    """
+    *body, last = solution.rstrip("\n").split("\n")
+    is_call = last.lstrip().startswith("return")
+    keyword, value = last.split("return ", 1) if is_call else ("", last[len("print(") : -1])
+
+    def ending(expression: str) -> str:
+        return f"{keyword}return {expression}" if is_call else f"print({expression})"
+
+    slips: list[tuple[list[str], str]] = [
+        (body, ending(value).replace("(v", "(w").replace("v[", "w[") if "v" in value else ending("w")),
+        (body, ending(f"{value} + 1")),
+        (body, ending(value)[:-1] if ending(value)[-1] in ")]" else ending(value).replace("return ", "return (")),
+    ]
+    if is_call:
+        slips.append(([body[0].rstrip(":"), *body[1:]], last))
+    else:
+        slips.append(([body[0].replace("map(int, input().split())", "input().split()"), *body[1:]], last))
+    lines, end = rng.choice(slips)
+    return "\n".join([*lines, end, ""])
+
+
+__all__ = ["DIFFICULTIES", "add_bug", "make_mini_apps"]
