@@ -25,7 +25,7 @@ from trl import (
 )
 
 from trl_rltf import RLTFConfig, load_apps, make_mini_apps
-from trl_rltf.data import make_mini_model
+from trl_rltf.data import add_bug, make_mini_model
 from trl_rltf.execution import Outcome
 from trl_rltf.metrics import PolicyEvaluation
 
@@ -45,6 +45,7 @@ MINI_SETTINGS: dict[str, Any] = {
     "report_to": "none",
     "gradient_checkpointing": False,
 }
+NUM_DRAFTS = 8  # programs a problem in the warm start, each with its own bug or none
 console = Console()
 
 
@@ -64,10 +65,11 @@ class AppsArguments(ScriptArguments):
     difficulties: list[str] | None = field(default=None, metadata={"help": "Difficulties to keep; all by default."})
     warm_start_steps: int | None = field(
         default=None,
-        metadata={"help": "Steps of supervised training on reference solutions before RL; 120 on MiniAPPS, else 0."},
+        metadata={"help": "Steps of supervised training on reference solutions before RL; 200 on MiniAPPS, else 0."},
     )
-    warm_start_problems: int = field(
-        default=160, metadata={"help": "Number of training problems whose solutions the warm start sees."}
+    warm_start_bug_share: float = field(
+        default=0.75,
+        metadata={"help": "Share of the warm start's programs that get a bug, as scraped code has; MiniAPPS only."},
     )
     warm_start_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the warm start."})
     fine_weight: float = field(default=0.3, metadata={"help": "Penalty on the tokens of an error; 0 switches it off."})
@@ -117,7 +119,7 @@ def load_start(
     steps = script_args.warm_start_steps
     if model_args.model_name_or_path is None:
         model, tokenizer = make_mini_model(train_set, seed=training_args.seed)
-        steps = 120 if steps is None else steps
+        steps = 200 if steps is None else steps
     else:
         quantization = get_quantization_config(model_args)
         model = AutoModelForCausalLM.from_pretrained(
@@ -138,10 +140,16 @@ def load_start(
 def warm_start(
     model: Any, tokenizer: Any, problems: Dataset, steps: int, script_args: AppsArguments, training_args: RLTFConfig
 ) -> None:
-    """Supervised training on the first reference solution of some problems, with TRL's SFTTrainer."""
-    solved = [row for row in problems if row["solutions"]]
-    chosen = random.Random(training_args.seed).sample(solved, min(script_args.warm_start_problems, len(solved)))
-    rows = [{"prompt": row["prompt"], "completion": row["solutions"][0]} for row in chosen]
+    """Supervised training on the first reference solution of each problem, with TRL's SFTTrainer."""
+    rng = random.Random(training_args.seed)
+    share = script_args.warm_start_bug_share if script_args.dataset_name is None else 0.0
+    rows = []
+    for _ in range(NUM_DRAFTS if share else 1):
+        for row in problems:
+            if row["solutions"]:
+                program = row["solutions"][0]
+                program = add_bug(program, rng) if rng.random() < share else program
+                rows.append({"prompt": row["prompt"], "completion": program})
     config = SFTConfig(
         output_dir=f"{training_args.output_dir}/warm-start",
         max_steps=steps,

@@ -1,10 +1,12 @@
 """MiniAPPS: every reference solution passes, splits share nothing, and a constant does not solve a problem."""
 
 import json
+import random
 
 import pytest
 
 from trl_rltf import make_mini_apps
+from trl_rltf.data import add_bug
 from trl_rltf.execution import Outcome, Program
 
 
@@ -56,3 +58,12 @@ def test_all_difficulties_and_both_kinds_of_tests_are_there():
 def test_impossible_wishes_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_mini_apps(**arguments)
+
+
+def test_a_program_with_a_bug_rarely_passes_and_fails_in_each_way(runner):
+    rng = random.Random(0)
+    rows = make_mini_apps("train", num_problems=60)
+    drafts = [Program(add_bug(source, rng), row["tests"]) for row in rows for source in row["solutions"]]
+    outcomes = [report.outcome for report in runner.run(drafts)]
+    assert set(outcomes) >= {Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE}
+    assert outcomes.count(Outcome.PASS) < 0.1 * len(outcomes)

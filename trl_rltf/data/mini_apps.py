@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from .problems import DIFFICULTIES, check_difficulties, make_problem, to_dataset
+from .problems import check_difficulties, make_problem, to_dataset
 from .prompts import apps_prompt
 
 
@@ -247,4 +247,4 @@ def add_bug(solution: str, rng: random.Random) -> str:
     return "\n".join([*lines, end, ""])
 
 
-__all__ = ["DIFFICULTIES", "add_bug", "make_mini_apps"]
+__all__ = ["add_bug", "make_mini_apps"]
