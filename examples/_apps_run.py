@@ -33,8 +33,9 @@ from trl_rltf.metrics import PolicyEvaluation
 # Flags that the embedded default sets, unless the command line says otherwise. Tuned for two CPU cores.
 MINI_SETTINGS: dict[str, Any] = {
     "output_dir": "outputs/mini-apps",
-    "learning_rate": 1e-4,
-    "lr_scheduler_type": "constant",
+    "learning_rate": 3e-5,
+    "lr_scheduler_type": "constant_with_warmup",
+    "warmup_steps": 10,
     "max_steps": 120,
     "per_device_train_batch_size": 64,
     "num_generations": 8,
@@ -65,7 +66,7 @@ class AppsArguments(ScriptArguments):
     difficulties: list[str] | None = field(default=None, metadata={"help": "Difficulties to keep; all by default."})
     warm_start_steps: int | None = field(
         default=None,
-        metadata={"help": "Steps of supervised training on reference solutions before RL; 200 on MiniAPPS, else 0."},
+        metadata={"help": "Steps of supervised training on reference solutions before RL; 240 on MiniAPPS, else 0."},
     )
     warm_start_bug_share: float = field(
         default=0.75,
@@ -119,7 +120,7 @@ def load_start(
     steps = script_args.warm_start_steps
     if model_args.model_name_or_path is None:
         model, tokenizer = make_mini_model(train_set, seed=training_args.seed)
-        steps = 200 if steps is None else steps
+        steps = 240 if steps is None else steps
     else:
         quantization = get_quantization_config(model_args)
         model = AutoModelForCausalLM.from_pretrained(
