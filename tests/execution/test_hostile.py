@@ -282,3 +282,16 @@ def _is_running(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_worker_that_hangs_is_killed_with_all_that_it_started(any_runner, monkeypatch):
+    from trl_rltf.execution import runner as runner_module
+
+    monkeypatch.setattr(runner_module, "_GRACE_SECONDS", 0.0)
+    with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=0.3, isolation=any_runner.isolation.name) as local:
+        local.run([Program(SUM_PROGRAM, SUM_TESTS)])
+        pids = _tree(local._workers[0].process.pid)
+        for pid in pids:
+            os.kill(pid, 19)  # SIGSTOP
+        assert local.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
+        assert [pid for pid in pids if _is_running(pid)] == []

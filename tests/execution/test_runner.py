@@ -238,3 +238,32 @@ def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
             LocalRunner(isolation="auto").close()
     finally:
         sandbox._bubblewrap_problem.cache_clear()
+
+
+def test_a_sandbox_that_does_not_start_is_an_error_not_a_reward(monkeypatch):
+    from trl_rltf.execution import runner as runner_module
+
+    broken = [sys.executable, "-c", "raise SystemExit('no sandbox today')"]
+    monkeypatch.setattr(runner_module, "worker_command", lambda *_: broken)
+    with LocalRunner(isolation="process") as local, pytest.raises(RuntimeError, match="no sandbox today"):
+        local.run([Program("", SUM_TESTS)])
+
+
+def test_an_interrupt_in_the_middle_leaves_a_runner_that_works():
+    import signal
+    import threading
+
+    with LocalRunner(num_workers=2, timeout=5, isolation="process") as local:
+        threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,)).start()
+        with pytest.raises(KeyboardInterrupt):
+            local.run([Program(f"import time\ntime.sleep(30)\n#{i}", SUM_TESTS) for i in range(4)])
+        assert grade(local, SUM_PROGRAM, SUM_TESTS).outcome is Outcome.PASS
+
+
+def test_threads_may_share_a_runner(runner):
+    from concurrent.futures import ThreadPoolExecutor
+
+    batches = [[Program(SUM_PROGRAM + "#" * (5 * i + j), SUM_TESTS) for j in range(5)] for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        reports = [report for batch in pool.map(runner.run, batches) for report in batch]
+    assert [report.outcome for report in reports] == [Outcome.PASS] * 20

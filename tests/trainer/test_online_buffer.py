@@ -215,3 +215,8 @@ def test_a_training_set_smaller_than_a_generation_batch_is_refused(make_trainer,
 def test_drawing_from_an_empty_buffer_is_an_error():
     with pytest.raises(ValueError, match="nothing has been generated"):
         OnlineBuffer().draw(1)
+
+
+def test_a_buffer_that_comes_late_is_refused(make_trainer):
+    with pytest.raises(ValueError, match="when you construct the trainer"):
+        make_trainer(by_length).add_callback(OnlineBuffer())

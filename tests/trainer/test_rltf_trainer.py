@@ -396,3 +396,20 @@ def test_the_methods_of_trl_that_this_package_overrides_are_still_there():
         assert hasattr(GRPOTrainer, name), f"GRPOTrainer.{name} is gone"
         found = [p for p in inspect.signature(getattr(GRPOTrainer, name)).parameters if p != "self"]
         assert found[: len(parameters)] == parameters, f"GRPOTrainer.{name} takes {found}"
+
+
+def test_arguments_have_the_order_of_trl():
+    import inspect
+
+    ours = list(inspect.signature(RLTFTrainer.__init__).parameters)
+    assert ours[:-1] == list(inspect.signature(GRPOTrainer.__init__).parameters)[: len(ours) - 1]
+
+
+def test_a_checkpoint_has_a_model_card_and_can_be_resumed(make_trainer, tmp_path):
+    trainer = make_trainer(by_length, max_steps=2, save_strategy="steps", save_steps=1)
+    trainer.train()
+    card = (tmp_path / "out" / "checkpoint-1" / "README.md").read_text()
+    assert "2307.04349" in card
+    again = make_trainer(by_length, max_steps=3, save_strategy="no")
+    again.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-2"))
+    assert again.state.global_step == 3

@@ -85,7 +85,8 @@ class LocalRunner:
 
     Raises:
         ValueError: If an argument is out of range, or nobody opted in.
-        RuntimeError: If the isolation that was asked for does not work on this machine.
+        RuntimeError: If the isolation that was asked for does not work on this machine, or, from `run`, if a worker does not
+            start.
     """
 
     def __init__(
@@ -256,9 +257,13 @@ class LocalRunner:
         for pipe in (worker.request, worker.reply):
             with contextlib.suppress(KeyError, ValueError):
                 selector.unregister(pipe)
+        job.last_words = worker.last_words()
         worker.kill()
         self._workers.remove(worker)
         del busy[worker]
+        if not worker.is_ready:
+            # No program has run in it: this is a fault of the sandbox, which no reward may hide.
+            raise RuntimeError(f"A worker of the sandbox did not start: {job.last_words or 'it said nothing'}")
         job.num_deaths += 1
         if job.num_deaths < 2:
             waiting.appendleft(job)
@@ -297,6 +302,7 @@ class _Job:
         self.tests = tests
         self.num_tests = len(tests.cases)
         self.num_deaths = 0
+        self.last_words = ""
         self.reply: dict[str, Any] | None = None
 
     def request(self) -> dict[str, Any]:
@@ -319,11 +325,12 @@ class _Worker:
             self._scratch = tempfile.mkdtemp(prefix="trl-rltf-")
             scratch = [self._scratch]
         environment = worker_environment()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self.process = subprocess.Popen(
             worker_command(isolation, limits["output_limit"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._stderr,  # of the worker itself; programs have none
             env=environment,
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the caller, who then ends the workers
@@ -343,7 +350,7 @@ class _Worker:
         }
         self._outgoing = memoryview(frame(config))
         self._incoming = bytearray()
-        self._is_ready = False
+        self.is_ready = False
         self.deadline = float("inf")
 
     def is_alive(self) -> bool:
@@ -351,7 +358,7 @@ class _Worker:
 
     def give(self, request: dict[str, Any], seconds: float) -> None:
         self._outgoing = memoryview(bytes(self._outgoing) + frame(request))
-        self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self._is_ready else _START_SECONDS)
+        self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
 
     def send(self) -> bool:
         """Write what the pipe takes; returns whether all is written."""
@@ -374,10 +381,15 @@ class _Worker:
                 return None
             message = json.loads(self._incoming[_HEADER.size : _HEADER.size + size])
             del self._incoming[: _HEADER.size + size]
-            if self._is_ready:
+            if self.is_ready:
                 return dict(message)
-            self._is_ready = True
+            self.is_ready = True
         return None
+
+    def last_words(self) -> str:
+        """End of what the worker wrote to its error stream."""
+        self._stderr.seek(0)
+        return self._stderr.read()[-2000:].decode(errors="replace").strip()
 
     def close(self) -> None:
         self.request.close()
@@ -386,16 +398,24 @@ class _Worker:
         self.kill()
 
     def kill(self) -> None:
-        # The worker's whole session, for bubblewrap runs it as a child. Its programs die with their namespace or,
-        # without one, by the death signal they asked for.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.process.returncode is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            # Under bubblewrap the worker is a child, the first process of its namespace: all in there die with it. Without
+            # one, its programs die by the death signal that they asked for.
+            for pid in [*_children(self.process.pid), self.process.pid]:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.request.close()
         self.reply.close()
+        self._stderr.close()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+    return []
 
 
 def _num_tasks_of_user() -> int:
@@ -417,7 +437,7 @@ def _report(job: _Job) -> ExecutionReport:
         return ExecutionReport(
             Outcome.NOT_GRADABLE,
             verdicts=(Verdict.NOT_RUN,) * job.num_tests,
-            error_message="The worker process died twice while it graded this program.",
+            error_message=f"The worker process died twice while it graded this program. {job.last_words}"[:500],
             guarded_tests=guarded,
         )
     verdicts = tuple(

@@ -68,11 +68,14 @@ class RLTFTrainer(GRPOTrainer):
             a method `check_dataset`, it is called with the training set at construction.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
+        train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
+            Prompts, with the columns that the reward functions need.
+        eval_dataset, processing_class, reward_processing_classes:
+            As in [`~trl.GRPOTrainer`].
         callbacks (`list[TrainerCallback]`, *optional*):
             Callbacks; at most one [`OnlineBuffer`].
         **kwargs:
-            The other arguments of [`~trl.GRPOTrainer`]: `train_dataset`, `eval_dataset`, `processing_class`,
-            `peft_config`, ...
+            The other arguments of [`~trl.GRPOTrainer`]: `optimizers`, `peft_config`, ...
 
     Raises:
         ValueError: If settings contradict each other, or the dataset lacks a column that they need.
@@ -105,6 +108,10 @@ class RLTFTrainer(GRPOTrainer):
         model: Any,
         reward_funcs: Any = None,
         args: RLTFConfig | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        reward_processing_classes: Any = None,
         callbacks: list[TrainerCallback] | None = None,
         **kwargs: Any,
     ):
@@ -115,8 +122,18 @@ class RLTFTrainer(GRPOTrainer):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
         self.online_buffer = _find_buffer(callbacks)
         _check_settings(args, self.online_buffer)
-        _check_dataset(kwargs.get("train_dataset"), args, reward_funcs)
-        super().__init__(model, reward_funcs, args, callbacks=callbacks, **kwargs)
+        _check_dataset(train_dataset, args, reward_funcs)
+        super().__init__(
+            model,
+            reward_funcs,
+            args,
+            train_dataset,
+            eval_dataset,
+            processing_class,
+            reward_processing_classes,
+            callbacks,
+            **kwargs,
+        )
         if self.online_buffer is not None and self._is_vlm:
             raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
         self._token_rewards: dict[int, list[Any]] = {}  # by reward function: what it returned for the last batch
@@ -131,6 +148,12 @@ class RLTFTrainer(GRPOTrainer):
             function if isinstance(function, torch.nn.Module) else self._recorded(index, function)
             for index, function in enumerate(self.reward_funcs)
         ]
+
+    def add_callback(self, callback: Any) -> None:
+        """Add a callback. An [`OnlineBuffer`] has to be there from the start, for the settings depend on it."""
+        if isinstance(callback, OnlineBuffer) or callback is OnlineBuffer:
+            raise ValueError("Pass the `OnlineBuffer` in `callbacks` when you construct the trainer.")
+        super().add_callback(callback)
 
     # ------------------------------------------------------------------ rewards of tokens
 
@@ -446,7 +469,8 @@ class RLTFTrainer(GRPOTrainer):
         drawn = buffer.draw(steps * size)
         batches = [self._collate([sample for _, sample in drawn[i * size : (i + 1) * size]]) for i in range(steps)]
         ages = [self.state.global_step - born for born, _ in drawn]
-        self._metric("buffer/size", float(self.accelerator.reduce(torch.tensor(float(len(buffer))), "sum")))
+        size_here = torch.tensor(float(len(buffer)), device=self.accelerator.device)
+        self._metric("buffer/size", self.accelerator.reduce(size_here, "sum").item())
         self._metric("buffer/age", buffer.mean_age(self.state.global_step))
         self._metric("buffer/drawn_age", sum(ages) / len(ages))
         self._metric("buffer/refreshes", float(buffer.num_refreshes))
