@@ -207,6 +207,8 @@ def sealed_runner():
         "import socket\nsocket.socket().connect(('1.1.1.1', 80))",
         "open('/etc/passwd').read()",
         "open('/usr/evil', 'w')",
+        "open('/evil', 'w')",
+        "open('/dev/evil', 'w')",
         "import os\nos.listdir(os.path.expanduser('~root'))\nos.listdir('/home')",
         "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(0.2)\nraise KeyError",
         "import os\nos.kill(-1, 9)\nraise KeyError",
@@ -295,3 +297,30 @@ def test_a_worker_that_hangs_is_killed_with_all_that_it_started(any_runner, monk
             os.kill(pid, 19)  # SIGSTOP
         assert local.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
         assert [pid for pid in pids if _is_running(pid)] == []
+
+
+def test_an_environment_below_tmp_is_neither_emptied_nor_in_the_way(sealed_runner, tmp_path):
+    """The scratch folder is emptied after each program: the interpreter must never be in it."""
+    import subprocess
+    import sys
+
+    place = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(place)], check=True)
+    package = Path(__file__).resolve().parents[2]
+    code = (
+        "import sys, time\nfrom trl_rltf.execution import *\n"
+        "with LocalRunner(num_workers=1, isolation='strict', allow_code_eval=True) as local:\n"
+        f"    reports = local.run([Program({SUM_PROGRAM!r} + '#' * i, {SUM_TESTS!r}) for i in range(20)])\n"
+        "assert {report.outcome.name for report in reports} == {'PASS'}, reports[0]\n"
+    )
+    environment = {"PYTHONPATH": str(package), "PATH": os.environ["PATH"]}
+    before = sorted(place.rglob("*"))
+    subprocess.run([str(place / "bin" / "python"), "-c", code], check=True, env=environment, timeout=60)
+    assert sorted(path for path in place.rglob("*") if path.suffix != ".pyc") == [
+        p for p in before if p.suffix != ".pyc"
+    ]
+
+
+def test_temporary_files_work(any_runner):
+    source = "import tempfile\nwith tempfile.NamedTemporaryFile('w+') as f:\n    f.write('3')\n    f.seek(0)\n    print(f.read())"
+    assert any_runner.run([Program(source, {"inputs": [""], "outputs": ["3"]})])[0].outcome is Outcome.PASS

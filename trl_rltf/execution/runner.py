@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from .report import ExecutionReport, Outcome, Span, Verdict
-from .sandbox import Isolation, choose_isolation, worker_command, worker_environment
+from .sandbox import SCRATCH_FOLDERS, Isolation, choose_isolation, worker_command, worker_environment
 from .tests import UnitTests, parse_tests
 from .worker import _HEADER, frame
 
@@ -320,7 +320,7 @@ class _Worker:
     def __init__(self, isolation: Isolation, limits: dict[str, Any]):
         self._scratch: str | None = None
         if isolation.name == "bubblewrap":
-            scratch = ["/tmp", "/dev/shm"]
+            scratch = list(SCRATCH_FOLDERS)
         else:
             self._scratch = tempfile.mkdtemp(prefix="trl-rltf-")
             scratch = [self._scratch]

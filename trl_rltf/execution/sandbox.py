@@ -13,6 +13,8 @@ from pathlib import Path
 
 
 ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "process")
+# Under bubblewrap. Not /tmp: the interpreter, or this package, may live there, and scratch folders are emptied.
+SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALL_HINT = (
     "Install bubblewrap (`apt-get install bubblewrap` or `dnf install bubblewrap`) and allow user namespaces "
@@ -98,7 +100,7 @@ def worker_environment() -> dict[str, str]:
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": "/tmp",
+        "HOME": "/nonexistent",
         "PYTHONPATH": str(_PACKAGE.parent),
         "PYTHONHASHSEED": "0",  # the order of a set must not flip a verdict
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -128,14 +130,16 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
         command += ["--ro-bind-try", folder, folder]
     for file in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"):
         command += ["--ro-bind-try", file, file]
-    for size, folder in ((scratch_bytes, "/tmp"), (scratch_bytes, "/dev/shm")):
-        if folder == "/tmp":
-            command += ["--proc", "/proc", "--dev", "/dev"]
-        command += ["--size", str(size), "--tmpfs", folder]
-    # After the scratch folder: an interpreter, or this package, may live below /tmp.
-    for folder in _python_folders():
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in SCRATCH_FOLDERS:
+        command += ["--size", str(scratch_bytes), "--tmpfs", folder]
+    folders = _python_folders()
+    for folder in folders:
         command += ["--ro-bind", folder, folder]
-    return [*command, "--chdir", "/tmp"]
+    if not any(folder.startswith("/tmp/") for folder in folders):
+        command += ["--symlink", SCRATCH_FOLDERS[0], "/tmp"]
+    # Last: the root and /dev are writable memory otherwise, which nothing would empty.
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_FOLDERS[0]]
 
 
 def _python_folders() -> list[str]:

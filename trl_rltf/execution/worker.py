@@ -463,6 +463,7 @@ def main() -> None:
     sys.path[:] = [path for path in sys.path if path not in config["hidden_paths"]]
     for name in config["hidden_variables"]:
         os.environ.pop(name, None)
+    os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
     program_process.load_prelude()
     supervisor = Supervisor(control, config)
     gc.collect()
