@@ -44,6 +44,7 @@ MINI_SETTINGS: dict[str, Any] = {
     "logging_steps": 5,
     "save_strategy": "no",
     "report_to": "none",
+    "dataloader_pin_memory": False,
     "gradient_checkpointing": False,
 }
 NUM_DRAFTS = 8  # programs a problem in the warm start, each with its own bug or none

@@ -287,9 +287,9 @@ def _is_running(pid):
 
 
 def test_a_worker_that_hangs_is_killed_with_all_that_it_started(any_runner, monkeypatch):
-    from trl_rltf.execution import runner as runner_module
+    from trl_rltf.execution import worker_process
 
-    monkeypatch.setattr(runner_module, "_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 0.0)
     with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=0.3, isolation=any_runner.isolation.name) as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
         pids = _tree(local._workers[0].process.pid)

@@ -241,10 +241,10 @@ def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
 
 
 def test_a_sandbox_that_does_not_start_is_an_error_not_a_reward(monkeypatch):
-    from trl_rltf.execution import runner as runner_module
+    from trl_rltf.execution import worker_process
 
     broken = [sys.executable, "-c", "raise SystemExit('no sandbox today')"]
-    monkeypatch.setattr(runner_module, "worker_command", lambda *_: broken)
+    monkeypatch.setattr(worker_process, "worker_command", lambda *_: broken)
     with LocalRunner(isolation="process") as local, pytest.raises(RuntimeError, match="no sandbox today"):
         local.run([Program("", SUM_TESTS)])
 

@@ -6,10 +6,6 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
-import signal
-import subprocess
-import tempfile
 import threading
 import time
 import warnings
@@ -20,13 +16,11 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from .report import ExecutionReport, Outcome, Span, Verdict
-from .sandbox import SCRATCH_FOLDERS, Isolation, choose_isolation, worker_command, worker_environment
+from .sandbox import Isolation, choose_isolation
 from .tests import UnitTests, parse_tests
-from .worker import _HEADER, frame
+from .worker_process import WorkerProcess
 
 
-_START_SECONDS = 60.0
-_GRACE_SECONDS = 30.0
 _STDOUT_SAMPLE = 2000
 
 
@@ -131,7 +125,7 @@ class LocalRunner:
         self.wall_timeout = wall_timeout
         self.strict_comparison = strict_comparison
         self._limits = {key: value for key, value in limits.items() if key != "num_workers"}
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
@@ -191,14 +185,14 @@ class LocalRunner:
 
     def _grade(self, jobs: list[_Job]) -> None:
         waiting = deque(jobs)
-        busy: dict[_Worker, _Job] = {}
+        busy: dict[WorkerProcess, _Job] = {}
         self._workers = [worker for worker in self._workers if worker.is_alive()]
         with selectors.DefaultSelector() as selector:
             try:
                 while waiting or busy:
                     self._assign(waiting, busy, selector)
                     for key, events in selector.select(timeout=1.0):
-                        worker: _Worker = key.data
+                        worker: WorkerProcess = key.data
                         if worker in busy:
                             self._advance(worker, events, waiting, busy, selector)
                     for worker, job in list(busy.items()):
@@ -210,13 +204,13 @@ class LocalRunner:
                     worker.kill()
                     self._workers.remove(worker)
 
-    def _assign(self, waiting: deque[_Job], busy: dict[_Worker, _Job], selector: selectors.BaseSelector) -> None:
+    def _assign(self, waiting: deque[_Job], busy: dict[WorkerProcess, _Job], selector: selectors.BaseSelector) -> None:
         idle = [worker for worker in self._workers if worker not in busy]
         while waiting and (idle or len(self._workers) < self.num_workers):
             if idle:
                 worker = idle.pop()
             else:
-                worker = _Worker(self.isolation, self._limits)
+                worker = WorkerProcess(self.isolation, self._limits)
                 self._workers.append(worker)
             job = waiting.popleft()
             worker.give(job.request(), self.wall_timeout * (job.num_tests + 1))
@@ -226,10 +220,10 @@ class LocalRunner:
 
     def _advance(
         self,
-        worker: _Worker,
+        worker: WorkerProcess,
         events: int,
         waiting: deque[_Job],
-        busy: dict[_Worker, _Job],
+        busy: dict[WorkerProcess, _Job],
         selector: selectors.BaseSelector,
     ) -> None:
         job = busy[worker]
@@ -247,10 +241,10 @@ class LocalRunner:
 
     def _drop(
         self,
-        worker: _Worker,
+        worker: WorkerProcess,
         job: _Job,
         waiting: deque[_Job],
-        busy: dict[_Worker, _Job],
+        busy: dict[WorkerProcess, _Job],
         selector: selectors.BaseSelector,
     ) -> None:
         """Replace a worker that died or hangs; its program gets one more chance."""
@@ -312,121 +306,6 @@ class _Job:
             "setup": self.tests.setup,
             "probes": [case.probe for case in self.tests.cases],
         }
-
-
-class _Worker:
-    """The caller's end of one worker process."""
-
-    def __init__(self, isolation: Isolation, limits: dict[str, Any]):
-        self._scratch: str | None = None
-        if isolation.name == "bubblewrap":
-            scratch = list(SCRATCH_FOLDERS)
-        else:
-            self._scratch = tempfile.mkdtemp(prefix="trl-rltf-")
-            scratch = [self._scratch]
-        environment = worker_environment()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        self.process = subprocess.Popen(
-            worker_command(isolation, limits["output_limit"]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,  # of the worker itself; programs have none
-            env=environment,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is for the caller, who then ends the workers
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.request, self.reply = self.process.stdin, self.process.stdout
-        os.set_blocking(self.request.fileno(), False)
-        os.set_blocking(self.reply.fileno(), False)
-        config = {
-            **limits,
-            "rlimit_nproc": _num_tasks_of_user() + limits["max_processes"],
-            "max_open_files": 256,
-            "scratch": scratch,
-            "hidden_paths": [environment["PYTHONPATH"]],
-            "hidden_variables": ["PYTHONPATH"],
-        }
-        self._outgoing = memoryview(frame(config))
-        self._incoming = bytearray()
-        self.is_ready = False
-        self.deadline = float("inf")
-
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
-
-    def give(self, request: dict[str, Any], seconds: float) -> None:
-        self._outgoing = memoryview(bytes(self._outgoing) + frame(request))
-        self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
-
-    def send(self) -> bool:
-        """Write what the pipe takes; returns whether all is written."""
-        try:
-            written = os.write(self.request.fileno(), self._outgoing[: 2**20])
-        except BlockingIOError:
-            return False
-        self._outgoing = self._outgoing[written:]
-        return not self._outgoing
-
-    def receive(self) -> dict[str, Any] | None:
-        """Read what is there; returns the reply once it is whole."""
-        part = os.read(self.reply.fileno(), 2**20)
-        if not part:
-            raise EOFError("the worker is gone")
-        self._incoming += part
-        while len(self._incoming) >= _HEADER.size:
-            size = _HEADER.unpack_from(self._incoming)[0]
-            if len(self._incoming) < _HEADER.size + size:
-                return None
-            message = json.loads(self._incoming[_HEADER.size : _HEADER.size + size])
-            del self._incoming[: _HEADER.size + size]
-            if self.is_ready:
-                return dict(message)
-            self.is_ready = True
-        return None
-
-    def last_words(self) -> str:
-        """End of what the worker wrote to its error stream."""
-        self._stderr.seek(0)
-        return self._stderr.read()[-2000:].decode(errors="replace").strip()
-
-    def close(self) -> None:
-        self.request.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=5)
-        self.kill()
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            # Under bubblewrap the worker is a child, the first process of its namespace: all in there die with it. Without
-            # one, its programs die by the death signal that they asked for.
-            for pid in [*_children(self.process.pid), self.process.pid]:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.request.close()
-        self.reply.close()
-        self._stderr.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(child) for child in file.read().split()]
-    return []
-
-
-def _num_tasks_of_user() -> int:
-    """Processes and threads of this user, which `RLIMIT_NPROC` counts together with those of a program."""
-    count, user = 0, os.getuid()
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{name}").st_uid == user:
-                    count += len(os.listdir(f"/proc/{name}/task"))
-    return count
 
 
 def _report(job: _Job) -> ExecutionReport:

@@ -9,7 +9,6 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import struct
 import sys
@@ -17,10 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import error_site, program_process
+from . import cleanup, error_site, program_process
 
 
-_HEADER = struct.Struct("!I")
+HEADER = struct.Struct("!I")
 _MAX_RECORD_BYTES = 64 * 2**20
 _STDOUT_SAMPLE = 2000
 _CHECK_INTERVAL = 0.1  # seconds between looks at the number of processes
@@ -31,8 +30,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def read_frame(descriptor: int) -> bytes | None:
     """Read one length-prefixed frame; `None` when the other side is gone."""
-    header = _read_exactly(descriptor, _HEADER.size)
-    return None if header is None else _read_exactly(descriptor, _HEADER.unpack(header)[0])
+    header = _read_exactly(descriptor, HEADER.size)
+    return None if header is None else _read_exactly(descriptor, HEADER.unpack(header)[0])
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes | None:
@@ -49,7 +48,7 @@ def _read_exactly(descriptor: int, size: int) -> bytes | None:
 def frame(message: Any) -> bytes:
     """Encode a message as one length-prefixed frame of JSON."""
     data = json.dumps(message).encode()
-    return _HEADER.pack(len(data)) + data
+    return HEADER.pack(len(data)) + data
 
 
 class _Stop(Exception):
@@ -116,7 +115,7 @@ class Supervisor:
             child = self._run(request, batch, leash)
             reply["cpu"] += child.cpu
             compiled = self._read_records(request, child, batch, observations, reply)
-            self._empty_scratch()
+            cleanup.empty_folders(self._scratch)
             if not compiled:
                 break
             if child.stopped is not None:
@@ -265,7 +264,7 @@ class Supervisor:
             self._watch(child, pid, receive, timeout, wall_timeout, num_tests)
         finally:
             os.close(receive)
-            self._kill_everything(pid)
+            cleanup.kill_everything(pid, self._owns_namespace)
         child.wall = time.monotonic() - began
         return child
 
@@ -332,7 +331,7 @@ class Supervisor:
                     return
                 if now >= next_check:
                     next_check = now + _CHECK_INTERVAL
-                    if self._count_processes() > self._max_processes:
+                    if cleanup.count_processes(self._owns_namespace) > self._max_processes:
                         child.stopped = "ProcessLimitExceeded"
                         return
                 wait = min(cpu_left, wall_left, next_check - now)
@@ -373,80 +372,6 @@ class Supervisor:
             return time.clock_gettime(clock)
         except OSError:  # it has just ended
             return 0.0
-
-    def _count_processes(self) -> int:
-        return len(self._others() if self._owns_namespace else self._descendants())
-
-    @staticmethod
-    def _others() -> list[int]:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
-
-    @staticmethod
-    def _descendants() -> list[int]:
-        children: dict[int, list[int]] = {}
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-                    children.setdefault(parent, []).append(int(name))
-        found, queue = [], [os.getpid()]
-        while queue:
-            offspring = children.get(queue.pop(), [])
-            found += offspring
-            queue += offspring
-        return found
-
-    def _kill_everything(self, pid: int) -> None:
-        """After this, no process of the program exists, whatever group or session it moved to."""
-        if self._owns_namespace:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
-            self._reap()
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        while self._has_children():
-            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
-                for descendant in self._descendants():
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(descendant, number)
-            self._reap()
-
-    @staticmethod
-    def _has_children() -> bool:
-        try:
-            os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return False
-        return True
-
-    @staticmethod
-    def _reap() -> None:
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
-
-    def _empty_scratch(self) -> None:
-        for folder in self._scratch:
-            with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-                for entry in entries:
-                    self._remove(entry)
-
-    @staticmethod
-    def _remove(entry: os.DirEntry[str]) -> None:
-        def unlock_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
-            with contextlib.suppress(OSError):
-                os.chmod(os.path.dirname(path), 0o700)
-                os.chmod(path, 0o700)
-                function(path)
-
-        if entry.is_dir(follow_symlinks=False):
-            with contextlib.suppress(OSError):
-                os.chmod(entry.path, 0o700)
-            shutil.rmtree(entry.path, onerror=unlock_and_retry)
-        else:
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
 
 
 def main() -> None:

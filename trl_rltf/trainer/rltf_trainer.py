@@ -12,27 +12,18 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 from trl.data_utils import is_conversational
 from trl.trainer.utils import is_async_callable, nanstd, pad
 
+from .checks import check_dataset, check_settings, find_buffer
 from .online_buffer import OnlineBuffer, Sample
 from .rltf_config import RLTFConfig
+from .samples import join_samples, split_batch
 
 
-# Tensors of a generation batch that have one row a completion and one column a completion token: `(B, T)`.
-_PER_TOKEN_KEYS = (
-    "completion_ids",
-    "completion_mask",
-    "advantages",
-    "old_per_token_logps",
-    "ref_per_token_logps",
-    "sampling_per_token_logps",
-    "tool_mask",
-)
 _EPSILON = 1e-4  # what TRL adds to a standard deviation
 
 
@@ -120,9 +111,9 @@ class RLTFTrainer(GRPOTrainer):
             args = RLTFConfig(f"{name.split('/')[-1] or 'model'}-RLTF")
         if not isinstance(args, RLTFConfig):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
-        self.online_buffer = _find_buffer(callbacks)
-        _check_settings(args, self.online_buffer)
-        _check_dataset(train_dataset, args, reward_funcs)
+        self.online_buffer = find_buffer(callbacks)
+        check_settings(args, self.online_buffer)
+        check_dataset(train_dataset, args, reward_funcs)
         super().__init__(
             model,
             reward_funcs,
@@ -446,28 +437,18 @@ class RLTFTrainer(GRPOTrainer):
                     batch["completion_ids"].size(1),
                     batch_size=self.args.per_device_train_batch_size,
                 )
-        lengths = (batch["completion_ids"] != self._tokenizer.pad_token_id).sum(1)
-        lengths = torch.maximum(lengths, batch["completion_mask"].sum(1))
-        samples = []
-        for row, length in enumerate(lengths.tolist()):
-            sample = {"prompt_ids": batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]}
-            for key in _PER_TOKEN_KEYS:
-                if key in batch:
-                    sample[key] = batch[key][row, :length]
-            if "importance_sampling_ratio" in batch:
-                ratio = batch["importance_sampling_ratio"][row]
-                sample["importance_sampling_ratio"] = ratio[:length] if len(ratio) > 1 else ratio
-            if "reference_ids" in batch:
-                sample["reference_ids"] = batch["reference_ids"][row][batch["reference_mask"][row].bool()]
-            samples.append({key: value.cpu().clone() for key, value in sample.items()})
-        return samples
+        return split_batch(batch, self._tokenizer.pad_token_id)
 
     def _draw_window(self, buffer: OnlineBuffer) -> list[dict[str, Any]]:
         """Draw the batches of one optimizer step and put the padding back."""
         steps = self.current_gradient_accumulation_steps
         size = self.args.per_device_train_batch_size
         drawn = buffer.draw(steps * size)
-        batches = [self._collate([sample for _, sample in drawn[i * size : (i + 1) * size]]) for i in range(steps)]
+        pad_token_id, device = self._tokenizer.pad_token_id, self.accelerator.device
+        batches = [
+            join_samples([sample for _, sample in drawn[i * size : (i + 1) * size]], pad_token_id, device)
+            for i in range(steps)
+        ]
         ages = [self.state.global_step - born for born, _ in drawn]
         size_here = torch.tensor(float(len(buffer)), device=self.accelerator.device)
         self._metric("buffer/size", self.accelerator.reduce(size_here, "sum").item())
@@ -485,83 +466,11 @@ class RLTFTrainer(GRPOTrainer):
                 batch["buffered_logps"] = batch["old_per_token_logps"]
         return batches
 
-    def _collate(self, samples: list[Sample]) -> dict[str, Any]:
-        device = self.accelerator.device
-        padding = {"completion_ids": self._tokenizer.pad_token_id, "reference_ids": self._tokenizer.pad_token_id}
-        batch: dict[str, Any] = {}
-        for key in samples[0]:
-            rows = [sample[key] for sample in samples]
-            value = self._tokenizer.pad_token_id if key == "prompt_ids" else padding.get(key, 0)
-            side = "left" if key == "prompt_ids" else "right"
-            batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
-            if key in ("prompt_ids", "reference_ids"):
-                masks = [torch.ones_like(row) for row in rows]
-                batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
-        return batch
-
 
 def _scale(std: torch.Tensor) -> torch.Tensor:
     # Without variance, and with a baseline other than the mean, dividing by almost nothing would let one group drown the
     # others: such rewards stay as they are.
     return torch.where(std > _EPSILON, std + _EPSILON, torch.ones_like(std))
-
-
-def _find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
-    buffers = [callback for callback in callbacks or [] if isinstance(callback, OnlineBuffer)]
-    if len(buffers) > 1:
-        raise ValueError(
-            f"`callbacks` has {len(buffers)} online buffers, but a trainer draws from one. Pass only one."
-        )
-    return buffers[0] if buffers else None
-
-
-def _check_settings(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
-    if buffer is None:
-        return
-    if args.num_iterations > 1:
-        raise ValueError(
-            f"`num_iterations` is {args.num_iterations}, but with an `OnlineBuffer` samples are drawn from a queue. Leave "
-            "it at 1; a smaller `samples_per_refresh` of the buffer uses each sample more often."
-        )
-    local = args.per_device_train_batch_size * args.steps_per_generation
-    if local % args.num_generations:
-        raise ValueError(
-            f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
-            f"`steps_per_generation`), which is no multiple of `num_generations={args.num_generations}`. With an "
-            "`OnlineBuffer` each process keeps whole groups: change one of the three."
-        )
-    window = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    if buffer.capacity < window:
-        raise ValueError(
-            f"`capacity` of the online buffer is {buffer.capacity}, but an optimizer step draws {window} samples. Raise the "
-            "capacity, or lower the batch size."
-        )
-
-
-def _check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any) -> None:
-    """Find now what would stop the run at a later step."""
-    if not isinstance(dataset, Dataset):
-        return
-    if "prompt" not in dataset.column_names:
-        raise ValueError(
-            f"The training set has no column `prompt`; it has {dataset.column_names}. Rename the column that holds what the "
-            "model is given."
-        )
-    prompts = args.generation_batch_size // args.num_generations
-    if len(dataset) < prompts:
-        raise ValueError(
-            f"The training set has {len(dataset)} rows, but a generation batch needs {prompts} prompts "
-            f"(`generation_batch_size={args.generation_batch_size}` / `num_generations={args.num_generations}`). Lower the "
-            "batch size or `gradient_accumulation_steps`, or raise `num_generations`."
-        )
-    if args.ce_loss_weight > 0 and "solutions" not in dataset.column_names:
-        raise ValueError(
-            f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
-            f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
-        )
-    for function in reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]:
-        if hasattr(function, "check_dataset"):
-            function.check_dataset(dataset)
 
 
 __all__ = ["RLTFTrainer"]

@@ -1,0 +1,71 @@
+"""What has to be right before training starts, found at construction and not at step 50."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import Dataset
+from transformers import TrainerCallback
+
+from .online_buffer import OnlineBuffer
+from .rltf_config import RLTFConfig
+
+
+def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
+    """The online buffer among the callbacks, if there is one."""
+    buffers = [callback for callback in callbacks or [] if isinstance(callback, OnlineBuffer)]
+    if len(buffers) > 1:
+        raise ValueError(
+            f"`callbacks` has {len(buffers)} online buffers, but a trainer draws from one. Pass only one."
+        )
+    return buffers[0] if buffers else None
+
+
+def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
+    """Refuse settings that do not go together with an online buffer."""
+    if buffer is None:
+        return
+    if args.num_iterations > 1:
+        raise ValueError(
+            f"`num_iterations` is {args.num_iterations}, but with an `OnlineBuffer` samples are drawn from a queue. Leave "
+            "it at 1; a smaller `samples_per_refresh` of the buffer uses each sample more often."
+        )
+    local = args.per_device_train_batch_size * args.steps_per_generation
+    if local % args.num_generations:
+        raise ValueError(
+            f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
+            f"`steps_per_generation`), which is no multiple of `num_generations={args.num_generations}`. With an "
+            "`OnlineBuffer` each process keeps whole groups: change one of the three."
+        )
+    window = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    if buffer.capacity < window:
+        raise ValueError(
+            f"`capacity` of the online buffer is {buffer.capacity}, but an optimizer step draws {window} samples. Raise the "
+            "capacity, or lower the batch size."
+        )
+
+
+def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any) -> None:
+    """Find now what would stop the run at a later step."""
+    if not isinstance(dataset, Dataset):
+        return
+    if "prompt" not in dataset.column_names:
+        raise ValueError(
+            f"The training set has no column `prompt`; it has {dataset.column_names}. Rename the column that holds what the "
+            "model is given."
+        )
+    prompts = args.generation_batch_size // args.num_generations
+    if len(dataset) < prompts:
+        raise ValueError(
+            f"The training set has {len(dataset)} rows, but a generation batch needs {prompts} prompts "
+            f"(`generation_batch_size={args.generation_batch_size}` / `num_generations={args.num_generations}`). Lower the "
+            "batch size or `gradient_accumulation_steps`, or raise `num_generations`."
+        )
+    if args.ce_loss_weight > 0 and "solutions" not in dataset.column_names:
+        raise ValueError(
+            f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
+            f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
+        )
+    for function in reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]:
+        if hasattr(function, "check_dataset"):
+            function.check_dataset(dataset)

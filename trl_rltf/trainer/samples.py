@@ -1,0 +1,76 @@
+"""Take batches apart into samples without padding, and put samples back together into batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from trl.trainer.utils import pad
+
+from .online_buffer import Sample
+
+
+# Tensors of a generation batch that have one row a completion and one column a completion token: `(B, T)`.
+_PER_TOKEN_KEYS = (
+    "completion_ids",
+    "completion_mask",
+    "advantages",
+    "old_per_token_logps",
+    "ref_per_token_logps",
+    "sampling_per_token_logps",
+    "tool_mask",
+)
+
+
+def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
+    """
+    Take a generation batch apart.
+
+    Args:
+        batch (`dict`): Tensors of a generation batch: prompts `(B, P)`, completions and what goes with each of their tokens
+            `(B, T)`, reference solutions `(B, R)`.
+        pad_token_id (`int`): Id of the padding token.
+
+    Returns:
+        `list[Sample]`: One sample a completion, on the CPU.
+    """
+    # Not the mask alone: a truncated completion may be masked out whole, and keeps its tokens.
+    lengths = (batch["completion_ids"] != pad_token_id).sum(1)
+    lengths = torch.maximum(lengths, batch["completion_mask"].sum(1))
+    samples = []
+    for row, length in enumerate(lengths.tolist()):
+        sample = {"prompt_ids": batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]}
+        for key in _PER_TOKEN_KEYS:
+            if key in batch:
+                sample[key] = batch[key][row, :length]
+        if "importance_sampling_ratio" in batch:
+            ratio = batch["importance_sampling_ratio"][row]
+            sample["importance_sampling_ratio"] = ratio[:length] if len(ratio) > 1 else ratio
+        if "reference_ids" in batch:
+            sample["reference_ids"] = batch["reference_ids"][row][batch["reference_mask"][row].bool()]
+        samples.append({key: value.cpu().clone() for key, value in sample.items()})
+    return samples
+
+
+def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device) -> dict[str, Any]:
+    """
+    Put samples together into a batch for the loss.
+
+    Args:
+        samples (`list[Sample]`): Samples from [`split_batch`].
+        pad_token_id (`int`): Id of the padding token.
+        device (`torch.device`): Where the batch goes.
+
+    Returns:
+        `dict`: Padded tensors; prompts on the left, everything else on the right.
+    """
+    batch: dict[str, Any] = {}
+    for key in samples[0]:
+        rows = [sample[key] for sample in samples]
+        side = "left" if key == "prompt_ids" else "right"
+        value = pad_token_id if key.endswith("_ids") else 0
+        batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
+        if key in ("prompt_ids", "reference_ids"):
+            masks = [torch.ones_like(row) for row in rows]
+            batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
+    return batch
