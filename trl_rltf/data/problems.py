@@ -52,6 +52,12 @@ def make_problem(
     Raises:
         ValueError: If the tests are malformed or empty.
     """
+    if (
+        not isinstance(solutions, Sequence)
+        or isinstance(solutions, str)
+        or not all(isinstance(s, str) for s in solutions)
+    ):
+        raise ValueError(f"{where}: the solutions must be a list of programs, each of them a string.")
     try:
         parse_tests(tests)
     except ValueError as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable
 from typing import Any
+
+
+_IPC_RMID = 0
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def count_processes(owns_namespace: bool) -> int:
@@ -40,11 +44,23 @@ def kill_everything(pid: int, owns_namespace: bool) -> None:
 
 
 def empty_folders(folders: Iterable[str]) -> None:
-    """Remove what a program wrote, also what it made unreadable."""
+    """Remove what a program wrote, also what it made unreadable or nested without end."""
     for folder in folders:
-        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-            for entry in entries:
-                _remove(entry)
+        with contextlib.suppress(FileNotFoundError):
+            _empty(folder)
+
+
+def remove_ipc_objects() -> None:
+    """Remove the System V objects of this IPC namespace, which outlive the processes that made them."""
+    controls: dict[str, Callable[[int], Any]] = {
+        "shm": lambda key: _libc.shmctl(key, _IPC_RMID, None),
+        "sem": lambda key: _libc.semctl(key, 0, _IPC_RMID),
+        "msg": lambda key: _libc.msgctl(key, _IPC_RMID, None),
+    }
+    for kind, control in controls.items():
+        with contextlib.suppress(OSError), open(f"/proc/sysvipc/{kind}") as file:
+            for line in file.readlines()[1:]:
+                control(int(line.split()[1]))
 
 
 def _others() -> list[int]:
@@ -80,17 +96,26 @@ def _reap() -> None:
             os.waitpid(-1, 0)
 
 
-def _remove(entry: os.DirEntry[str]) -> None:
-    def unlock_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
+def _empty(top: str) -> None:
+    # Folders are moved to the top before they are emptied: neither depth nor the length of a path can stop this.
+    number = 0
+    pending = [top]
+    while pending:
+        folder = pending.pop()
         with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            os.chmod(path, 0o700)
-            function(path)
-
-    if entry.is_dir(follow_symlinks=False):
-        with contextlib.suppress(OSError):
-            os.chmod(entry.path, 0o700)
-        shutil.rmtree(entry.path, onerror=unlock_and_retry)
-    else:
-        with contextlib.suppress(OSError):
-            os.unlink(entry.path)
+            os.chmod(folder, 0o700)
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    with contextlib.suppress(OSError):
+                        os.chmod(entry.path, 0o700)
+                        number += 1
+                        moved = os.path.join(top, f".emptying-{os.getpid()}-{number}")
+                        os.rename(entry.path, moved)
+                        pending.append(moved)
+                else:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
+        if folder != top:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

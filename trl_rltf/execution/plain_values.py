@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import re
 from typing import Any
 
 
-MAX_DEPTH = 100
-MAX_NODES = 1_000_000
+MAX_DEPTH = 60
+MAX_NODES = 500_000
 _MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
+_DECIMAL = re.compile(
+    r"-?\d{1,1000}(\.\d{1,1000})?(E[+-]?\d{1,4})?", re.ASCII
+)  # longer ones could take hours to compare
 
 
 class Opaque:
@@ -81,8 +85,12 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
         return {"complex": [float.__repr__(parts.real), float.__repr__(parts.imag)]}
     if issubclass(kind, (bytes, bytearray)):
         return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}
-    if kind is decimal.Decimal or kind is fractions.Fraction:
-        return {kind.__name__: str(value)}
+    if kind is decimal.Decimal:
+        return {"Decimal": str(value)}
+    if kind is fractions.Fraction:
+        return {"Fraction": [_encode(value.numerator, 0, budget), _encode(value.denominator, 0, budget)]}
+    if kind in (type({}.keys()), type({}.items())):
+        return {"set": [_encode(item, depth - 1, budget) for item in value]}
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return _encode(value.tolist(), depth - 1, budget)
     return {"opaque": str(kind.__name__)}
@@ -121,10 +129,12 @@ def _decode(data: Any, depth: int) -> Any:
     if tag in ("bytes", "bytearray"):
         raw = bytes.fromhex(content)
         return raw if tag == "bytes" else bytearray(raw)
-    if tag == "Decimal":
+    if tag == "Decimal" and _DECIMAL.fullmatch(content):
         return decimal.Decimal(content)
     if tag == "Fraction":
-        return fractions.Fraction(content)
+        parts = [_decode(part, 1) for part in content]
+        if all(type(part) is int and part.bit_length() < _MAX_DECIMAL_INT_BITS for part in parts):
+            return fractions.Fraction(*parts)
     if tag == "dict":
         return {_decode(key, depth - 1): _decode(item, depth - 1) for key, item in content}
     if tag in ("tuple", "set", "frozenset"):

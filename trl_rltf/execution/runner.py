@@ -236,7 +236,10 @@ class LocalRunner:
                     job.reply = reply
                     selector.unregister(worker.reply)
                     del busy[worker]
-        except (OSError, EOFError, ValueError):
+                    if reply.get("retire"):
+                        worker.kill()
+                        self._workers.remove(worker)
+        except (OSError, EOFError, ValueError, RecursionError):
             self._drop(worker, job, waiting, busy, selector)
 
     def _drop(
@@ -353,7 +356,11 @@ def _verdict(mode: str, check: Any, observation: dict[str, Any]) -> Verdict:
     seen = observation["stdout"] if mode == "stdin" else observation["values"]
     if mode == "function" and not (isinstance(seen, list) and seen):
         return Verdict.FAILED  # a record that the program forged
-    return Verdict.PASSED if check(seen) else Verdict.FAILED
+    try:
+        return Verdict.PASSED if check(seen) else Verdict.FAILED
+    except Exception:
+        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
+        return Verdict.FAILED
 
 
 def _span(numbers: Any) -> Span | None:

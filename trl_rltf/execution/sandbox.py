@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -19,6 +20,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALL_HINT = (
     "Install bubblewrap (`apt-get install bubblewrap` or `dnf install bubblewrap`) and allow user namespaces "
     "(`sysctl kernel.unprivileged_userns_clone=1`, or `kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu)."
+)
+
+
+# Ends in an error if the settings of the kernel can be written: a trainer that runs as root owns them.
+_TRIAL = (
+    "import os, sys; sys.exit('/proc/sys is writable' if os.access('/proc/sys/kernel/core_pattern', os.W_OK) else 0)"
 )
 
 
@@ -79,20 +86,34 @@ def _bubblewrap_problem() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap (`bwrap`) is not installed"
     try:
-        trial = subprocess.run(
-            [*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", ""],
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        trial = _try([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _TRIAL])
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not start ({error})"
     if trial.returncode != 0:
         return f"bubblewrap does not work here ({trial.stderr.strip()[:300]})"
     return ""
+
+
+@functools.cache
+def _user_namespace_flags() -> tuple[str, ...]:
+    """Keep programs from making user namespaces of their own, where bubblewrap is new enough (0.8) to know how."""
+    flags = ("--unshare-user", "--disable-userns")
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        if _try(["bwrap", "--unshare-all", *flags, "--ro-bind", "/", "/", "true"]).returncode == 0:
+            return flags
+    return ()
+
+
+def _try(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=worker_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
 def worker_environment() -> dict[str, str]:
@@ -125,12 +146,12 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
 
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
-    command = ["bwrap", "--unshare-all", "--as-pid-1", "--new-session", "--cap-drop", "ALL"]
+    command = ["bwrap", "--unshare-all", *_user_namespace_flags(), "--as-pid-1", "--new-session", "--cap-drop", "ALL"]
     for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         command += ["--ro-bind-try", folder, folder]
     for file in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"):
         command += ["--ro-bind-try", file, file]
-    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for folder in SCRATCH_FOLDERS:
         command += ["--size", str(scratch_bytes), "--tmpfs", folder]
     folders = _python_folders()
@@ -151,5 +172,6 @@ def _python_folders() -> list[str]:
         *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib")),
     }
     paths |= {str(_PACKAGE), str(Path(sys.executable).resolve().parent)}
-    system = ("/usr", "/bin", "/lib")
-    return sorted(path for path in paths if path and not path.startswith(system) and os.path.isdir(path))
+    system = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"}
+    outside = [path for path in paths if path and not system & {path, *map(str, Path(path).parents)}]
+    return sorted(filter(os.path.isdir, outside))

@@ -103,6 +103,9 @@ def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False) -> UnitTes
                 f"the tests are not valid JSON ({error}). Write them with `json.dumps`, as an object with `inputs` and "
                 "`outputs`, or with `asserts`."
             ) from error
+    if isinstance(tests, Mapping):
+        # Arrow gives every row of a column of mappings all keys of the column.
+        tests = {key: value for key, value in tests.items() if value is not None}
     if not isinstance(tests, Mapping):
         raise ValueError(
             f"the tests are a {type(tests).__name__}, but must be an object with `inputs` and `outputs` (and `fn_name` "
@@ -184,12 +187,31 @@ def _parse_python(text: str, name: str) -> list[ast.stmt]:
 
 def _assert_test(index: int, text: str) -> UnitTest:
     statements = _parse_python(text, f"assert {index}")
+    for statement in statements:
+        if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Tuple) and statement.test.elts:
+            raise ValueError(
+                f"assert {index} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
+            )
     if len(statements) == 1 and isinstance(statements[0], ast.Assert):
         split = _split(statements[0].test)
         if split is not None:
             expressions, check, guarded = split
             return UnitTest({"expressions": expressions}, lambda values: _judge(check, values), guarded)
+    if not any(map(_can_fail, statements)):
+        raise ValueError(
+            f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
+            "contains one."
+        )
     return UnitTest(probe={"statements": text}, check=lambda values: values == [True], guarded=True)
+
+
+def _can_fail(statement: ast.stmt) -> bool:
+    """Whether a statement asserts something or calls something, rather than only naming it."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, (ast.Call, ast.Await))
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        return False
+    return any(isinstance(node, ast.Assert) for node in ast.walk(statement))
 
 
 def _judge(check: Callable[..., Any], values: list[Any]) -> bool:
@@ -215,7 +237,8 @@ def _split(test: ast.expr) -> _Split | None:
     if isinstance(test, ast.Compare):
         return _split_distance(test) or _split_comparison(test)
     if isinstance(test, ast.Call):
-        return _split_isclose(test) or ([ast.unparse(test)], bool, False)
+        # The truth of any object is its own affair: what asks for it can be bought anyway, by returning True.
+        return _split_isclose(test) or ([f"not not ({ast.unparse(test)})"], bool, _is_computed_inside(test))
     return None
 
 
@@ -236,15 +259,39 @@ def _split_comparison(test: ast.Compare) -> _Split | None:
         row = [next(remaining) if value is _MISSING else value for value in constants]
         return all(op(left, right) for op, left, right in zip(compare, row[:-1], row[1:], strict=True))
 
-    return inside, check, len(inside) > 1 or any(map(_mixes_computed_values, operands))
+    if len(inside) == 1:
+        return inside, check, any(map(_is_computed_inside, operands))
+
+    def check_both(*values: Any) -> bool:
+        *sides, verdict_inside = values
+        # What is no plain data (a date, a deque) can be compared only where it lives.
+        return bool(verdict_inside) if any(isinstance(side, Opaque) for side in sides) else check(*sides)
+
+    return [*inside, f"not not ({ast.unparse(test)})"], check_both, True
 
 
-def _mixes_computed_values(operand: ast.expr) -> bool:
-    """Whether arithmetic between two values of the program happens inside, where its classes can overload it."""
-    return any(
-        isinstance(node, ast.BinOp) and _constant(node.left) is _MISSING and _constant(node.right) is _MISSING
-        for node in ast.walk(operand)
+def _is_computed_inside(operand: ast.expr) -> bool:
+    """
+    Whether more than calls happens inside: arithmetic, comparisons or methods of what the program returned, all of which its
+    classes can overload to give whatever the assert wants.
+    """
+    if _constant(operand) is not _MISSING:
+        return False
+    computed = (
+        ast.BinOp,
+        ast.Compare,
+        ast.BoolOp,
+        ast.IfExp,
+        ast.GeneratorExp,
+        ast.ListComp,
+        ast.SetComp,
+        ast.DictComp,
     )
+    if isinstance(operand, computed):
+        return True
+    if isinstance(operand, ast.Attribute) and any(isinstance(node, ast.Call) for node in ast.walk(operand.value)):
+        return True
+    return any(_is_computed_inside(child) for child in ast.iter_child_nodes(operand) if isinstance(child, ast.expr))
 
 
 def _split_distance(test: ast.Compare) -> _Split | None:

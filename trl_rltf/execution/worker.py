@@ -8,6 +8,7 @@ import fcntl
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import struct
@@ -17,10 +18,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import cleanup, error_site, program_process
+from .records import MAX_BYTES, parse_record
 
 
 HEADER = struct.Struct("!I")
-_MAX_RECORD_BYTES = 64 * 2**20
 _STDOUT_SAMPLE = 2000
 _CHECK_INTERVAL = 0.1  # seconds between looks at the number of processes
 _LOCATE_SECONDS = 2.0
@@ -49,6 +50,14 @@ def frame(message: Any) -> bytes:
     """Encode a message as one length-prefixed frame of JSON."""
     data = json.dumps(message).encode()
     return HEADER.pack(len(data)) + data
+
+
+def _vitals() -> tuple[Any, ...]:
+    """What a program, which runs as the same user, could change of this process."""
+    kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    limits = [resource.getrlimit(kind) for kind in kinds]
+    priority = os.getpriority(os.PRIO_PROCESS, 0)
+    return limits, priority, os.sched_getaffinity(0), os.sched_getscheduler(0)
 
 
 class _Stop(Exception):
@@ -90,6 +99,8 @@ class Supervisor:
         # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._max_processes = config["max_processes"]
+        self._num_tests = 1
+        self._vitals = _vitals()
 
     def grade(self, request: dict[str, Any]) -> dict[str, Any]:
         """
@@ -103,7 +114,7 @@ class Supervisor:
             `wall` in seconds.
         """
         began = time.monotonic()
-        count = len(request["probes"])
+        count = self._num_tests = len(request["probes"])
         reply: dict[str, Any] = {"observations": [None] * count, "error": None, "compiled": True, "cpu": 0.0}
         observations: list[dict[str, Any] | None] = reply["observations"]
         leash = None  # seconds left for the other tests once one has timed out
@@ -116,6 +127,8 @@ class Supervisor:
             reply["cpu"] += child.cpu
             compiled = self._read_records(request, child, batch, observations, reply)
             cleanup.empty_folders(self._scratch)
+            if self._owns_namespace:
+                cleanup.remove_ipc_objects()
             if not compiled:
                 break
             if child.stopped is not None:
@@ -129,6 +142,12 @@ class Supervisor:
         if reply["error"] is not None:
             reply["error"].update(self._locate(request["source"], reply["error"]))
         reply["wall"] = time.monotonic() - began
+        if _vitals() != self._vitals:
+            # Limits that were lowered cannot be raised again: this worker must not grade another program.
+            reply["retire"] = True
+            error = self._error("TamperingError", "the program changed limits or priority of the sandbox")
+            reply["error"] = {**error, "detail": "", "span": None, "expression_span": None}
+            reply["observations"] = [{"kind": "error", "error": error} for _ in range(count)]
         return reply
 
     @staticmethod
@@ -154,13 +173,13 @@ class Supervisor:
         allowed = set(batch)
         for record in child.records:
             index = record.get("test")
-            match record.get("kind"):
+            match record["kind"]:
                 case "compiled":
                     compiled = True
                 case "start" if index in allowed:
                     running = index
                 case "done" if index in allowed and observations[index] is None:
-                    observations[index] = {"kind": "done", "values": record.get("values")}
+                    observations[index] = {"kind": "done", "values": record["values"]}
                 case "error":
                     if not compiled:
                         reply["compiled"], reply["error"] = False, record
@@ -199,7 +218,8 @@ class Supervisor:
             number = os.WTERMSIG(child.status)
             if number in (signal.SIGXCPU, signal.SIGKILL) and child.cpu >= self._config["timeout"]:
                 return {"kind": "timeout", "error": self._error("TimeoutError", "the test ran out of CPU time")}
-            return {"kind": "error", "error": self._error(signal.Signals(number).name, "killed by a signal")}
+            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+            return {"kind": "error", "error": self._error(name, "killed by a signal")}
         code = os.WEXITSTATUS(child.status)
         if code == 0 and mode == "stdin":  # `os._exit(0)` after printing: the output speaks for itself
             return {"kind": "done", "values": []}
@@ -241,7 +261,7 @@ class Supervisor:
         if error["position"] is not None or error["phase"] == "compile":
             streams = self._config["null"], self._config["null"]
             child = self._fork(body, streams, _LOCATE_SECONDS, 3 * _LOCATE_SECONDS, num_tests=1)
-            if child.records and child.records[0].get("kind") == "site":
+            if child.records and child.records[0]["kind"] == "site":
                 return {key: child.records[0][key] for key in ("detail", "span", "expression_span")}
         return {"detail": "", "span": None, "expression_span": None}
 
@@ -281,6 +301,7 @@ class Supervisor:
             os.closerange(4, 2**16)
             program_process.take_limits(self._config, cpu_seconds)
             os.chdir(self._scratch[0])
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             gc.enable()
             body(program_process.Channel(3))
         finally:
@@ -312,13 +333,13 @@ class Supervisor:
                     while part := self._read_available(receive):
                         pending += part
                         size += len(part)
-                        if size > _MAX_RECORD_BYTES:
+                        if size > MAX_BYTES:
                             child.stopped = "OutputLimitExceeded"
                             return
                     if not exited and events.get(receive, 0) & select.POLLHUP:
                         poll.unregister(receive)  # the program closed its end; what counts now is its exit
                     # A program can forge a start, but not more of them than it has tests: its time stays bounded.
-                    if self._parse(pending, child) and starts <= num_tests:
+                    if self._parse(pending, child, self._num_tests) and starts <= num_tests:
                         starts += 1
                         wall_start, cpu_start = time.monotonic(), self._cpu(clock)
                 if exited:
@@ -351,19 +372,16 @@ class Supervisor:
             return b""
 
     @staticmethod
-    def _parse(pending: bytearray, child: _Child) -> bool:
+    def _parse(pending: bytearray, child: _Child, num_tests: int) -> bool:
         """Take whole records off the front; returns whether a test has started. Garbage is dropped: it is the program's."""
         *lines, rest = pending.split(b"\n")
         pending[:] = rest
         started = False
         for line in lines:
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict):
+            record = parse_record(bytes(line), num_tests)
+            if record is not None and len(child.records) < 4 * num_tests + 4:
                 child.records.append(record)
-                started |= record.get("kind") == "start"
+                started |= record["kind"] == "start"
         return started
 
     @staticmethod
@@ -376,6 +394,8 @@ class Supervisor:
 
 def main() -> None:
     """Serve requests from standard input until it closes."""
+    # As the first process of a namespace, this one is safe from signals that it does not handle; Python handles this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     control, reply = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from typing import Any
 
+from .cleanup import empty_folders
 from .sandbox import SCRATCH_FOLDERS, Isolation, worker_command, worker_environment
 from .worker import HEADER, frame
 
@@ -125,7 +125,9 @@ class WorkerProcess:
         self.reply.close()
         self._stderr.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            empty_folders([self._scratch])
+            with contextlib.suppress(OSError):
+                os.rmdir(self._scratch)
 
 
 def _children(pid: int) -> list[int]:

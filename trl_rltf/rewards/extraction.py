@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 
 _FENCE = re.compile(r"^[ \t]*(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*$", re.MULTILINE)
-_PYTHON = {"", "py", "python", "python3"}
+_PYTHON = {"py", "py3", "python", "python3"}
+_CODE_LINE = re.compile(
+    r"\s|@|#|(?:def|class|import|from|for|while|if|try|with|return|print)\b.*[:)\w]\s*$|[\w.\[\], ]+=|[\w.]+\("
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,9 @@ class ExtractedProgram:
 
 def extract_program(completion: str) -> ExtractedProgram:
     """
-    Find the program: the last fenced Python block, the text after a fence that was never closed (a truncated
-    completion), or else the whole completion.
+    Find the program: the last fenced block that is marked as Python, else the last one without a mark, else the whole
+    completion. A fence that was never closed (a truncated completion) holds what follows it; one that closes a block opened in
+    the prompt ends the program.
 
     Args:
         completion (`str`): Decoded completion.
@@ -35,21 +39,40 @@ def extract_program(completion: str) -> ExtractedProgram:
     Returns:
         [`ExtractedProgram`]: The program, unmodified.
     """
-    program: ExtractedProgram | None = None
+    marked: ExtractedProgram | None = None
+    unmarked: ExtractedProgram | None = None
     opening: re.Match[str] | None = None
-    for fence in _FENCE.finditer(completion):
+    fences = list(_FENCE.finditer(completion))
+    if fences and not fences[0]["language"] and _closes_the_prompt(completion[: fences[0].start()]):
+        unmarked = ExtractedProgram(completion[: fences[0].start()], 0)
+        fences = fences[1:]
+    for fence in fences:
         if opening is None:
             opening = fence
         elif fence["ticks"][0] == opening["ticks"][0] and not fence["language"]:
-            program = _block(completion, opening, fence.start()) or program
+            marked, unmarked = _with_block(completion, opening, fence.start(), marked, unmarked)
             opening = None
     if opening is not None:
-        program = _block(completion, opening, len(completion)) or program
-    return program or ExtractedProgram(completion, 0)
+        marked, unmarked = _with_block(completion, opening, len(completion), marked, unmarked)
+    return marked or unmarked or ExtractedProgram(completion, 0)
 
 
-def _block(completion: str, opening: re.Match[str], end: int) -> ExtractedProgram | None:
-    if opening["language"].lower() not in _PYTHON:
-        return None
+def _with_block(
+    completion: str,
+    opening: re.Match[str],
+    end: int,
+    marked: ExtractedProgram | None,
+    unmarked: ExtractedProgram | None,
+) -> tuple[ExtractedProgram | None, ExtractedProgram | None]:
     start = min(opening.end() + 1, end)
-    return ExtractedProgram(completion[start:end], start)
+    block = ExtractedProgram(completion[start:end], start)
+    language = opening["language"].lower()
+    if language in _PYTHON:
+        return block, unmarked
+    return marked, unmarked if language else block
+
+
+def _closes_the_prompt(before: str) -> bool:
+    """Whether the text before the first fence is code: then the prompt has opened the block that this fence closes."""
+    lines = before.strip().splitlines()
+    return bool(lines) and all(_CODE_LINE.match(line) for line in (lines[0], lines[-1]))

@@ -13,6 +13,10 @@ from .rltf_config import RLTFConfig
 
 def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
     """The online buffer among the callbacks, if there is one."""
+    if any(callback is OnlineBuffer for callback in callbacks or []):
+        raise ValueError(
+            "`callbacks` has the class `OnlineBuffer`; pass an instance, such as `OnlineBuffer(capacity=6400)`."
+        )
     buffers = [callback for callback in callbacks or [] if isinstance(callback, OnlineBuffer)]
     if len(buffers) > 1:
         raise ValueError(
@@ -65,6 +69,11 @@ def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any) -> None:
         raise ValueError(
             f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
             f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
+        )
+    if args.ce_loss_weight > 0 and not isinstance(dataset[0]["solutions"], (list, type(None))):
+        raise ValueError(
+            f"Column `solutions` of the training set holds a {type(dataset[0]['solutions']).__name__}, but must hold a list of "
+            "programs in each row. If it is JSON text, decode it with `json.loads`."
         )
     for function in reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]:
         if hasattr(function, "check_dataset"):

@@ -152,7 +152,8 @@ class RLTFTrainer(GRPOTrainer):
         """Wrap a reward function so that what it returns is kept before TRL makes one number of each entry."""
 
         def keep(rewards: Any, completion_ids: Sequence[Sequence[int]]) -> Any:
-            if self._is_recording:
+            rewards = list(rewards)
+            if self._is_recording and len(rewards) == len(completion_ids):  # else TRL says what is wrong
                 self._token_rewards[index] = [
                     self._checked_tokens(name, row, reward, completion_ids[row]) for row, reward in enumerate(rewards)
                 ]
@@ -218,7 +219,10 @@ class RLTFTrainer(GRPOTrainer):
         if self.args.baseline != "group_mean" and self.model.training:
             output["advantages"] = self._sequence_advantages(inputs, self._rewards_per_func)
         extras = self._token_extras(output["completion_ids"].shape)
-        if extras is not None:
+        # Processes decide this together: what follows waits for all of them.
+        has_extras = torch.tensor([extras is not None], device=self.accelerator.device)
+        if self.accelerator.gather(has_extras).any():
+            extras = torch.zeros_like(output["completion_ids"], dtype=torch.float32) if extras is None else extras
             mask = output["completion_mask"]
             if self.args.center_token_rewards:
                 extras = extras - self._group_mean(extras, mask)
@@ -339,19 +343,20 @@ class RLTFTrainer(GRPOTrainer):
         for row in inputs:
             solutions = row.get("solutions") or []
             if not solutions:
-                rows.append(torch.tensor([], dtype=torch.long))
+                rows.append((torch.tensor([self._tokenizer.pad_token_id]), torch.tensor([0])))
                 continue
             choice = int(torch.randint(len(solutions), (1,), generator=self._reference_generator))
             text = solutions[choice]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
-            ids = self._tokenizer(text, add_special_tokens=False)["input_ids"][: self.max_completion_length - 1]
-            rows.append(torch.tensor([*ids, self._tokenizer.eos_token_id]))
+            # A solution that is cut off does not end there, and must not teach to stop there.
+            ids = [*self._tokenizer(text, add_special_tokens=False)["input_ids"], self._tokenizer.eos_token_id]
+            row_ids = torch.tensor(ids[: self.max_completion_length])
+            rows.append((row_ids, torch.ones_like(row_ids)))
         device = self.accelerator.device
-        masks = [torch.ones_like(row) for row in rows]
         return {
-            "reference_ids": pad(rows, padding_value=self._tokenizer.pad_token_id).to(device),
-            "reference_mask": pad(masks, padding_value=0).to(device),
+            "reference_ids": pad([ids for ids, _ in rows], padding_value=self._tokenizer.pad_token_id).to(device),
+            "reference_mask": pad([mask for _, mask in rows], padding_value=0).to(device),
         }
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
@@ -378,20 +383,22 @@ class RLTFTrainer(GRPOTrainer):
     def _ce_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """Cross entropy of the reference solutions, the mean over their tokens; at temperature 1."""
         labels = inputs["reference_ids"].masked_fill(inputs["reference_mask"] == 0, -100)
-        if labels.size(1) == 0 or not (labels != -100).any():
-            return torch.zeros((), device=labels.device)
         input_ids = torch.cat([inputs["prompt_ids"], inputs["reference_ids"]], dim=1)
         attention_mask = torch.cat([inputs["prompt_mask"], inputs["reference_mask"]], dim=1)
         with self.accelerator.autocast():
             logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
         logits = logits[:, -labels.size(1) - 1 : -1].float()
-        return cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100)
+        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
+        total = cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="sum")
+        return total / (labels != -100).sum().clamp(min=1)
 
     # ------------------------------------------------------------------ online buffer
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         if self.online_buffer is None or not self.model.training:
             return super()._prepare_inputs(generation_batch)
+        if self.online_buffer.refresh_is_due:
+            self._window.clear()  # left over by a step that was interrupted
         if not self._window:
             if self.online_buffer.refresh_is_due or not len(self.online_buffer):
                 self._refresh_buffer(self.online_buffer)

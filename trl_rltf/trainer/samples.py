@@ -47,7 +47,8 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
             ratio = batch["importance_sampling_ratio"][row]
             sample["importance_sampling_ratio"] = ratio[:length] if len(ratio) > 1 else ratio
         if "reference_ids" in batch:
-            sample["reference_ids"] = batch["reference_ids"][row][batch["reference_mask"][row].bool()]
+            length = max(1, int(batch["reference_mask"][row].sum()))
+            sample |= {key: batch[key][row, :length] for key in ("reference_ids", "reference_mask")}
         samples.append({key: value.cpu().clone() for key, value in sample.items()})
     return samples
 
@@ -70,7 +71,7 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
         side = "left" if key == "prompt_ids" else "right"
         value = pad_token_id if key.endswith("_ids") else 0
         batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
-        if key in ("prompt_ids", "reference_ids"):
+        if key == "prompt_ids":
             masks = [torch.ones_like(row) for row in rows]
-            batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
+            batch["prompt_mask"] = pad(masks, padding_value=0, padding_side=side).to(device)
     return batch
