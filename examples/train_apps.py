@@ -39,6 +39,7 @@ def main() -> None:
         "temperature": training_args.temperature,
         "top_p": training_args.top_p,
         "max_new_tokens": training_args.max_completion_length,
+        "max_prompt_length": training_args.max_prompt_length,
     }
     reward = UnitTestRewardFunction(
         runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight

@@ -38,6 +38,10 @@ def test_the_same_output(actual, expected):
         ("1_0", "10"),
         ("[1, 2]", "1 2"),
         ("1+1", "2"),
+        ("123456700.0", "123456789"),
+        ("1_0.5", "10.5"),
+        ("１.５", "1.5"),
+        ("1e999999999", "2"),
     ],
 )
 def test_not_the_same_output(actual, expected):
@@ -63,6 +67,7 @@ def test_strict_output_keeps_lines_apart_and_floats_exact():
         ({1: "a"}, {"1": "a"}),
         (True, True),
         (2, 2.0),
+        (2.0, 2),
         ("a", "a"),
         (None, None),
     ],
@@ -84,6 +89,8 @@ def test_the_same_value(actual, expected):
         ({"a": 1}, {"a": 1, "b": 2}),
         (None, 0),
         (10**400, 1.5),
+        (123456700.0, 123456789),
+        ({10**5000: 1}, {"1": 1}),
         ("a ", "a"),
         (True, "True"),
         ([[[[3]]]], [3]),

@@ -1,5 +1,6 @@
 """Programs that try to cheat, to harm or to stay: each gets the verdict it earned and leaves nothing behind."""
 
+import json
 import os
 import threading
 import time
@@ -70,6 +71,18 @@ CHEATS = {
     "wrong answer that grows by white space": ("print('3' * 10)", SUM_TESTS),
     "prints a prefix": ("print('', end='')", SUM_TESTS),
     "prints the answer and more": (SUM_PROGRAM + "print('and more')", SUM_TESTS),
+    "a fraction that takes hours to read": (
+        "from fractions import Fraction\nFraction.__str__ = lambda self: '1e9999999999'\ndef add(a, b):\n    return Fraction(1, 2)",
+        ADD_TESTS,
+    ),
+    "a decimal that takes hours to read": (
+        "from decimal import Decimal\ndef add(a, b):\n    return Decimal('1e999999999')",
+        ADD_TESTS,
+    ),
+    "a key too long to print": (
+        "def add(a, b):\n    return {10**5000: 1}",
+        {"fn_name": "add", "inputs": [[1, 2]], "outputs": [{"1": 1}]},
+    ),
     "evaluated output": ("print('__import__(\"os\").getpid()')", SUM_TESTS),
 }
 
@@ -209,6 +222,8 @@ def sealed_runner():
         "open('/usr/evil', 'w')",
         "open('/evil', 'w')",
         "open('/dev/evil', 'w')",
+        "open('/proc/sys/kernel/core_pattern', 'r+')",
+        "import ctypes\nif ctypes.CDLL(None, use_errno=True).unshare(0x10000000): raise OSError('refused')",
         "import os\nos.listdir(os.path.expanduser('~root'))\nos.listdir('/home')",
         "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(0.2)\nraise KeyError",
         "import os\nos.kill(-1, 9)\nraise KeyError",
@@ -324,3 +339,81 @@ def test_an_environment_below_tmp_is_neither_emptied_nor_in_the_way(sealed_runne
 def test_temporary_files_work(any_runner):
     source = "import tempfile\nwith tempfile.NamedTemporaryFile('w+') as f:\n    f.write('3')\n    f.seek(0)\n    print(f.read())"
     assert any_runner.run([Program(source, {"inputs": [""], "outputs": ["3"]})])[0].outcome is Outcome.PASS
+
+
+RECORDS = {
+    "an error without parts": [{"kind": "error", "test": 0}],
+    "an error with parts of other types": [
+        {"kind": "error", "test": 0, "type": [1], "message": {}, "position": "here"}
+    ],
+    "a position far outside": [{"kind": "error", "test": 0, "type": "E", "position": [10**9, 10**9, 5, -7]}],
+    "a start that is no number": [{"kind": "start", "test": []}, {"kind": "done", "test": 0.0, "values": [3]}],
+    "a test that does not exist": [{"kind": "done", "test": 99, "values": [3]}, {"kind": "start", "test": -1}],
+    "values that are no list": [{"kind": "done", "test": 0, "values": {"a": 1}}],
+    "an empty list of values": [{"kind": "done", "test": 0, "values": []}],
+    "a kind that is no text": [{"kind": ["done"]}, 7, None, "text", []],
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_forged_record_neither_passes_nor_ends_the_worker(any_runner, name):
+    lines = "".join(json.dumps(record) + "\n" for record in RECORDS[name])
+    source = f"import os\nos.write(3, {lines.encode()!r})\nos._exit(0)"
+    forged, honest = any_runner.run([Program(source, ADD_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
+    assert forged.outcome is Outcome.RUNTIME_ERROR
+    assert forged.num_passed == 0
+    assert honest.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("depth", [200, 950, 100_000])
+def test_values_nested_without_end_do_not_reach_the_caller(any_runner, depth):
+    line = f"b'{{\"kind\": \"done\", \"test\": 0, \"values\": ' + b'[' * {depth} + b']' * {depth} + b'}}\\n'"
+    report = any_runner.run([Program(f"import os\nos.write(3, {line})\nos._exit(0)", ADD_TESTS)])[0]
+    assert report.outcome is Outcome.RUNTIME_ERROR
+
+
+def test_a_signal_without_a_name_is_a_runtime_error(any_runner):
+    report = any_runner.run([Program("import os\nos.kill(os.getpid(), 40)", SUM_TESTS)])[0]
+    assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "signal 40")
+
+
+def test_folders_nested_without_end_are_removed(any_runner):
+    deep = "import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\nprint(len(os.getcwd()) > 1500)"
+    empty = "import os\nprint(os.listdir('.'))"
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+        _, after = local.run([Program(deep, SUM_TESTS), Program(empty, {"inputs": [""], "outputs": ["[]"]})])
+    assert after.outcome is Outcome.PASS, after.stdout
+
+
+TAMPERING = {
+    "memory of the worker": "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_AS, (2**27, 2**27))",
+    "files of the worker": "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (24, 24))",
+    "priority of the worker": "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+    "cores of the worker": "import os\nos.sched_setaffinity(os.getppid(), {min(os.sched_getaffinity(0))})",
+}
+
+
+@pytest.mark.parametrize("name", TAMPERING)
+def test_a_program_that_changes_its_worker_fails_and_the_next_one_gets_a_new_worker(any_runner, name):
+    if name.startswith("cores") and len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("there is only one core")
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+        bad, good = local.run(
+            [Program(f"{TAMPERING[name]}\n{SUM_PROGRAM}", SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)]
+        )
+    assert (bad.outcome, bad.error_type) == (Outcome.RUNTIME_ERROR, "TamperingError")
+    assert good.outcome is Outcome.PASS
+
+
+def test_an_interrupt_sent_to_the_worker_does_nothing(any_runner):
+    source = "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(0.1)\n" + SUM_PROGRAM
+    assert any_runner.run([Program(source, SUM_TESTS)])[0].outcome is Outcome.PASS
+
+
+def test_shared_memory_does_not_outlive_its_program(sealed_runner):
+    make = "import ctypes\nprint(ctypes.CDLL(None).shmget(7, 2**20, 0o1666) >= 0)"
+    look = "print(open('/proc/sysvipc/shm').read().count('\\n'))"
+    one = {"inputs": [""], "outputs": ["True"]}
+    made, seen = sealed_runner.run([Program(make, one), Program(look, {"inputs": [""], "outputs": ["1"]})])
+    assert made.outcome is Outcome.PASS
+    assert seen.outcome is Outcome.PASS, seen.stdout

@@ -267,3 +267,25 @@ def test_threads_may_share_a_runner(runner):
     with ThreadPoolExecutor(4) as pool:
         reports = [report for batch in pool.map(runner.run, batches) for report in batch]
     assert [report.outcome for report in reports] == [Outcome.PASS] * 20
+
+
+@pytest.mark.parametrize(
+    ("source", "test", "outcome"),
+    [
+        ("from collections import deque\ndef f():\n    return deque()", "assert f()", Outcome.FAILURE),
+        ("from collections import deque\ndef f():\n    return deque([1])", "assert f()", Outcome.PASS),
+        (
+            "import datetime\ndef f():\n    return datetime.date(2020, 1, 2)",
+            "assert f() == datetime.date(2020, 1, 2)",
+            Outcome.PASS,
+        ),
+        (
+            "import datetime\ndef f():\n    return datetime.date(2020, 1, 3)",
+            "assert f() == datetime.date(2020, 1, 2)",
+            Outcome.FAILURE,
+        ),
+        ("def f():\n    return {1: 2}.keys()", "assert f() == {1}", Outcome.PASS),
+    ],
+)
+def test_asserts_about_other_objects_hold_as_python_defines_it(runner, source, test, outcome):
+    assert grade(runner, source, {"asserts": [test]}).outcome is outcome

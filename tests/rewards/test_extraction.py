@@ -23,6 +23,11 @@ from trl_rltf.rewards import extract_program
         ("```python\r\nx = 1\r\n```", "x = 1\r\n"),
         ("", ""),
         ("s = '```'\n", "s = '```'\n"),
+        ("```py3\nx = 1\n```", "x = 1\n"),
+        ("```python\ndef f(x):\n    return x + 1\n```\nOutput:\n```\n2\n```", "def f(x):\n    return x + 1\n"),
+        ("def f(x):\n    return x + 1\n```\n", "def f(x):\n    return x + 1\n"),
+        ("x = 1\nprint(x)\n```\nThis prints 1.", "x = 1\nprint(x)\n"),
+        ("Here is the code:\n```\nx = 1\n", "x = 1\n"),
     ],
 )
 def test_the_program_of_a_completion(completion, source):

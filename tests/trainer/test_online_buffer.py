@@ -220,3 +220,8 @@ def test_drawing_from_an_empty_buffer_is_an_error():
 def test_a_buffer_that_comes_late_is_refused(make_trainer):
     with pytest.raises(ValueError, match="when you construct the trainer"):
         make_trainer(by_length).add_callback(OnlineBuffer())
+
+
+def test_the_class_instead_of_a_buffer_is_refused(make_trainer):
+    with pytest.raises(ValueError, match="pass an instance"):
+        make_trainer(by_length, callbacks=[OnlineBuffer])

@@ -413,3 +413,33 @@ def test_a_checkpoint_has_a_model_card_and_can_be_resumed(make_trainer, tmp_path
     again = make_trainer(by_length, max_steps=3, save_strategy="no")
     again.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-2"))
     assert again.state.global_step == 3
+
+
+def test_a_reference_solution_that_is_cut_off_does_not_teach_to_stop(make_trainer, tokenizer):
+    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=1, max_completion_length=5)
+    spy = Spy(trainer)
+    trainer.train()
+    assert spy.batches[0]["reference_ids"].size(1) == 5
+    assert tokenizer.eos_token_id not in spy.batches[0]["reference_ids"]
+
+
+def test_rows_without_solutions_add_nothing_to_the_cross_entropy(make_trainer, problems):
+    empty = problems.map(lambda row: {"solutions": []})
+    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=1, dataset=empty)
+    trainer.train()
+    assert history(trainer, "loss/ce") == [0.0]
+
+
+def test_solutions_as_text_are_refused(make_trainer, problems):
+    import json
+
+    text = problems.remove_columns("solutions").add_column("solutions", [json.dumps(s) for s in problems["solutions"]])
+    with pytest.raises(ValueError, match="`solutions` of the training set holds a str"):
+        make_trainer(by_length, ce_loss_weight=1.0, dataset=text)
+
+
+def test_a_reward_function_may_be_a_generator(make_trainer):
+    def rewards(completions, **columns):
+        yield from by_length(completions)
+
+    make_trainer(rewards, max_steps=1).train()

@@ -38,7 +38,7 @@ def load_apps(
         FileNotFoundError: If the folder, or its split, is not there.
         ValueError: If a file is malformed, tests are empty, or a difficulty is unknown. The message names the file.
     """
-    wanted = check_difficulties(difficulties)
+    wanted = None if difficulties is None else check_difficulties(difficulties)
     root = Path(path).expanduser()
     if root.is_dir():
         raw = _read_folder(root, split)
@@ -52,7 +52,7 @@ def load_apps(
     problems = []
     without_tests = []
     for problem in raw:
-        if problem["difficulty"] not in wanted:
+        if wanted is not None and problem["difficulty"] not in wanted:
             continue
         if problem["input_output"] is None:
             without_tests.append(problem["problem_id"])
@@ -63,9 +63,8 @@ def load_apps(
             "%d problems have no tests and are left out: %s", len(without_tests), ", ".join(without_tests[:20])
         )
     if not problems:
-        raise ValueError(
-            f"{path}: no problem of split {split!r} has tests and a difficulty among {', '.join(wanted)}."
-        )
+        levels = "" if wanted is None else f" and a difficulty among {', '.join(wanted)}"
+        raise ValueError(f"{path}: no problem of split {split!r} has tests{levels}.")
     return to_dataset(problems)
 
 
@@ -107,11 +106,18 @@ def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
             "question": question.read_text(encoding="utf-8"),
             "input_output": _read_json(tests) if tests.is_file() else None,
             "solutions": _read_json(solutions) if solutions.is_file() else [],
-            "difficulty": _read_json(metadata).get("difficulty", "") if metadata.is_file() else "",
+            "difficulty": _difficulty(metadata) if metadata.is_file() else "",
             "starter_code": starter.read_text(encoding="utf-8") if starter.is_file() else "",
         }
     if not found:
         raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS problems lie in `{split}/NNNN/`.")
+
+
+def _difficulty(path: Path) -> str:
+    metadata = _read_json(path)
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{path}: must be a JSON object with a `difficulty`. Restore the file from the APPS archive.")
+    return str(metadata.get("difficulty", ""))
 
 
 def _read_json(path: Path) -> Any:
@@ -126,14 +132,30 @@ def _parse_json(text: str, where: str) -> Any:
 
 
 def _read_hub(name: str, split: str) -> Iterator[dict[str, Any]]:
-    for index, row in enumerate(load_dataset(name, split=split)):
+    for index, row in enumerate(_load_hub(name, split)):
         where = f"{name}, split {split!r}, row {index}"
         yield {
             "where": f"{where}, column `input_output`",
-            "problem_id": f"{int(row['problem_id']):04d}",
+            "problem_id": f"{int(row.get('problem_id', row.get('id'))):04d}",
             "question": row["question"],
             "input_output": _parse_json(row["input_output"], where) if row["input_output"] else None,
             "solutions": _parse_json(row["solutions"], where) if row["solutions"] else [],
             "difficulty": row["difficulty"],
             "starter_code": row["starter_code"] or "",
         }
+
+
+def _load_hub(name: str, split: str) -> Dataset:
+    try:
+        try:
+            return load_dataset(name, split=split)
+        except RuntimeError as error:
+            if "script" not in str(error):
+                raise
+            # `codeparrot/apps` comes with a loading script, which datasets refuses since 4.0, and with its files.
+            return load_dataset("json", data_files={split: f"hf://datasets/{name}/{split}.jsonl"}, split=split)
+    except (ConnectionError, FileNotFoundError) as error:
+        raise FileNotFoundError(
+            f"{name!r} is neither a folder here nor a dataset that could be read from the Hub ({error}). Check the path, or the "
+            "connection."
+        ) from error

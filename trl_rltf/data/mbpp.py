@@ -40,12 +40,22 @@ def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "
     file = Path(path).expanduser()
     if file.is_file():
         rows = _read_file(file)
+    elif file.is_dir():
+        raise FileNotFoundError(
+            f"{str(file)!r} is a folder. Give the file in it, `mbpp.jsonl` or `sanitized-mbpp.json`."
+        )
     elif file.suffix in (".json", ".jsonl") or str(path).count("/") != 1:
         raise FileNotFoundError(
             f"there is no file {str(file)!r}. Give an `mbpp.jsonl` or `sanitized-mbpp.json`, or the id of a Hub dataset."
         )
     else:
-        parts = load_dataset(str(path), name)
+        try:
+            parts = load_dataset(str(path), name)
+        except (ConnectionError, FileNotFoundError) as error:
+            raise FileNotFoundError(
+                f"{str(path)!r} is neither a file here nor a dataset that could be read from the Hub ({error}). Check the path, "
+                "or the connection."
+            ) from error
         rows = [(f"{path}, split {part!r}, row {i}", row) for part in parts for i, row in enumerate(parts[part])]
     first, last = SPLITS[split]
     problems = [_to_row(row, where) for where, row in rows if first <= _task_id(row, where) <= last]

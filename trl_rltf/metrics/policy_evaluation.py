@@ -58,6 +58,7 @@ def evaluate_policy(
     temperature: float = 0.6,
     top_p: float = 0.95,
     max_new_tokens: int = 128,
+    max_prompt_length: int | None = None,
     batch_size: int = 64,
     seed: int = 0,
     description: str = "evaluating",
@@ -74,13 +75,19 @@ def evaluate_policy(
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature.
         top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
         max_new_tokens (`int`, *optional*, defaults to `128`): Tokens a sample may have.
+        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose their beginning.
         batch_size (`int`, *optional*, defaults to `64`): Samples generated at a time.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
         description (`str`, *optional*, defaults to `"evaluating"`): Label of the progress bar.
 
     Returns:
         [`PolicyEvaluation`]: Correct samples of each problem and the shares of the outcomes.
+
+    Raises:
+        ValueError: If there are no problems, or no samples are asked for.
     """
+    if num_samples < 1 or len(dataset) == 0:
+        raise ValueError(f"There is nothing to sample: {num_samples} samples for each of {len(dataset)} problems.")
     requests = [(index, prompt) for index, prompt in enumerate(dataset["prompt"]) for _ in range(num_samples)]
     completions: list[str] = []
     was_training = model.training
@@ -89,7 +96,7 @@ def evaluate_policy(
         torch.manual_seed(seed)
         for start in tqdm(range(0, len(requests), batch_size), desc=description, leave=False):
             prompts = [prompt for _, prompt in requests[start : start + batch_size]]
-            completions += _sample(model, tokenizer, prompts, temperature, top_p, max_new_tokens)
+            completions += _sample(model, tokenizer, prompts, temperature, top_p, max_new_tokens, max_prompt_length)
     model.train(was_training)
     tests = dataset["tests"]
     reports = runner.run(
@@ -107,14 +114,28 @@ def evaluate_policy(
 
 
 def _sample(
-    model: Any, tokenizer: Any, prompts: Sequence[str], temperature: float, top_p: float, max_new_tokens: int
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Any],
+    temperature: float,
+    top_p: float,
+    max_new_tokens: int,
+    max_prompt_length: int | None,
 ) -> list[str]:
-    inputs = tokenizer(
-        list(prompts), return_tensors="pt", padding=True, padding_side="left", return_token_type_ids=False
-    )
+    texts: list[str] = [
+        prompt
+        if isinstance(prompt, str)
+        else tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        for prompt in prompts
+    ]
+    ids = [tokenizer(text)["input_ids"] for text in texts]
+    if max_prompt_length is not None:
+        ids = [row[-max_prompt_length:] for row in ids]
+    inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="left")
     inputs = inputs.to(model.device)
     generated = model.generate(
-        **inputs,
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
         do_sample=True,
         temperature=temperature,
         top_p=top_p,
@@ -123,5 +144,5 @@ def _sample(
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    texts: list[str] = tokenizer.batch_decode(generated[:, inputs["input_ids"].size(1) :], skip_special_tokens=True)
-    return texts
+    decoded: list[str] = tokenizer.batch_decode(generated[:, inputs["input_ids"].size(1) :], skip_special_tokens=True)
+    return decoded
