@@ -176,3 +176,57 @@ def test_a_missing_file_and_an_unknown_split_of_mbpp_are_named(tmp_path):
         load_mbpp(tmp_path / "mbpp.jsonl")
     with pytest.raises(ValueError, match="`split` is 'dev'"):
         load_mbpp(split="dev")
+
+
+def test_a_problem_without_metadata_is_kept_unless_difficulties_are_asked_for(apps_folder):
+    (apps_folder / "train" / "0000" / "metadata.json").unlink()
+    assert load_apps(apps_folder)["problem_id"] == ["0000", "0001"]
+    assert load_apps(apps_folder, difficulties=["interview"])["problem_id"] == ["0001"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("metadata.json", "[]", "metadata.json: must be a JSON object"),
+        ("solutions.json", '"print(3)"', "list of programs"),
+    ],
+)
+def test_a_file_of_another_form_is_named(apps_folder, file, text, message):
+    (apps_folder / "train" / "0000" / file).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_apps(apps_folder)
+
+
+@pytest.mark.parametrize("load", [load_apps, load_mbpp])
+def test_what_is_neither_here_nor_on_the_hub_is_named(load):
+    with pytest.raises(FileNotFoundError, match="'no-such/place' is neither a"):
+        load("no-such/place")
+
+
+def test_a_folder_in_place_of_the_file_of_mbpp_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        load_mbpp(tmp_path)
+
+
+def test_a_hub_dataset_with_a_loading_script_is_read_from_its_files(monkeypatch):
+    """`datasets` refuses loading scripts since 4.0; `codeparrot/apps` has one, and a file a split."""
+    calls = []
+
+    def load_dataset(name, split, data_files=None):
+        calls.append((name, data_files))
+        if data_files is None:
+            raise RuntimeError("Dataset scripts are no longer supported, but found apps.py")
+        tests = json.dumps({"inputs": ["1"], "outputs": ["1"]})
+        row = {
+            "id": 3,
+            "question": "Q",
+            "input_output": tests,
+            "solutions": "",
+            "difficulty": "interview",
+            "starter_code": "",
+        }
+        return Dataset.from_list([row])
+
+    monkeypatch.setattr(apps_module, "load_dataset", load_dataset)
+    assert load_apps()["problem_id"] == ["0003"]
+    assert calls[1] == ("json", {"train": "hf://datasets/codeparrot/apps/train.jsonl"})

@@ -36,3 +36,23 @@ def test_figures_of_known_counts():
     assert result.pass_at_k(2) == pytest.approx((0 + 0.5 + 1) / 3)
     low, high = result.interval(1)
     assert 0 <= low < result.pass_at_k(1) < high <= 1
+
+
+def test_chat_prompts_are_sampled_through_the_template(model, tokenizer, problems, runner):
+    import copy
+
+    chat = copy.deepcopy(tokenizer)
+    chat.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    rows = problems.select(range(2))
+    plain = evaluate_policy(model, tokenizer, rows, runner, num_samples=2, max_new_tokens=8, max_prompt_length=20)
+    messages = rows.remove_columns("prompt").add_column(
+        "prompt", [[{"role": "user", "content": p}] for p in rows["prompt"]]
+    )
+    assert (
+        evaluate_policy(model, chat, messages, runner, num_samples=2, max_new_tokens=8, max_prompt_length=20) == plain
+    )
+
+
+def test_nothing_to_sample_is_refused(model, tokenizer, problems, runner):
+    with pytest.raises(ValueError, match="nothing to sample: 0 samples"):
+        evaluate_policy(model, tokenizer, problems, runner, num_samples=0)

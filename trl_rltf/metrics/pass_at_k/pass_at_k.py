@@ -49,7 +49,7 @@ Raises:
 
 Example:
 
-    >>> metric = evaluate.load("trl_rltf/metrics/pass_at_k")
+    >>> metric = evaluate.load("<folder of trl_rltf>/metrics/pass_at_k")
     >>> scores, results = metric.compute(
     ...     predictions=[["def add(a, b): return a + b", "def add(a, b): return a - b"]],
     ...     references=["assert add(2, 3) == 5"],
