@@ -86,9 +86,10 @@ class AppsArguments(ScriptArguments):
 
 def settings_for(parser: TrlParser) -> tuple[AppsArguments, RLTFConfig, ModelConfig]:
     """Read the flags; without a model, the settings of the embedded default are the defaults."""
-    if not any(flag.split("=")[0] in ("--model_name_or_path", "--config", "-h", "--help") for flag in sys.argv[1:]):
-        parser.set_defaults(**MINI_SETTINGS)
     script_args, training_args, model_args = parser.parse_args_and_config()
+    if model_args.model_name_or_path is None:
+        parser.set_defaults(**MINI_SETTINGS)
+        script_args, training_args, model_args = parser.parse_args_and_config()
     if script_args.dataset_name is not None and model_args.model_name_or_path is None:
         sys.exit("--dataset_name needs --model_name_or_path: the embedded tiny model knows MiniAPPS only.")
     return script_args, training_args, model_args

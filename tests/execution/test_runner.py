@@ -210,6 +210,9 @@ def test_the_runner_works_again_after_close(runner):
     [
         ({"timeout": 0}, "`timeout` is 0"),
         ({"num_workers": 0}, "`num_workers` is 0"),
+        ({"num_workers": 1.5}, "`num_workers` is 1.5, but must be a whole number"),
+        ({"timeout": "4"}, "`timeout` is '4', but must be a number of seconds"),
+        ({"memory_limit": "1GB"}, "`memory_limit` is '1GB'"),
         ({"memory_limit": 2**20}, "at least"),
         ({"isolation": "jail"}, "`isolation` is 'jail'"),
     ],
@@ -289,3 +292,10 @@ def test_threads_may_share_a_runner(runner):
 )
 def test_asserts_about_other_objects_hold_as_python_defines_it(runner, source, test, outcome):
     assert grade(runner, source, {"asserts": [test]}).outcome is outcome
+
+
+def test_a_single_program_and_tests_that_are_no_json_are_named(runner):
+    with pytest.raises(TypeError, match="takes a list of programs"):
+        runner.run(Program("", SUM_TESTS))
+    with pytest.raises(ValueError, match="program 0: the tests hold what JSON cannot write"):
+        runner.run([Program("", {"fn_name": "f", "inputs": [[{1}]], "outputs": [1]})])

@@ -178,3 +178,8 @@ def test_a_token_reward_is_a_number_and_survives_pickling():
     again = pickle.loads(pickle.dumps(reward))
     assert (again, again.tokens) == (-0.6, [-0.6, -0.9])
     assert sum([reward, 1.0]) == pytest.approx(0.4)
+
+
+def test_what_cannot_run_programs_is_refused_as_a_runner():
+    with pytest.raises(TypeError, match="`runner` is a bool"):
+        UnitTestRewardFunction(True)

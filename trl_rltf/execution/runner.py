@@ -107,8 +107,10 @@ class LocalRunner:
             "max_processes": max_processes,
         }
         for name, value in limits.items():
-            if not value > 0:
-                raise ValueError(f"`{name}` is {value}, but must be above 0.")
+            kinds = (int, float) if name in ("timeout", "wall_timeout") else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+                wanted = "a number of seconds" if float in kinds else "a whole number"
+                raise ValueError(f"`{name}` is {value!r}, but must be {wanted} above 0.")
         if memory_limit < 2**26:
             raise ValueError(
                 f"`memory_limit` is {memory_limit} bytes, but Python itself needs at least 2**26 (64 MiB)."
@@ -164,11 +166,16 @@ class LocalRunner:
         Raises:
             ValueError: If the tests of a program are malformed. The message names the program's index.
         """
+        if isinstance(programs, Program):
+            raise TypeError("`run` takes a list of programs; put this one in a list.")
         parsed: dict[str, UnitTests] = {}
         unique: dict[tuple[str, str], _Job] = {}
         jobs = []
         for index, program in enumerate(programs):
-            key = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
+            try:
+                key = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"program {index}: the tests hold what JSON cannot write ({error}).") from error
             if key not in parsed:
                 try:
                     parsed[key] = parse_tests(program.tests, self.strict_comparison)

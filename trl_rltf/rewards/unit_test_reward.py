@@ -77,6 +77,7 @@ class UnitTestRewardFunction:
             Opt in to running model-written code, for the default runner. Defaults to `HF_ALLOW_CODE_EVAL`.
 
     Raises:
+        TypeError: If the runner has no method `run`.
         ValueError: If an argument is out of range, or nobody opted in to running model-written code.
     """
 
@@ -95,6 +96,10 @@ class UnitTestRewardFunction:
         processing_class: Any = None,
         allow_code_eval: bool | None = None,
     ):
+        if runner is not None and not isinstance(runner, Runner):
+            raise TypeError(
+                f"`runner` is a {type(runner).__name__}, but must have a method `run` that grades programs."
+            )
         self.rules = FeedbackRules(
             coarse_weight=coarse_weight,
             adaptive_weight=adaptive_weight,
