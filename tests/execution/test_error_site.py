@@ -37,6 +37,13 @@ TABLE = {
         Span(3, 4, 3, 12),
     ),
     "raised by the program": ("raise RuntimeError('no')", "RuntimeError", LINE, Span(1, 0, 1, 24), Span(1, 0, 1, 24)),
+    "a timeout raised by the program": (
+        "raise TimeoutError",
+        "TimeoutError",
+        LINE,
+        Span(1, 0, 1, 18),
+        Span(1, 0, 1, 18),
+    ),
     "an except clause": (
         "try:\n    1 / 0\nexcept Foo:\n    pass",
         "NameError",

@@ -50,7 +50,9 @@ def error_scope(report: ExecutionReport) -> ErrorScope:
     """
     if report.outcome not in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
         return ErrorScope.IGNORE
-    if report.error_type in ("TimeoutError", "RecursionError") or report.error_detail == "truncated":
+    # A program may raise TimeoutError itself, at a line of its own; the time limit has no place in it.
+    out_of_time = report.error_type == "TimeoutError" and report.span is None
+    if out_of_time or report.error_type == "RecursionError" or report.error_detail == "truncated":
         return ErrorScope.GLOBAL
     if report.error_detail in _IGNORED_DETAILS or report.span is None:
         return ErrorScope.IGNORE
