@@ -20,15 +20,17 @@ from trl_rltf.execution.sandbox import choose_isolation
 
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-ISOLATIONS = [
-    "process",
-    pytest.param(
-        "bubblewrap",
-        marks=pytest.mark.skipif(
-            choose_isolation("auto").name != "bubblewrap", reason="bubblewrap does not work on this machine"
-        ),
-    ),
-]
+
+
+def _if_it_works(name: str) -> Any:
+    try:
+        choose_isolation(name)
+    except RuntimeError as error:
+        return pytest.param(name, marks=pytest.mark.skip(reason=str(error)))
+    return name
+
+
+ISOLATIONS = [_if_it_works(name) for name in ("process", "landlock", "namespaces", "bubblewrap")]
 
 
 @pytest.fixture(scope="session", params=ISOLATIONS)

@@ -13,28 +13,27 @@ from trl_rltf.execution.plain_values import encode
 @pytest.mark.parametrize(
     ("text", "inside"),
     [
-        ("assert f(2) == 4", ["f(2)"]),
-        ("assert 4 == f(2)", ["f(2)"]),
-        ("assert f(2) == {'a': (1, [2.5, None])}", ["f(2)"]),
-        ("assert f(2) == set([1, 2])", ["f(2)"]),
-        ("assert f(2) == float('inf')", ["f(2)"]),
-        ("assert f(2) == -3 * 7", ["f(2)"]),
-        ("assert f(2) != 4, 'message 99'", ["f(2)"]),
-        ("assert not f(2)", ["not not (f(2))"]),
-        ("assert not f(2) == 4", ["f(2)"]),
-        ("assert f(2) is None", ["f(2)"]),
-        ("assert f(2) in [4, 5]", ["f(2)"]),
-        ("assert 1 < f(2) <= 4", ["f(2)"]),
-        ("assert abs(f(2) - 4.5) < 1e-6", ["f(2)"]),
-        ("assert abs(4.5 - f(2)) <= 1e-6", ["f(2)"]),
-        ("assert math.isclose(f(2), 4.5, rel_tol=0.001)", ["f(2)"]),
-        ("assert sorted(f(2)) == [4]", ["sorted(f(2))"]),
+        ("assert f(2) == 4", "f(2)"),
+        ("assert 4 == f(2)", "f(2)"),
+        ("assert f(2) == {'a': (1, [2.5, None])}", "f(2)"),
+        ("assert f(2) == set([1, 2])", "f(2)"),
+        ("assert f(2) == float('inf')", "f(2)"),
+        ("assert f(2) == -3 * 7", "f(2)"),
+        ("assert f(2) != 4, 'message 99'", "f(2)"),
+        ("assert not f(2)", "not not (f(2))"),
+        ("assert not f(2) == 4", "f(2)"),
+        ("assert f(2) is None", "f(2)"),
+        ("assert f(2) in [4, 5]", "f(2)"),
+        ("assert 1 < f(2) <= 4", "f(2)"),
+        ("assert abs(f(2) - 4.5) < 1e-6", "f(2)"),
+        ("assert abs(4.5 - f(2)) <= 1e-6", "f(2)"),
+        ("assert math.isclose(f(2), 4.5, rel_tol=0.001)", "f(2)"),
+        ("assert sorted(f(2)) == [4]", "sorted(f(2))"),
     ],
 )
 def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
     case = parse_tests({"asserts": [text]}).cases[0]
-    assert case.probe == {"expressions": inside}
-    assert not case.guarded
+    assert case.probe == {"expression": inside}
 
 
 @pytest.mark.parametrize(
@@ -56,10 +55,25 @@ def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
         "assert all(a == b for a, b in zip(f(1), [1, 2]))",
         "assert f(1).__eq__(2)",
         "assert round(f(1) - 3, 6) == 0",
+        "assert f(1).equals(2)",
+        "assert math.fabs(f(1) - 2) < 0.1",
     ],
 )
-def test_what_cannot_be_split_is_guarded(text):
-    assert parse_tests({"asserts": [text]}).cases[0].guarded
+def test_what_cannot_be_split_is_for_a_referee(text):
+    assert parse_tests({"asserts": [text]}).cases[0].probe == {"statements": text}
+
+
+def test_functions_of_the_tests_never_enter_the_process_of_a_program():
+    tests = {"asserts": ["assert f(1) == 2", "check(f)"], "setup": "def check(f):\n    assert f(3) == 918273645"}
+    parsed = parse_tests(tests)
+    assert parsed.setup == ""
+    assert [case.probe for case in parsed.cases] == [{"statements": text} for text in tests["asserts"]]
+
+
+def test_a_setup_that_only_prepares_inputs_goes_inside():
+    parsed = parse_tests({"asserts": ["assert area(box) == 6"], "setup": "box = Box(2, 3)"})
+    assert parsed.setup == "box = Box(2, 3)"
+    assert parsed.cases[0].probe == {"expression": "area(box)"}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_an_attack_fails_and_leaves_no_process(any_runner, name):
     assert report[0].outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR), report[0]
     assert report[1].outcome is Outcome.PASS
     # The workers themselves stay for the next batch, and there are at most two of them.
-    workers = {worker.process.pid for worker in any_runner._workers}
+    workers = {worker.process.pid for worker in any_runner._pool.workers}
     expected = {pid for worker in workers for pid in _tree(worker)}
     assert {pid: name for pid, name in _processes().items() if pid not in before and pid not in expected} == {}
 
@@ -159,7 +159,7 @@ def _tree(pid):
 def test_a_worker_has_no_child_once_its_program_has_ended(any_runner):
     sources = [ATTACKS["fork that outlives its parent"], ATTACKS["daemon in a session of its own"], SUM_PROGRAM]
     any_runner.run([Program(source, SUM_TESTS) for source in sources])
-    for worker in any_runner._workers:
+    for worker in any_runner._pool.workers:
         names = [
             " ".join(process.cmdline()) for process in psutil.Process(worker.process.pid).children(recursive=True)
         ]
@@ -199,7 +199,7 @@ def test_files_of_one_program_are_gone_for_the_next():
 def test_scratch_folders_are_removed_on_close():
     with LocalRunner(num_workers=1, isolation="process") as local:
         local.run([Program("open('x', 'w').write('x')", SUM_TESTS)])
-        folder = Path(local._workers[0]._scratch)
+        folder = Path(local._pool.workers[0]._scratch)
         assert folder.is_dir()
     assert not folder.exists()
 
@@ -255,12 +255,12 @@ def test_the_test_data_is_not_readable_inside(sealed_runner, shared_data):
 def test_a_killed_worker_is_replaced_and_its_program_runs_again():
     with LocalRunner(num_workers=1, timeout=5, isolation="process") as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
-        first = local._workers[0].process.pid
+        first = local._pool.workers[0].process.pid
         threading.Timer(0.5, os.kill, (first, 9)).start()
         source = "import time\ntime.sleep(1)\n" + SUM_PROGRAM
         report = local.run([Program(source, SUM_TESTS)])[0]
         assert report.outcome is Outcome.PASS
-        assert local._workers[0].process.pid != first
+        assert local._pool.workers[0].process.pid != first
 
 
 def test_a_program_that_kills_its_worker_every_time_is_not_gradable():
@@ -278,7 +278,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = (
         "import sys, time\nfrom trl_rltf.execution import *\nlocal = LocalRunner(num_workers=2, allow_code_eval=True)\n"
         f"tests = {SUM_TESTS!r}\nlocal.run([Program('print(1)', tests)])\n"
-        "print(*[worker.process.pid for worker in local._workers], flush=True)\n"
+        "print(*[worker.process.pid for worker in local._pool.workers], flush=True)\n"
         "local.run([Program('import time\\ntime.sleep(300)', tests)])"
     )
     parent = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, text=True)
@@ -307,7 +307,7 @@ def test_a_worker_that_hangs_is_killed_with_all_that_it_started(any_runner, monk
     monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 0.0)
     with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=0.3, isolation=any_runner.isolation.name) as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
-        pids = _tree(local._workers[0].process.pid)
+        pids = _tree(local._pool.workers[0].process.pid)
         for pid in pids:
             os.kill(pid, 19)  # SIGSTOP
         assert local.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
@@ -401,17 +401,22 @@ def test_a_program_that_changes_its_worker_fails_and_the_next_one_gets_a_new_wor
         bad, good = local.run(
             [Program(f"{TAMPERING[name]}\n{SUM_PROGRAM}", SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)]
         )
-    assert (bad.outcome, bad.error_type) == (Outcome.RUNTIME_ERROR, "TamperingError")
+    # Refused where system calls are filtered; noticed, and the worker replaced, where they are not.
+    assert bad.outcome is Outcome.RUNTIME_ERROR
+    assert bad.error_type in ("PermissionError", "TamperingError")
     assert good.outcome is Outcome.PASS
 
 
 def test_an_interrupt_sent_to_the_worker_does_nothing(any_runner):
-    source = "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(0.1)\n" + SUM_PROGRAM
+    source = (
+        "import os, signal, time\ntry:\n    os.kill(os.getppid(), signal.SIGINT)\nexcept PermissionError:\n    pass\n"
+        "time.sleep(0.1)\n" + SUM_PROGRAM
+    )
     assert any_runner.run([Program(source, SUM_TESTS)])[0].outcome is Outcome.PASS
 
 
 def test_shared_memory_does_not_outlive_its_program(sealed_runner):
-    make = "import ctypes\nprint(ctypes.CDLL(None).shmget(7, 2**20, 0o1666) >= 0)"
+    make = "import ctypes\nctypes.CDLL(None).shmget(7, 2**20, 0o1666)\nprint(True)"
     look = "print(open('/proc/sysvipc/shm').read().count('\\n'))"
     one = {"inputs": [""], "outputs": ["True"]}
     made, seen = sealed_runner.run([Program(make, one), Program(look, {"inputs": [""], "outputs": ["1"]})])

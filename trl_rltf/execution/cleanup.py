@@ -19,35 +19,56 @@ def count_processes(owns_namespace: bool) -> int:
     return len(_others() if owns_namespace else _descendants())
 
 
-def kill_everything(pid: int, owns_namespace: bool) -> None:
+def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
     """
-    Kill and reap all processes of a program, whatever group or session they moved to.
+    Kill all processes of a program, whatever group or session they moved to.
 
     Args:
-        pid (`int`): The process of the program, which led a session of its own.
-        owns_namespace (`bool`): Whether the caller is the first process of a PID namespace. Otherwise it must be a
-            subreaper, so that orphans are its children.
+        pids (`Iterable[int]`): The processes that were forked for it; outside a namespace, each led a session of its own.
+        owns_namespace (`bool`): Whether the caller is the first process of a PID namespace, where one call reaches all.
+
+    Returns:
+        `bool`: Whether there may be some to reap with [`reap_everything`], apart from `pids`.
     """
     if owns_namespace:
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.kill(-1, signal.SIGKILL)
-        _reap()
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    while _has_children():
+        except ProcessLookupError:
+            return False
+        return True
+    for pid in pids:
+        for kill in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(pid, signal.SIGKILL)
+    return True
+
+
+def reap_everything(owns_namespace: bool) -> None:
+    """
+    Reap what is left of a program, after [`kill_everything`].
+
+    Args:
+        owns_namespace (`bool`): As above. Otherwise the caller must be a subreaper, so that orphans are its children.
+    """
+    while not owns_namespace and _has_children():
         for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
             for descendant in _descendants():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(descendant, number)
+        _reap()
+    if owns_namespace:
         _reap()
 
 
 def empty_folders(folders: Iterable[str]) -> None:
     """Remove what a program wrote, also what it made unreadable or nested without end."""
     for folder in folders:
-        with contextlib.suppress(FileNotFoundError):
-            _empty(folder)
+        with contextlib.suppress(OSError):
+            status = os.stat(folder)
+            # A folder in memory has the size of its entries; elsewhere the size says nothing, and a look is needed.
+            if status.st_mode & 0o700 == 0o700 and (status.st_size == 0 or not os.listdir(folder)):
+                continue
+        _empty(folder)
 
 
 def remove_ipc_objects() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import decimal
-import fractions
+import collections
+import importlib
 import re
 from typing import Any
 
 
 MAX_DEPTH = 60
 MAX_NODES = 500_000
+_MODULES = frozenset(["decimal", "fractions", "datetime"])
 _MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
 _DECIMAL = re.compile(
     r"-?\d{1,1000}(\.\d{1,1000})?(E[+-]?\d{1,4})?", re.ASCII
@@ -85,15 +86,34 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
         return {"complex": [float.__repr__(parts.real), float.__repr__(parts.imag)]}
     if issubclass(kind, (bytes, bytearray)):
         return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}
-    if kind is decimal.Decimal:
-        return {"Decimal": str(value)}
-    if kind is fractions.Fraction:
-        return {"Fraction": [_encode(value.numerator, 0, budget), _encode(value.denominator, 0, budget)]}
+    if kind.__module__ in _MODULES and kind is getattr(_module(kind.__module__), kind.__name__, None):
+        return _encode_library_value(value, kind.__name__, budget)
     if kind in (type({}.keys()), type({}.items())):
         return {"set": [_encode(item, depth - 1, budget) for item in value]}
+    if kind is collections.deque:
+        return {"deque": [_encode(item, depth - 1, budget) for item in value]}
+    if kind is range:
+        return {"range": [value.start, value.stop, value.step]}
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return _encode(value.tolist(), depth - 1, budget)
     return {"opaque": str(kind.__name__)}
+
+
+def _encode_library_value(value: Any, name: str, budget: list[int]) -> Any:
+    if name == "Decimal":
+        return {name: str(value)}
+    if name == "Fraction":
+        return {name: [_encode(value.numerator, 0, budget), _encode(value.denominator, 0, budget)]}
+    if name == "timedelta":
+        return {name: [value.days, value.seconds, value.microseconds]}
+    if name in ("date", "time", "datetime") and getattr(value, "tzinfo", None) is None:
+        return {name: value.isoformat()}
+    return {"opaque": name}
+
+
+def _module(name: str) -> Any:
+    # Imported when a value of theirs is there: each process of a program pays for what its worker has imported.
+    return importlib.import_module(name)
 
 
 def decode(data: Any) -> Any:
@@ -104,7 +124,7 @@ def decode(data: Any) -> Any:
         data (`Any`): JSON-compatible data.
 
     Returns:
-        `Any`: Values of built-in types, `Decimal`, `Fraction` or [`Opaque`].
+        `Any`: Values of built-in types, `Decimal`, `Fraction`, `deque`, dates and times, or [`Opaque`].
     """
     try:
         return _decode(data, MAX_DEPTH)
@@ -130,14 +150,36 @@ def _decode(data: Any, depth: int) -> Any:
         raw = bytes.fromhex(content)
         return raw if tag == "bytes" else bytearray(raw)
     if tag == "Decimal" and _DECIMAL.fullmatch(content):
-        return decimal.Decimal(content)
+        return _module("decimal").Decimal(content)
     if tag == "Fraction":
         parts = [_decode(part, 1) for part in content]
         if all(type(part) is int and part.bit_length() < _MAX_DECIMAL_INT_BITS for part in parts):
-            return fractions.Fraction(*parts)
+            return _module("fractions").Fraction(*parts)
     if tag == "dict":
         return {_decode(key, depth - 1): _decode(item, depth - 1) for key, item in content}
     if tag in ("tuple", "set", "frozenset"):
         items = [_decode(item, depth - 1) for item in content]
         return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](items)
+    if tag == "deque":
+        return collections.deque(_decode(item, depth - 1) for item in content)
+    if tag == "range":
+        return range(*content)
+    if tag in ("date", "time", "datetime"):
+        return getattr(_module("datetime"), tag).fromisoformat(content)
+    if tag == "timedelta":
+        return _module("datetime").timedelta(*content)
     return Opaque(str(content))
+
+
+def is_plain(data: Any) -> bool:
+    """Whether encoded data hold no opaque marker, so that they stand for the whole value."""
+    pending = [data]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            if "opaque" in item:
+                return False
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    return True

@@ -4,147 +4,211 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import contextlib
+import gc
+import importlib
 import json
 import os
 import resource
 import sys
 import threading
+import time
 import types
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
+from . import error_site
 from .plain_values import encode
+from .records import Kind, RecordWriter
+from .sharing import Sharing, names_in
 
 
 FILENAME = "<program>"
-# What the graders of APPS import before a call-based solution; LeetCode does the same.
-_PRELUDE = """
-import bisect, collections, copy, datetime, fractions, functools, heapq, itertools, math, operator, random, re, string
-import statistics, sys, time
-from typing import *
-from bisect import bisect_left, bisect_right, insort
-from collections import *
-from copy import deepcopy
-from fractions import Fraction
-from functools import cache, cmp_to_key, lru_cache, reduce
-from heapq import *
-from itertools import *
-from math import ceil, comb, cos, exp, fabs, factorial, floor, gcd, hypot, inf, isqrt, log, log2, pi, sin, sqrt, tan
-"""
-_prelude_names: dict[str, Any] = {}
+_FRAMES_BELOW = 20  # of this module, which the program's own recursion limit does not pay for
+# What the graders of APPS import before a call-based solution; LeetCode does the same. Modules, and names of modules.
+_PRELUDE_MODULES = tuple(
+    [
+        "bisect",
+        "collections",
+        "copy",
+        "datetime",
+        "fractions",
+        "functools",
+        "heapq",
+        "itertools",
+        "math",
+        "operator",
+        "random",
+        "re",
+        "string",
+        "statistics",
+        "sys",
+        "time",
+    ]
+)
+_PRELUDE_NAMES = {
+    "typing": "*",
+    "collections": "*",
+    "heapq": "*",
+    "itertools": "*",
+    "bisect": "bisect_left bisect_right insort",
+    "copy": "deepcopy",
+    "fractions": "Fraction",
+    "functools": "cache cmp_to_key lru_cache reduce",
+    "math": "ceil comb cos exp fabs factorial floor gcd hypot inf isqrt log log2 pi sin sqrt tan",
+}
+# Rarely used and large: imported by the process that needs them.
+_LEFT_OUT = frozenset(["datetime", "fractions", "random", "statistics"])
+_STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
+_prelude: dict[str, Any] = {}
+_namespaces: dict[str, dict[str, Any]] = {}
 
 
-def load_prelude() -> None:
-    """Import once, in the worker, what call-based programs expect to find."""
-    exec(compile(_PRELUDE, "<prelude>", "exec"), _prelude_names)
+class StandardFiles(NamedTuple):
+    """Descriptors that become standard input and output for one test."""
+
+    stdin: int
+    stdout: int
 
 
-def take_limits(limits: dict[str, Any], cpu_seconds: int) -> None:
+def warm_up() -> None:
     """
-    Limit this process before it runs anything. Soft and hard limits are equal, so the program cannot raise them.
-
-    Args:
-        limits (`dict`): `memory_limit`, `output_limit` (bytes), `rlimit_nproc` and `max_open_files`.
-        cpu_seconds (`int`): CPU seconds after which the kernel kills the process, should the supervisor not have.
+    Do once, in the worker, what each program's process would do again: imports, streams, the tables of the compiler. A page
+    of memory that is touched after a fork is copied, which costs more than the work.
     """
-    os.setsid()
-    bounds = {
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_AS: limits["memory_limit"],
-        resource.RLIMIT_FSIZE: limits["output_limit"],
-        resource.RLIMIT_NOFILE: limits["max_open_files"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_STACK: 128 * 2**20,  # solutions recurse deeply; the kernel leaves at least this gap
-        resource.RLIMIT_NPROC: limits["rlimit_nproc"],
-    }
-    for kind, bound in bounds.items():
-        hard = resource.getrlimit(kind)[1]
-        value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-        resource.setrlimit(kind, (value, value))
+    for name in _PRELUDE_MODULES:
+        if name not in _LEFT_OUT:
+            _prelude[name] = importlib.import_module(name)
+    for name, attributes in _PRELUDE_NAMES.items():
+        if name not in _LEFT_OUT:
+            module = importlib.import_module(name)
+            listed = attributes.split() if attributes != "*" else getattr(module, "__all__", dir(module))
+            _prelude.update({attribute: getattr(module, attribute) for attribute in listed if attribute[0] != "_"})
+    _use_streams(_open_streams())
+    sys.argv = ["program.py"]
+    sys.setrecursionlimit(1000 + _FRAMES_BELOW)
+    for name in ("__main__", "program"):
+        _namespaces[name] = new_module(name)
+    namespace: dict[str, Any] = {}
+    source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
+    for _ in range(3):
+        exec(compile(source, "<warm up>", "exec", dont_inherit=True), namespace)
+        json.dumps([encode(eval(compile("f([1, 2])", "<warm up>", "eval", dont_inherit=True), namespace))])
 
 
-class Channel:
-    """
-    The pipe on which the process reports, one JSON record a line.
-
-    Args:
-        descriptor (`int`): File descriptor to write to.
-    """
-
-    def __init__(self, descriptor: int):
-        self._descriptor = descriptor
-        self._write = os.write
-        self._dumps = json.dumps
-
-    def send(self, kind: str, **fields: Any) -> None:
-        """Send one record."""
-        data = memoryview(self._dumps({"kind": kind, **fields}).encode() + b"\n")
-        while data:
-            data = data[self._write(self._descriptor, data) :]
+def _prelude_for(code: types.CodeType) -> dict[str, Any]:
+    """The prelude, with the large modules only where the program names them."""
+    names = set(names_in(code))
+    late = {name: importlib.import_module(name) for name in _LEFT_OUT & names}
+    if "Fraction" in names:
+        late["Fraction"] = importlib.import_module("fractions").Fraction
+    return {**_prelude, **late}
 
 
-def run_in_this_process(request: dict[str, Any], indices: list[int], channel: Channel) -> NoReturn:
+def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
+    """Soft and hard limit of a resource; they are equal, so that a program cannot raise them."""
+    hard = resource.getrlimit(kind)[1]
+    value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+    return value, value
+
+
+def run_in_this_process(
+    request: dict[str, Any], indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
+) -> NoReturn:
     """
     Run a program on some of its tests and end this process.
 
     Args:
         request (`dict`): `source`, `mode`, `setup` and `probes`.
-        indices (`list[int]`): The tests to run, in order; only one in mode `"stdin"`.
-        channel ([`Channel`]): Where to report.
+        indices (`Sequence[int]`): The tests to run, in order.
+        files (`Sequence[StandardFiles]`): Standard input and output of each of them, in mode `"stdin"`.
+        writer ([`~records.RecordWriter`]): Where to report.
     """
-    try:
-        code = compile(request["source"], FILENAME, "exec", dont_inherit=True)
-    except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
-        channel.send("error", test=None, **_describe(error, "compile"))
+    code = compile_or_report(request["source"], writer)
+    if code is None:
         os._exit(0)
-    channel.send("compiled")
-    _open_standard_streams()
+    writer.send(Kind.COMPILED)
     if request["mode"] == "stdin":
-        _run_script(code, indices[0], channel)
+        _run_scripts(code, indices, files, writer)
     else:
-        _run_functions(code, request, indices, channel)
+        _run_functions(code, request, indices, writer)
     os._exit(0)
 
 
-def _open_standard_streams() -> None:
-    # Text mode reads and writes as a fresh interpreter would; the worker's own streams are not the program's.
-    modes = {
-        "stdin": ("r", "surrogateescape"),
-        "stdout": ("w", "surrogateescape"),
-        "stderr": ("w", "backslashreplace"),
-    }
-    for descriptor, (name, (mode, errors)) in enumerate(modes.items()):
-        stream = open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+def compile_or_report(source: str, writer: RecordWriter) -> types.CodeType | None:
+    """Compile a program, or report why it does not compile, and where: nothing hostile has run yet."""
+    try:
+        return compile(source, FILENAME, "exec", dont_inherit=True)
+    except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
+        description = describe(error, "compile")
+        writer.send_json(Kind.ERROR, -1, description)
+    writer.send_json(Kind.SITE, -1, error_site.locate(source, description))
+    return None
+
+
+def _open_streams() -> list[Any]:
+    # Text mode reads and writes as a fresh interpreter would.
+    return [
+        open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)
+        for descriptor, (_, mode, errors) in enumerate(_STREAMS)
+    ]
+
+
+def _use_streams(streams: Sequence[Any]) -> None:
+    for (name, _, _), stream in zip(_STREAMS, streams, strict=True):
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
 
-def _module(name: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
+def new_module(name: str) -> dict[str, Any]:
+    """The namespace of a fresh module of this name, which is also the one that imports find."""
     module = types.ModuleType(name)
-    module.__dict__.update(names or {}, __name__=name, __file__="program.py", __builtins__=builtins)
+    module.__dict__.update(__name__=name, __file__="program.py", __builtins__=builtins)
     sys.modules[name] = module
-    sys.argv = ["program.py"]
-    sys.setrecursionlimit(1000 + 20)  # the frames below the program's own
     return module.__dict__
 
 
-def _run_script(code: types.CodeType, index: int, channel: Channel) -> None:
-    namespace = _module("__main__")
+def _run_scripts(
+    code: types.CodeType, indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
+) -> None:
+    sharing = Sharing(code)
+    for number, (index, (stdin, stdout)) in enumerate(zip(indices, files, strict=False)):
+        if number:
+            os.dup2(stdin, 0)
+            os.dup2(stdout, 1)
+            _use_streams(_open_streams())
+            sys.argv = ["program.py"]
+            sys.setrecursionlimit(1000 + _FRAMES_BELOW)
+        namespace = new_module("__main__") if number else _namespaces["__main__"]
+        writer.send_start(index, time.process_time(), time.monotonic())
+        error = _run_script(code, namespace)
+        if error is not None:
+            if number and sharing.may_be_at_fault(error):
+                break  # without a verdict: the supervisor runs this test again, in a process of its own
+            writer.send_json(Kind.ERROR, index, describe(error, "run"))
+        else:
+            writer.send(Kind.DONE, index)
+        del error
+        if not sharing.may_go_on():
+            writer.send(Kind.ALONE)
+            break
+        # Objects that still hold output write it now, as they would at the end of the interpreter, and memory is free.
+        namespace.clear()
+        gc.collect()
+
+
+def _run_script(code: types.CodeType, namespace: dict[str, Any]) -> BaseException | None:
     failed_threads: list[BaseException] = []
     threading.excepthook = lambda hook: failed_threads.append(hook.exc_value) if hook.exc_value else None
-    channel.send("start", test=index)
     try:
         _exit_cleanly(lambda: exec(code, namespace))
         if failed_threads:
             raise failed_threads[0]
     except SystemExit as error:
-        if error.code not in (None, 0):
-            channel.send("error", test=index, **_describe(error, "run"))
-            return
+        return None if error.code in (None, 0) else error
     except BaseException as error:  # model output never raises: whatever it did is data
-        channel.send("error", test=index, **_describe(error, "run"))
-        return
-    channel.send("done", test=index, values=[])
+        return error
+    return None
 
 
 def _exit_cleanly(body: Callable[[], None]) -> None:
@@ -152,37 +216,42 @@ def _exit_cleanly(body: Callable[[], None]) -> None:
     try:
         body()
     finally:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading.active_count() > 1:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.__stdout__):
             if stream is not None and not stream.closed:
                 stream.flush()
 
 
-def _run_functions(code: types.CodeType, request: dict[str, Any], indices: list[int], channel: Channel) -> None:
-    is_call = "call" in request["probes"][indices[0]]
-    namespace = _module("program", _prelude_names if is_call else None)
-    channel.send("start", test=indices[0])
+def _run_functions(
+    code: types.CodeType, request: dict[str, Any], indices: Sequence[int], writer: RecordWriter
+) -> None:
+    namespace = _namespaces["program"]
+    if "call" in request["probes"][indices[0]]:
+        namespace.update(_prelude_for(code))
+    writer.send_start(indices[0], time.process_time(), time.monotonic())
     try:
         exec(code, namespace)
         exec(compile(request["setup"], "<setup>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
-        channel.send("error", test=None, **_describe(error, "run"))
+        writer.send_json(Kind.ERROR, -1, describe(error, "run"))
         return
     for index in indices:
-        channel.send("start", test=index)
+        writer.send_start(index, time.process_time(), time.monotonic())
         try:
             values = _observe(request["probes"][index], namespace)
         except BaseException as error:
-            description = _describe(error, "run")
+            description = describe(error, "run")
             refuted = type(error) is AssertionError and description["position"] is None
             if refuted and "statements" in request["probes"][index]:
-                channel.send("done", test=index, values=[False])
+                writer.send_json(Kind.DONE, index, [False])
             else:
-                channel.send("error", test=index, **description)
+                writer.send_json(Kind.ERROR, index, description)
         else:
-            channel.send("done", test=index, values=values)
-    _exit_cleanly(lambda: None)
+            writer.send_json(Kind.DONE, index, values)
+    with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
+        sys.stdout.flush()
 
 
 def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
@@ -197,13 +266,11 @@ def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
     if "statements" in probe:
         exec(compile(probe["statements"], "<test>", "exec", dont_inherit=True), namespace)
         return [True]
-    return [
-        encode(eval(compile(text, "<test>", "eval", dont_inherit=True), namespace)) for text in probe["expressions"]
-    ]
+    return [encode(eval(compile(probe["expression"], "<test>", "eval", dont_inherit=True), namespace))]
 
 
-def _describe(error: BaseException, phase: str) -> dict[str, Any]:
-    """Type, message and place of an exception; `in_program` tells whether the program's own code was running."""
+def describe(error: BaseException, phase: str) -> dict[str, Any]:
+    """Type, message and place of an exception; the place is that of the deepest frame in the program's own code."""
     name = type(error).__name__
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)[:500]

@@ -1,63 +1,154 @@
-"""Read what a program's process reports; the program can write there too, so each record is rebuilt from checked parts."""
+"""Report from a program's process to its supervisor: records that the program cannot forge by chance or by replay."""
 
 from __future__ import annotations
 
+import enum
 import json
-from typing import Any
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 
 MAX_BYTES = 16 * 2**20
+_TOKEN_BYTES = 8
+_HEADER = struct.Struct("!8sBII")  # token, kind, test, bytes of the payload
+_TIMES = struct.Struct("!dd")
 _MAX_ITEMS = 2_000_000
 _MAX_NESTING = 300
 
 
-def parse_record(line: bytes, num_tests: int) -> dict[str, Any] | None:
+class Kind(enum.IntEnum):
+    """What a record says."""
+
+    COMPILED = 1
+    LOADED = 2  # the program's own top level ran to its end
+    START = 3  # of a test, with CPU and wall clock
+    DONE = 4  # with the values that were observed
+    ERROR = 5
+    SITE = 6  # the place of an error
+    ALONE = 7  # the tests that follow need a process of their own
+
+
+class Record(NamedTuple):
+    """One record; `test` is the index of a test, or -1."""
+
+    kind: int
+    test: int
+    payload: bytes
+
+
+class RecordWriter:
     """
-    Read one record.
+    The end in the program's process. Each record starts with a token that was drawn for it alone, so that what a program
+    writes to the descriptor, or reads there and writes again, is no record.
 
     Args:
-        line (`bytes`): One line from the channel.
-        num_tests (`int`): Number of tests that the program has.
-
-    Returns:
-        `dict` or `None`: A record of a known kind whose parts have the right types; `None` for anything else.
+        descriptor (`int`): File to append to.
+        tokens (`bytes`): The tokens, one after the other.
     """
+
+    def __init__(self, descriptor: int, tokens: bytes):
+        self._tokens = memoryview(tokens)
+        self._descriptor = descriptor
+        self._write = os.write  # a program may replace `os.write`
+        self._dumps = json.dumps
+        self._pack = _HEADER.pack
+
+    def send(self, kind: Kind, test: int = -1, payload: bytes = b"") -> None:
+        """Append one record."""
+        token, self._tokens = bytes(self._tokens[:_TOKEN_BYTES]), self._tokens[_TOKEN_BYTES:]
+        data = self._pack(token, kind, test & 0xFFFFFFFF, len(payload)) + payload
+        while data:
+            data = data[self._write(self._descriptor, data) :]
+
+    def send_json(self, kind: Kind, test: int, content: Any) -> None:
+        """Append one record whose payload is JSON."""
+        self.send(kind, test, self._dumps(content).encode())
+
+    def send_start(self, test: int, cpu: float, wall: float) -> None:
+        """Append the start of a test: seconds of the process's CPU clock and of the machine's monotonic clock."""
+        self.send(Kind.START, test, _TIMES.pack(cpu, wall))
+
+
+class RecordReader:
+    """
+    The supervisor's end.
+
+    Args:
+        num_tests (`int`): Number of tests that the program has.
+    """
+
+    def __init__(self, num_tests: int):
+        self._num_tests = num_tests
+        self.tokens = os.urandom(_TOKEN_BYTES * (3 * num_tests + 8))
+        self._next = 0
+        self._offset = 0
+
+    def read(self, descriptor: int) -> Iterator[Record]:
+        """
+        Read the records that were added since the last call, up to the first that is none.
+
+        Args:
+            descriptor (`int`): The file that the program's process appends to.
+
+        Yields:
+            [`Record`]: A record with a right token, and a test that exists.
+        """
+        added = os.fstat(descriptor).st_size - self._offset
+        if added <= 0:
+            return
+        data = os.pread(descriptor, min(added, MAX_BYTES), self._offset)
+        position = 0
+        while position + _HEADER.size <= len(data):
+            token, kind, test, size = _HEADER.unpack_from(data, position)
+            end = position + _HEADER.size + size
+            if end > len(data) or token != self.tokens[self._next : self._next + _TOKEN_BYTES]:
+                break
+            self._next += _TOKEN_BYTES
+            payload = data[position + _HEADER.size : end]
+            position = end
+            if test == 0xFFFFFFFF or test < self._num_tests:
+                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload)
+        self._offset += position
+
+
+def parse_times(payload: bytes) -> tuple[float, float]:
+    """Read the clocks of a start; a malformed one counts as the beginning of time."""
+    return _TIMES.unpack(payload) if len(payload) == _TIMES.size else (0.0, 0.0)
+
+
+def parse_json(payload: bytes) -> Any:
+    """Read JSON from a program's process: plain data of bounded size and depth, or `None`."""
     # Counted before they are built: a few bytes of text can become much more memory.
-    if sum(map(line.count, (b",", b"[", b"{"))) > _MAX_ITEMS:
+    if sum(map(payload.count, (b",", b"[", b"{"))) > _MAX_ITEMS:
         return None
     try:
-        record = json.loads(line)
+        content = json.loads(payload)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict):
-        return None
-    kind, test = record.get("kind"), record.get("test")
-    if test is not None and not (type(test) is int and 0 <= test < num_tests):
-        return None
-    match kind:
-        case "compiled":
-            return {"kind": kind}
-        case "start" if test is not None:
-            return {"kind": kind, "test": test}
-        case "done" if test is not None and isinstance(record.get("values"), list):
-            values = record["values"]
-            return {"kind": kind, "test": test, "values": values} if _is_shallow(values) else None
-        case "error":
-            return {"kind": kind, "test": test, **_error(record)}
-        case "site":
-            spans = {name: _numbers(record.get(name)) for name in ("span", "expression_span")}
-            return {"kind": kind, "detail": str(record.get("detail", ""))[:100], **spans}
-    return None
+    return content if _is_shallow(content) else None
 
 
-def _error(record: dict[str, Any]) -> dict[str, Any]:
-    name, message = record.get("type"), record.get("message")
+def parse_error(payload: bytes) -> dict[str, Any]:
+    """Read what a process says of an error; each part that has not the right type is replaced."""
+    content = parse_json(payload)
+    error = content if isinstance(content, dict) else {}
+    name, message = error.get("type"), error.get("message")
     return {
-        "phase": "compile" if record.get("phase") == "compile" else "run",
+        "phase": "compile" if error.get("phase") == "compile" else "run",
         "type": name[:200] if isinstance(name, str) else "Unknown",
         "message": message[:500] if isinstance(message, str) else "",
-        "position": _numbers(record.get("position")),
+        "position": _numbers(error.get("position")),
     }
+
+
+def parse_site(payload: bytes) -> dict[str, Any]:
+    """Read the place of an error in the source."""
+    content = parse_json(payload)
+    site = content if isinstance(content, dict) else {}
+    spans = {name: _numbers(site.get(name)) for name in ("span", "expression_span")}
+    return {"detail": str(site.get("detail", ""))[:100], **spans}
 
 
 def _numbers(value: Any) -> list[int] | None:
@@ -66,13 +157,14 @@ def _numbers(value: Any) -> list[int] | None:
     return None
 
 
-def _is_shallow(values: Any) -> bool:
-    """Whether the caller, wherever in its own stack it is, can read these values."""
-    level = [values]
+def _is_shallow(content: Any) -> bool:
+    """Whether the caller, wherever in its own stack it is, can walk through this."""
+    level = [content]
     for _ in range(_MAX_NESTING):
         level = [
             item
             for container in level
+            if isinstance(container, (dict, list))
             for item in (container.values() if isinstance(container, dict) else container)
             if isinstance(item, (dict, list))
         ]

@@ -1,27 +1,28 @@
-"""Grade batches of programs on a pool of sandboxed worker processes."""
+"""Grade batches of programs on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import selectors
 import threading
-import time
 import warnings
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
-from .report import ExecutionReport, Outcome, Span, Verdict
+from .errors import GradingInterrupted, SandboxError
+from .job import Job
+from .pool import Batch, WorkerPool
+from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
-from .tests import UnitTests, parse_tests
+from .tests import Checker, UnitTests, parse_tests
 from .worker_process import WorkerProcess
 
 
-_STDOUT_SAMPLE = 2000
+_MOST_PARSED_TESTS = 4096  # kept between batches; the completions of a prompt have the same tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,13 @@ class Program:
     Args:
         source (`str`): Python source. Any text is graded.
         tests (`Mapping` or `str`): Unit tests in one of the three formats, see [`parse_tests`].
+        checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of the checker
+            of the runner; see [`LocalRunner`].
     """
 
     source: str
     tests: Mapping[str, Any] | str
+    checker: Checker | None = None
 
 
 @runtime_checkable
@@ -51,7 +55,8 @@ class LocalRunner:
     """
     Grade programs on this machine, each in a process of its own inside a sandbox.
 
-    Expected outputs stay in the calling process: a program is given inputs, and what comes out is compared outside.
+    Expected outputs stay in the calling process: a program is given inputs, and what comes out is compared outside. All
+    methods may be called from several threads; a forked process starts workers of its own.
 
     Args:
         num_workers (`int`, *optional*):
@@ -61,6 +66,8 @@ class LocalRunner:
             CPU seconds that each test may use. A busy machine does not change the verdict.
         wall_timeout (`float`, *optional*):
             Elapsed seconds that each test may take, for programs that sleep. Defaults to three times `timeout`.
+        program_timeout (`float`, *optional*):
+            CPU seconds that all tests of a program may use together. Defaults to ten times `timeout`.
         memory_limit (`int`, *optional*, defaults to `2**30`):
             Bytes of address space of each process of a program.
         output_limit (`int`, *optional*, defaults to `2**24`):
@@ -68,19 +75,28 @@ class LocalRunner:
         max_processes (`int`, *optional*, defaults to `64`):
             Processes that a program may have at a time.
         isolation (`str`, *optional*, defaults to `"auto"`):
-            `"auto"` uses bubblewrap where it works and warns where it does not; `"strict"` refuses to start without
-            file-system, network and process isolation; `"bubblewrap"` is the same by name; `"process"` asks for resource
-            limits alone.
+            `"auto"` uses the strongest that works (bubblewrap, namespaces with Landlock, Landlock alone, or limits alone) and
+            warns where it is not complete; `"strict"` refuses to start without file-system, network and process isolation;
+            `"bubblewrap"`, `"namespaces"`, `"landlock"` and `"process"` ask for one by name.
         strict_comparison (`bool`, *optional*, defaults to `False`):
             Compare outputs without the tolerance of APPS.
+        checker (`Callable[[Any, Any, Any], bool]`, *optional*):
+            Decides whether an answer is right, for problems with several right ones: takes the input (text, or the list of
+            the arguments), what came out (text, or a plain value) and the expected output. It runs in this process, in a
+            thread. Asserts do not use it.
+        stop_on_first_failure (`bool`, *optional*, defaults to `False`):
+            Leave out tests after the first that does not pass. They are sent in growing groups, so that a few may run on;
+            `num_run` of a report tells how many ran, and those left out count as not passed.
+        process_per_test (`bool`, *optional*, defaults to `False`):
+            Give each test of printed output a process of its own. By default the tests of a program that keeps no state
+            between them run one after the other in one process, which is several times faster.
         allow_code_eval (`bool`, *optional*):
             Opt in to running model-written code. Defaults to whether the environment variable `HF_ALLOW_CODE_EVAL` is
             `"1"`, as for the `code_eval` metric.
 
     Raises:
         ValueError: If an argument is out of range, or nobody opted in.
-        RuntimeError: If the isolation that was asked for does not work on this machine, or, from `run`, if a worker does not
-            start.
+        SandboxError: If the isolation that was asked for does not work on this machine, or, from `run`, if no worker starts.
     """
 
     def __init__(
@@ -94,40 +110,33 @@ class LocalRunner:
         isolation: str = "auto",
         strict_comparison: bool = False,
         allow_code_eval: bool | None = None,
+        program_timeout: float | None = None,
+        checker: Checker | None = None,
+        stop_on_first_failure: bool = False,
+        process_per_test: bool = False,
     ):
         check_opt_in(allow_code_eval)
-        num_workers = _default_num_workers() if num_workers is None else num_workers
-        wall_timeout = 3 * timeout if wall_timeout is None else wall_timeout
-        limits = {
-            "num_workers": num_workers,
+        self.num_workers = _default_num_workers() if num_workers is None else num_workers
+        self._limits = {
             "timeout": timeout,
-            "wall_timeout": wall_timeout,
+            "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
+            "program_timeout": 10 * timeout if program_timeout is None else program_timeout,
             "memory_limit": memory_limit,
             "output_limit": output_limit,
             "max_processes": max_processes,
         }
-        for name, value in limits.items():
-            kinds = (int, float) if name in ("timeout", "wall_timeout") else (int,)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-                wanted = "a number of seconds" if float in kinds else "a whole number"
-                raise ValueError(f"`{name}` is {value!r}, but must be {wanted} above 0.")
-        if memory_limit < 2**26:
-            raise ValueError(
-                f"`memory_limit` is {memory_limit} bytes, but Python itself needs at least 2**26 (64 MiB)."
-            )
+        _check_limits({"num_workers": self.num_workers, **self._limits})
         self.isolation: Isolation = choose_isolation(isolation)
-        if isolation == "auto" and self.isolation.missing:
-            warnings.warn(
-                f"Programs run with resource limits only, because {self.isolation.missing}: they can read files and use the "
-                'network. Install bubblewrap, or pass `isolation="process"` to accept it.',
-                stacklevel=2,
-            )
-        self.num_workers = num_workers
+        if isolation == "auto" and not self.isolation.is_complete:
+            warnings.warn(_warning(self.isolation), stacklevel=2)
         self.timeout = timeout
-        self.wall_timeout = wall_timeout
+        self.wall_timeout: float = self._limits["wall_timeout"]
         self.strict_comparison = strict_comparison
-        self._limits = {key: value for key, value in limits.items() if key != "num_workers"}
-        self._workers: list[WorkerProcess] = []
+        self.checker = checker
+        self.stop_on_first_failure = stop_on_first_failure
+        self.process_per_test = process_per_test
+        self._parsed: dict[tuple[str, Checker | None], UnitTests] = {}
+        self._pool: WorkerPool | None = None
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
@@ -145,19 +154,20 @@ class LocalRunner:
             self.close()
 
     def close(self) -> None:
-        """End all workers. The runner can be used again: it starts new ones."""
-        if os.getpid() != self._owner:  # a fork of the caller does not own the workers
-            return
-        for worker in self._workers:
-            worker.close()
-        self._workers.clear()
+        """End all workers. What is being graded is given up. The runner can be used again: it starts new ones."""
+        self._forget_parent()
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
-    def run(self, programs: Sequence[Program]) -> list[ExecutionReport]:
+    def run(self, programs: Sequence[Program], progress: bool = False) -> list[ExecutionReport]:
         """
         Grade programs. Equal programs of one call run once.
 
         Args:
             programs (`Sequence[Program]`): Programs with their tests.
+            progress (`bool`, *optional*, defaults to `False`): Show a progress bar.
 
         Returns:
             `list[ExecutionReport]`: One report a program, in the same order. A program whose worker died twice is
@@ -165,112 +175,165 @@ class LocalRunner:
 
         Raises:
             ValueError: If the tests of a program are malformed. The message names the program's index.
+            GradingInterrupted: On Ctrl-C. It is a `KeyboardInterrupt`, and its `reports` hold what was graded until then.
+            SandboxError: If no worker starts. It has `reports`, too.
         """
+        jobs, batch = self._submit(programs)
+        with self._guarded(jobs, batch):
+            if progress:
+                from tqdm import tqdm
+
+                for job in tqdm(jobs, desc="grading", unit="program"):
+                    batch.wait(job)
+            batch.wait()
+        return _reports(jobs, batch)
+
+    def stream(self, programs: Sequence[Program]) -> Iterator[ExecutionReport]:
+        """
+        Grade programs and yield the reports as they come, in order. Workers go on while the caller handles a report.
+
+        Args:
+            programs (`Sequence[Program]`): Programs with their tests; as for `run`.
+
+        Yields:
+            [`ExecutionReport`]: The next report. A caller that stops early gives up the programs that are left.
+
+        Raises:
+            ValueError: As `run` does, when this is called.
+            SandboxError: As `run` does.
+        """
+        jobs, batch = self._submit(programs)
+        return self._stream(jobs, batch)
+
+    def _stream(self, jobs: list[Job], batch: Batch) -> Iterator[ExecutionReport]:
+        with self._guarded(jobs, batch):
+            for job in jobs:
+                batch.wait(job)
+                if batch.failure:
+                    break
+                assert job.report is not None
+                yield job.report
+        _reports(jobs, batch)
+
+    def submit(self, programs: Sequence[Program]) -> Future[list[ExecutionReport]]:
+        """
+        Start to grade programs and return at once, to do something else meanwhile.
+
+        Args:
+            programs (`Sequence[Program]`): Programs with their tests; as for `run`.
+
+        Returns:
+            `concurrent.futures.Future`: Its `result()` is what `run` returns, or raises what `run` raises.
+
+        Raises:
+            ValueError: As `run` does, when this is called.
+        """
+        jobs, batch = self._submit(programs)
+        future: Future[list[ExecutionReport]] = Future()
+        future.set_running_or_notify_cancel()
+
+        def finish() -> None:
+            batch.wait()
+            try:
+                future.set_result(_reports(jobs, batch))
+            except SandboxError as error:
+                future.set_exception(error)
+
+        threading.Thread(target=finish, name="trl-rltf batch", daemon=True).start()
+        return future
+
+    def _submit(self, programs: Sequence[Program]) -> tuple[list[Job], Batch]:
         if isinstance(programs, Program):
             raise TypeError("`run` takes a list of programs; put this one in a list.")
-        parsed: dict[str, UnitTests] = {}
-        unique: dict[tuple[str, str], _Job] = {}
+        unique: dict[tuple[str, int], Job] = {}
         jobs = []
         for index, program in enumerate(programs):
             try:
-                key = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"program {index}: the tests hold what JSON cannot write ({error}).") from error
-            if key not in parsed:
-                try:
-                    parsed[key] = parse_tests(program.tests, self.strict_comparison)
-                except ValueError as error:
-                    raise ValueError(f"program {index}: {error}") from error
-            job = unique.get((program.source, key))
+                tests = self._parse(program)
+            except ValueError as error:
+                raise ValueError(f"program {index}: {error}") from error
+            job = unique.get((program.source, id(tests)))
             if job is None:
-                job = unique[program.source, key] = _Job(program.source, parsed[key])
+                job = Job(program.source, tests, self.stop_on_first_failure, not self.process_per_test)
+                unique[program.source, id(tests)] = job
             jobs.append(job)
+        batch = Batch(list(unique.values()))
+        self._forget_parent()
         with self._lock:
-            self._grade(list(unique.values()))
-        reports = {id(job): _report(job) for job in unique.values()}
-        return [reports[id(job)] for job in jobs]
+            if self._pool is None or self._pool.is_closed:
+                self._pool = WorkerPool(self.num_workers, self._start_worker, self.wall_timeout)
+            self._pool.submit(batch)
+        return jobs, batch
 
-    def _grade(self, jobs: list[_Job]) -> None:
-        waiting = deque(jobs)
-        busy: dict[WorkerProcess, _Job] = {}
-        self._workers = [worker for worker in self._workers if worker.is_alive()]
-        with selectors.DefaultSelector() as selector:
-            try:
-                while waiting or busy:
-                    self._assign(waiting, busy, selector)
-                    for key, events in selector.select(timeout=1.0):
-                        worker: WorkerProcess = key.data
-                        if worker in busy:
-                            self._advance(worker, events, waiting, busy, selector)
-                    for worker, job in list(busy.items()):
-                        if time.monotonic() > worker.deadline:
-                            self._drop(worker, job, waiting, busy, selector)
-            finally:
-                # Left early (Ctrl-C): a worker in the middle of a program is of no use to the next call.
-                for worker in busy:
-                    worker.kill()
-                    self._workers.remove(worker)
-
-    def _assign(self, waiting: deque[_Job], busy: dict[WorkerProcess, _Job], selector: selectors.BaseSelector) -> None:
-        idle = [worker for worker in self._workers if worker not in busy]
-        while waiting and (idle or len(self._workers) < self.num_workers):
-            if idle:
-                worker = idle.pop()
-            else:
-                worker = WorkerProcess(self.isolation, self._limits)
-                self._workers.append(worker)
-            job = waiting.popleft()
-            worker.give(job.request(), self.wall_timeout * (job.num_tests + 1))
-            busy[worker] = job
-            selector.register(worker.reply, selectors.EVENT_READ, worker)
-            selector.register(worker.request, selectors.EVENT_WRITE, worker)
-
-    def _advance(
-        self,
-        worker: WorkerProcess,
-        events: int,
-        waiting: deque[_Job],
-        busy: dict[WorkerProcess, _Job],
-        selector: selectors.BaseSelector,
-    ) -> None:
-        job = busy[worker]
+    def _parse(self, program: Program) -> UnitTests:
         try:
-            if events & selectors.EVENT_WRITE and worker.send():
-                selector.unregister(worker.request)
-            if events & selectors.EVENT_READ:
-                reply = worker.receive()
-                if reply is not None:
-                    job.reply = reply
-                    selector.unregister(worker.reply)
-                    del busy[worker]
-                    if reply.get("retire"):
-                        worker.kill()
-                        self._workers.remove(worker)
-        except (OSError, EOFError, ValueError, RecursionError):
-            self._drop(worker, job, waiting, busy, selector)
+            text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
+        checker = program.checker or self.checker
+        tests = self._parsed.get((text, checker))
+        if tests is None:
+            tests = parse_tests(program.tests, self.strict_comparison, checker)
+            while len(self._parsed) >= _MOST_PARSED_TESTS:
+                with contextlib.suppress(KeyError, StopIteration, RuntimeError):  # another thread was faster
+                    del self._parsed[next(iter(self._parsed))]
+            self._parsed[text, checker] = tests
+        return tests
 
-    def _drop(
-        self,
-        worker: WorkerProcess,
-        job: _Job,
-        waiting: deque[_Job],
-        busy: dict[WorkerProcess, _Job],
-        selector: selectors.BaseSelector,
-    ) -> None:
-        """Replace a worker that died or hangs; its program gets one more chance."""
-        for pipe in (worker.request, worker.reply):
-            with contextlib.suppress(KeyError, ValueError):
-                selector.unregister(pipe)
-        job.last_words = worker.last_words()
-        worker.kill()
-        self._workers.remove(worker)
-        del busy[worker]
-        if not worker.is_ready:
-            # No program has run in it: this is a fault of the sandbox, which no reward may hide.
-            raise RuntimeError(f"A worker of the sandbox did not start: {job.last_words or 'it said nothing'}")
-        job.num_deaths += 1
-        if job.num_deaths < 2:
-            waiting.appendleft(job)
+    def _start_worker(self) -> WorkerProcess:
+        return WorkerProcess(self.isolation, self._limits)
+
+    def _forget_parent(self) -> None:
+        """A fork of the caller has neither the thread nor the workers."""
+        if os.getpid() != self._owner:
+            self._owner, self._pool, self._lock = os.getpid(), None, threading.Lock()
+
+    @contextlib.contextmanager
+    def _guarded(self, jobs: list[Job], batch: Batch) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            pool = self._pool
+            if pool is not None:
+                pool.cancel(batch)
+            if isinstance(error, KeyboardInterrupt):
+                raise GradingInterrupted([job.report for job in jobs if job.report is not None]) from None
+            raise
+
+
+def _reports(jobs: list[Job], batch: Batch) -> list[ExecutionReport]:
+    reports = [job.report or ExecutionReport(Outcome.NOT_GRADABLE) for job in jobs]
+    if batch.failure:
+        raise SandboxError(batch.failure, reports)
+    return reports
+
+
+def _warning(isolation: Isolation) -> str:
+    if isolation.filesystem:
+        lack = (
+            "they are kept from files and the network, but not all of them may be found and killed when a worker dies"
+        )
+        return (
+            f"Programs run without process isolation, because {isolation.missing}: {lack}. Install bubblewrap, or pass "
+            '`isolation="landlock"` to accept it.'
+        )
+    lack = "they can read files" if isolation.network else "they can read files and use the network"
+    return (
+        f"Programs run with resource limits only, because {isolation.missing}: {lack}. Install bubblewrap, or pass "
+        '`isolation="process"` to accept it.'
+    )
+
+
+def _check_limits(limits: Mapping[str, Any]) -> None:
+    for name, value in limits.items():
+        kinds = (int, float) if name.endswith("timeout") else (int,)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+            wanted = "a number of seconds" if float in kinds else "a whole number"
+            raise ValueError(f"`{name}` is {value!r}, but must be {wanted} above 0.")
+    if limits["memory_limit"] < 2**26:
+        raise ValueError(
+            f"`memory_limit` is {limits['memory_limit']} bytes, but Python itself needs at least 2**26 (64 MiB)."
+        )
 
 
 def check_opt_in(allow_code_eval: bool | None = None) -> None:
@@ -296,79 +359,3 @@ def check_opt_in(allow_code_eval: bool | None = None) -> None:
 def _default_num_workers() -> int:
     cores = len(os.sched_getaffinity(0))
     return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
-class _Job:
-    """One distinct program of a batch."""
-
-    def __init__(self, source: str, tests: UnitTests):
-        self.source = source
-        self.tests = tests
-        self.num_tests = len(tests.cases)
-        self.num_deaths = 0
-        self.last_words = ""
-        self.reply: dict[str, Any] | None = None
-
-    def request(self) -> dict[str, Any]:
-        return {
-            "source": self.source,
-            "mode": self.tests.mode,
-            "setup": self.tests.setup,
-            "probes": [case.probe for case in self.tests.cases],
-        }
-
-
-def _report(job: _Job) -> ExecutionReport:
-    """Compare what came out of the sandbox with what was expected; this is the only place where the two meet."""
-    guarded = tuple(index for index, case in enumerate(job.tests.cases) if case.guarded)
-    reply = job.reply
-    if reply is None:
-        return ExecutionReport(
-            Outcome.NOT_GRADABLE,
-            verdicts=(Verdict.NOT_RUN,) * job.num_tests,
-            error_message=f"The worker process died twice while it graded this program. {job.last_words}"[:500],
-            guarded_tests=guarded,
-        )
-    verdicts = tuple(
-        _verdict(job.tests.mode, case.check, observation)
-        for case, observation in zip(job.tests.cases, reply["observations"], strict=True)
-    )
-    error = reply["error"] or {}
-    if not reply["compiled"]:
-        outcome = Outcome.SYNTAX_ERROR
-    elif error or not {*verdicts} <= {Verdict.PASSED, Verdict.FAILED}:
-        outcome = Outcome.RUNTIME_ERROR
-    else:
-        outcome = Outcome.FAILURE if Verdict.FAILED in verdicts else Outcome.PASS
-    shown = next((i for i, verdict in enumerate(verdicts) if verdict is not Verdict.PASSED), 0)
-    return ExecutionReport(
-        outcome,
-        verdicts,
-        error_type=str(error["type"])[:200] if error else None,
-        error_message=str(error.get("message", ""))[:500],
-        error_detail=str(error.get("detail", "")),
-        span=_span(error.get("span")),
-        expression_span=_span(error.get("expression_span")),
-        stdout=str(reply["observations"][shown].get("stdout", ""))[:_STDOUT_SAMPLE],
-        guarded_tests=guarded,
-        cpu_seconds=float(reply["cpu"]),
-        wall_seconds=float(reply["wall"]),
-    )
-
-
-def _verdict(mode: str, check: Any, observation: dict[str, Any]) -> Verdict:
-    kind = observation["kind"]
-    if kind != "done":
-        return {"timeout": Verdict.TIMEOUT, "not_run": Verdict.NOT_RUN}.get(kind, Verdict.ERROR)
-    seen = observation["stdout"] if mode == "stdin" else observation["values"]
-    if mode == "function" and not (isinstance(seen, list) and seen):
-        return Verdict.FAILED  # a record that the program forged
-    try:
-        return Verdict.PASSED if check(seen) else Verdict.FAILED
-    except Exception:
-        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
-        return Verdict.FAILED
-
-
-def _span(numbers: Any) -> Span | None:
-    return None if numbers is None else Span(*map(int, numbers))

@@ -1,4 +1,4 @@
-"""What stands between a program and the machine: bubblewrap where it works, resource limits always."""
+"""What stands between a program and the machine: bubblewrap where it works, else what the kernel offers, limits always."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from .errors import SandboxError
+from .landlock import landlock_version
 
 
-ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "process")
+ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "namespaces", "landlock", "process")
 # Under bubblewrap. Not /tmp: the interpreter, or this package, may live there, and scratch folders are emptied.
 SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
+_SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALL_HINT = (
     "Install bubblewrap (`apt-get install bubblewrap` or `dnf install bubblewrap`) and allow user namespaces "
@@ -35,11 +43,12 @@ class Isolation:
     What keeps programs apart from the machine.
 
     Args:
-        name (`str`): `"bubblewrap"` or `"process"`.
-        filesystem (`bool`): Programs see system libraries read-only and their own scratch folder, nothing else.
+        name (`str`): `"bubblewrap"`, `"namespaces"`, `"landlock"` or `"process"`.
+        filesystem (`bool`): Programs can open system libraries, read-only, and their own scratch folder, nothing else.
         network (`bool`): Programs have no network.
         processes (`bool`): Programs cannot see or signal processes outside, nor outlive their test by any means.
         limits (`bool`): CPU time, address space, file size, output, open files and processes are bounded. Always true.
+        layers (`tuple[str, ...]`): What does it, from the outside in.
         missing (`str`): Why a stronger isolation is not in force; empty when it is.
     """
 
@@ -48,7 +57,18 @@ class Isolation:
     network: bool
     processes: bool
     limits: bool = True
+    layers: tuple[str, ...] = ("rlimits",)
     missing: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether files, network and processes are all kept apart."""
+        return self.filesystem and self.network and self.processes
+
+    @property
+    def has_own_root(self) -> bool:
+        """Whether programs have a file system of their own, rather than rules about the one that is there."""
+        return self.name == "bubblewrap"
 
 
 def choose_isolation(wanted: str) -> Isolation:
@@ -56,27 +76,42 @@ def choose_isolation(wanted: str) -> Isolation:
     Find the isolation that this machine gives.
 
     Args:
-        wanted (`str`): `"auto"` takes the strongest that works, `"strict"` and `"bubblewrap"` demand bubblewrap, and
-            `"process"` asks for limits alone.
+        wanted (`str`): `"auto"` takes the strongest that works, `"strict"` the strongest if it keeps files, network and
+            processes apart; `"bubblewrap"`, `"namespaces"` (with Landlock), `"landlock"` and `"process"` (limits, and a
+            filter of system calls) demand one by name.
 
     Returns:
         [`Isolation`]: What will be in force.
 
     Raises:
-        ValueError: If `wanted` is none of the four.
-        RuntimeError: If what is demanded does not work here. The message says what to install.
+        ValueError: If `wanted` is none of these.
+        SandboxError: If what is demanded does not work here. The message says what to install.
     """
     if wanted not in ISOLATION_CHOICES:
         raise ValueError(f"`isolation` is {wanted!r}, but must be one of {', '.join(map(repr, ISOLATION_CHOICES))}.")
+    limits = ("seccomp", "rlimits") if _can_filter() else ("rlimits",)
     if wanted == "process":
-        return Isolation("process", False, False, False, missing="not asked for")
-    problem = _bubblewrap_problem()
-    if not problem:
-        return Isolation("bubblewrap", True, True, True)
+        return Isolation("process", False, _can_filter(), False, layers=limits, missing="not asked for")
+    problems = []
+    for name in ("bubblewrap", "namespaces", "landlock"):
+        if wanted not in ("auto", "strict", name):
+            continue
+        problem = _PROBLEMS[name]()
+        if problem:
+            problems.append(problem)
+        elif name == "bubblewrap":
+            return Isolation(name, True, True, True, layers=("bubblewrap", *limits))
+        elif name == "namespaces":
+            return Isolation(name, True, True, True, layers=("namespaces", f"Landlock {landlock_version()}", *limits))
+        elif wanted != "strict":
+            version = landlock_version()
+            why = "; ".join(problems) or "not asked for"
+            return Isolation(name, True, True, False, layers=(f"Landlock {version}", *limits), missing=why)
+    why = "; ".join(problems)
     if wanted == "auto":
-        return Isolation("process", False, False, False, missing=problem)
-    raise RuntimeError(
-        f"`isolation={wanted!r}` needs file-system, network and process isolation, but {problem}. {_INSTALL_HINT}"
+        return Isolation("process", False, _can_filter(), False, layers=limits, missing=why)
+    raise SandboxError(
+        f"`isolation={wanted!r}` needs file-system, network and process isolation, but {why}. {_INSTALL_HINT}"
     )
 
 
@@ -92,6 +127,46 @@ def _bubblewrap_problem() -> str:
     if trial.returncode != 0:
         return f"bubblewrap does not work here ({trial.stderr.strip()[:300]})"
     return ""
+
+
+@functools.cache
+def _namespaces_problem() -> str:
+    problem = _landlock_problem()
+    if problem:
+        return problem
+    code = "import sys; from trl_rltf.execution.namespaces import enter_namespaces; enter_namespaces({sys.argv[1]: 2**20})"
+    try:
+        with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
+            trial = _try([sys.executable, "-s", "-P", "-c", code, folder])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"namespaces cannot be made ({error})"
+    if trial.returncode != 0:
+        return f"namespaces cannot be made ({trial.stderr.strip().splitlines()[-1:] or trial.returncode})"
+    return ""
+
+
+@functools.cache
+def _landlock_problem() -> str:
+    if not _can_filter():
+        return "system calls cannot be filtered (seccomp) on this kernel and machine"
+    return (
+        "" if landlock_version() else "the kernel has no Landlock (5.13 or newer, and in its list of security modules)"
+    )
+
+
+@functools.cache
+def _can_filter() -> bool:
+    code = "import sys; from trl_rltf.execution.seccomp import SystemCallFilter; sys.exit(not SystemCallFilter().install())"
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        return _try([sys.executable, "-s", "-P", "-c", code]).returncode == 0
+    return False
+
+
+_PROBLEMS = {
+    "bubblewrap": _bubblewrap_problem,
+    "namespaces": _namespaces_problem,
+    "landlock": _landlock_problem,
+}
 
 
 @functools.cache
@@ -141,15 +216,41 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     Returns:
         `list[str]`: Program and arguments.
     """
-    worker = [sys.executable, "-s", "-P", "-m", "trl_rltf.execution.worker"]
+    worker = [sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
     return [*_bubblewrap_command(output_limit), *worker] if isolation.name == "bubblewrap" else worker
+
+
+def worker_layout(isolation: Isolation, scratch: str | None, output_limit: int) -> dict[str, Any]:
+    """
+    What a worker has to do itself to lock its programs in.
+
+    Args:
+        isolation ([`Isolation`]): What is around it.
+        scratch (`str` or `None`): Folder for the files of a program, where it has no file system of its own.
+        output_limit (`int`): Bytes that the scratch folder of a program may hold, where it lies in memory.
+
+    Returns:
+        `dict`: `scratch` (folders to empty after each program), `namespaces` (whether to make some), `memory_folders` (what
+        to mount in them, and sizes) and `file_rules` (arguments of [`~landlock.FileRules`], or `None`).
+    """
+    layout: dict[str, Any] = {"namespaces": isolation.name == "namespaces", "memory_folders": {}, "file_rules": None}
+    if scratch is None:
+        return {**layout, "scratch": list(SCRATCH_FOLDERS)}
+    own_folders = [scratch]
+    if layout["namespaces"]:
+        own_folders.append("/dev/shm")
+        layout["memory_folders"] = dict.fromkeys(own_folders, output_limit)
+    if isolation.filesystem:
+        readable = [*_SYSTEM_FOLDERS, *_SYSTEM_FILES, *_python_folders()]
+        layout["file_rules"] = {"readable": readable, "writable": own_folders, "devices": _DEVICES}
+    return {**layout, "scratch": own_folders}
 
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
     command = ["bwrap", "--unshare-all", *_user_namespace_flags(), "--as-pid-1", "--new-session", "--cap-drop", "ALL"]
-    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
+    for folder in _SYSTEM_FOLDERS:
         command += ["--ro-bind-try", folder, folder]
-    for file in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"):
+    for file in _SYSTEM_FILES:
         command += ["--ro-bind-try", file, file]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for folder in SCRATCH_FOLDERS:
@@ -172,6 +273,5 @@ def _python_folders() -> list[str]:
         *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib")),
     }
     paths |= {str(_PACKAGE), str(Path(sys.executable).resolve().parent)}
-    system = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"}
-    outside = [path for path in paths if path and not system & {path, *map(str, Path(path).parents)}]
+    outside = [path for path in paths if path and not {*_SYSTEM_FOLDERS} & {path, *map(str, Path(path).parents)}]
     return sorted(filter(os.path.isdir, outside))

@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
-import math
-import operator
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .asserts import split_assert
 from .comparison import compare_stdout, compare_value
-from .plain_values import Opaque, decode
+from .plain_values import decode
 
 
-_OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda item, container: item in container,
-    ast.NotIn: lambda item, container: item not in container,
-}
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-_CONSTANT_CALLS: dict[str, Callable[..., Any]] = {
-    "set": set,
-    "frozenset": frozenset,
-    "tuple": tuple,
-    "list": list,
-    "dict": dict,
-    "float": float,
-    "int": int,
-    "complex": complex,
-}
-_MISSING = object()
+# Takes an input, what came out and what was expected, and says whether that is right.
+Checker = Callable[[Any, Any, Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +24,14 @@ class UnitTest:
     One unit test.
 
     Args:
-        probe (`dict`): The part that enters the process of the program: an input, arguments or an expression.
+        probe (`dict`): The part that enters the process of the program: an input, arguments or an expression. An assert that
+            cannot be split goes, as `"statements"`, to a process of its own.
         check (`Callable[[Any], bool]`): The part that stays outside: takes what came out of the process (printed text, or
             the plain data of each value) and says whether it is right. It holds the expected output.
-        guarded (`bool`): Whether the process of the program has a say in the verdict, because the test is an assert that
-            cannot be split.
     """
 
     probe: dict[str, Any]
     check: Callable[[Any], bool]
-    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +42,18 @@ class UnitTests:
     Args:
         mode (`str`): `"stdin"` (a process a test, text in, text out) or `"function"` (the program is loaded, then called).
         cases (`tuple[UnitTest, ...]`): The tests; never empty.
-        setup (`str`): Code that runs after the program and before the tests; only for asserts.
+        setup (`str`): Code that runs before the asserts. It is empty where it has functions of its own: these may know what
+            is expected, so that no process of a program gets them, and a referee decides all asserts.
+        referee_setup (`str`): The whole of that code.
     """
 
     mode: str
     cases: tuple[UnitTest, ...]
     setup: str = ""
+    referee_setup: str = ""
 
 
-def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False) -> UnitTests:
+def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: Checker | None = None) -> UnitTests:
     """
     Read unit tests in any of the three formats: `{"inputs": [...], "outputs": [...]}` (printed output), the same with
     `"fn_name"` (returned values), or `{"asserts": [...], "setup": "..."}`.
@@ -114,14 +88,14 @@ def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False) -> UnitTes
     if "asserts" in tests:
         return _assert_tests(tests)
     if "inputs" in tests and "outputs" in tests:
-        return _input_output_tests(tests, strict)
+        return _input_output_tests(tests, strict, checker)
     raise ValueError(
         f"the tests are of an unknown format: found the keys {sorted(map(str, tests))}, expected `inputs` and `outputs` "
         "(and `fn_name` for call-based tests), or `asserts`."
     )
 
 
-def _input_output_tests(tests: Mapping[str, Any], strict: bool) -> UnitTests:
+def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker | None) -> UnitTests:
     inputs, outputs, fn_name = tests["inputs"], tests["outputs"], tests.get("fn_name")
     if not isinstance(inputs, list) or not isinstance(outputs, list):
         raise ValueError("`inputs` and `outputs` of the tests must both be lists, one item a test.")
@@ -131,7 +105,7 @@ def _input_output_tests(tests: Mapping[str, Any], strict: bool) -> UnitTests:
         raise ValueError("the tests are empty: give at least one input and output, or drop the problem.")
     pairs = list(zip(inputs, outputs, strict=True))
     if fn_name is None:
-        return UnitTests("stdin", tuple(_stdin_test(i, *pair, strict) for i, pair in enumerate(pairs)))
+        return UnitTests("stdin", tuple(_stdin_test(i, *pair, strict, checker) for i, pair in enumerate(pairs)))
     if not isinstance(fn_name, str) or not fn_name.isidentifier():
         raise ValueError(f"`fn_name` of the tests is {fn_name!r}, but must be the name of a function.")
     for index, arguments in enumerate(inputs):
@@ -139,7 +113,7 @@ def _input_output_tests(tests: Mapping[str, Any], strict: bool) -> UnitTests:
             raise ValueError(
                 f"input {index} of a call-based test is a {type(arguments).__name__}, but must be the list of the arguments."
             )
-    return UnitTests("function", tuple(_call_test(fn_name, *pair, strict) for pair in pairs))
+    return UnitTests("function", tuple(_call_test(fn_name, *pair, strict, checker) for pair in pairs))
 
 
 def _text(part: Any, name: str, index: int) -> str:
@@ -151,19 +125,31 @@ def _text(part: Any, name: str, index: int) -> str:
     return part
 
 
-def _stdin_test(index: int, input_: Any, output: Any, strict: bool) -> UnitTest:
-    expected = _text(output, "output", index)
-    return UnitTest(
-        probe={"stdin": _text(input_, "input", index)},
-        check=lambda printed: compare_stdout(printed, expected, strict),
-    )
+def _stdin_test(index: int, input_: Any, output: Any, strict: bool, checker: Checker | None) -> UnitTest:
+    text, expected = _text(input_, "input", index), _text(output, "output", index)
+
+    def check(printed: str) -> bool:
+        return compare_stdout(printed, expected, strict) if checker is None else _ask(checker, text, printed, expected)
+
+    return UnitTest({"stdin": text}, check)
 
 
-def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool) -> UnitTest:
-    return UnitTest(
-        probe={"call": fn_name, "arguments": arguments},
-        check=lambda values: compare_value(decode(values[0]), expected, strict),
-    )
+def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, checker: Checker | None) -> UnitTest:
+    def check(values: list[Any]) -> bool:
+        value = decode(values[0])
+        return compare_value(value, expected, strict) if checker is None else _ask(checker, arguments, value, expected)
+
+    return UnitTest({"call": fn_name, "arguments": arguments}, check)
+
+
+def _ask(checker: Checker, input_: Any, seen: Any, expected: Any) -> bool:
+    try:
+        return bool(checker(input_, seen, expected))
+    except Exception as error:  # it was given what a hostile program sent
+        warnings.warn(
+            f"The checker raised {type(error).__name__}: {error}. That counts as a wrong answer.", stacklevel=2
+        )
+        return False
 
 
 def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
@@ -174,8 +160,11 @@ def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
         raise ValueError("the tests are empty: `asserts` needs at least one statement, or drop the problem.")
     if not isinstance(setup, str):
         raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
-    _parse_python(setup, "`setup`")
-    return UnitTests("function", tuple(_assert_test(i, text) for i, text in enumerate(asserts)), setup)
+    code = _parse_python(setup, "`setup`")
+    own_names = {node.name for node in code if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    knows_answers = bool(own_names) or any(isinstance(node, ast.Assert) for part in code for node in ast.walk(part))
+    cases = tuple(_assert_test(i, text, own_names, must_judge=knows_answers) for i, text in enumerate(asserts))
+    return UnitTests("function", cases, setup="" if knows_answers else setup, referee_setup=setup)
 
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:
@@ -185,24 +174,24 @@ def _parse_python(text: str, name: str) -> list[ast.stmt]:
         raise ValueError(f"{name} of the tests is not valid Python: {error}.") from error
 
 
-def _assert_test(index: int, text: str) -> UnitTest:
+def _assert_test(index: int, text: str, own_names: Collection[str], must_judge: bool) -> UnitTest:
     statements = _parse_python(text, f"assert {index}")
     for statement in statements:
         if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Tuple) and statement.test.elts:
             raise ValueError(
                 f"assert {index} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
             )
-    if len(statements) == 1 and isinstance(statements[0], ast.Assert):
-        split = _split(statements[0].test)
+    if len(statements) == 1 and isinstance(statements[0], ast.Assert) and not must_judge:
+        split = split_assert(statements[0].test, text, own_names)
         if split is not None:
-            expressions, check, guarded = split
-            return UnitTest({"expressions": expressions}, lambda values: _judge(check, values), guarded)
+            expression, check = split
+            return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]))
     if not any(map(_can_fail, statements)):
         raise ValueError(
             f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
             "contains one."
         )
-    return UnitTest(probe={"statements": text}, check=lambda values: values == [True], guarded=True)
+    return UnitTest(probe={"statements": text}, check=lambda values: values[0] is True)
 
 
 def _can_fail(statement: ast.stmt) -> bool:
@@ -214,143 +203,9 @@ def _can_fail(statement: ast.stmt) -> bool:
     return any(isinstance(node, ast.Assert) for node in ast.walk(statement))
 
 
-def _judge(check: Callable[..., Any], values: list[Any]) -> bool:
+def _judge(check: Callable[[Any], Any], value: Any) -> bool:
     try:
-        return bool(check(*map(decode, values)))
+        return bool(check(decode(value)))
     except (TypeError, ValueError, ArithmeticError, RecursionError):
         # As in Python: `None < 3` raises in the test. The program returned a value of the wrong type: a wrong answer.
         return False
-
-
-# The expressions to evaluate inside, the function that decides outside, and whether the program has a say in it.
-_Split = tuple[list[str], Callable[..., Any], bool]
-
-
-def _split(test: ast.expr) -> _Split | None:
-    """Split an asserted expression into the expressions to evaluate inside and the function that decides outside."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = _split(test.operand)
-        if inner is None:
-            return None
-        expressions, check, guarded = inner
-        return expressions, lambda *values: not check(*values), guarded
-    if isinstance(test, ast.Compare):
-        return _split_distance(test) or _split_comparison(test)
-    if isinstance(test, ast.Call):
-        # The truth of any object is its own affair: what asks for it can be bought anyway, by returning True.
-        return _split_isclose(test) or ([f"not not ({ast.unparse(test)})"], bool, _is_computed_inside(test))
-    return None
-
-
-def _split_comparison(test: ast.Compare) -> _Split | None:
-    operands = [test.left, *test.comparators]
-    constants = [_constant(operand) for operand in operands]
-    inside = [ast.unparse(node) for node, value in zip(operands, constants, strict=True) if value is _MISSING]
-    # With one computed operand, evaluating it first changes nothing; with more, chains may stop early.
-    if not inside or (len(inside) > 1 and len(test.ops) > 1):
-        return None
-    identity = any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops)
-    if identity and not all(value is _MISSING or value is None or isinstance(value, bool) for value in constants):
-        return None
-    compare = [_OPERATORS[type(op)] for op in test.ops]
-
-    def check(*values: Any) -> bool:
-        remaining = iter(values)
-        row = [next(remaining) if value is _MISSING else value for value in constants]
-        return all(op(left, right) for op, left, right in zip(compare, row[:-1], row[1:], strict=True))
-
-    if len(inside) == 1:
-        return inside, check, any(map(_is_computed_inside, operands))
-
-    def check_both(*values: Any) -> bool:
-        *sides, verdict_inside = values
-        # What is no plain data (a date, a deque) can be compared only where it lives.
-        return bool(verdict_inside) if any(isinstance(side, Opaque) for side in sides) else check(*sides)
-
-    return [*inside, f"not not ({ast.unparse(test)})"], check_both, True
-
-
-def _is_computed_inside(operand: ast.expr) -> bool:
-    """
-    Whether more than calls happens inside: arithmetic, comparisons or methods of what the program returned, all of which its
-    classes can overload to give whatever the assert wants.
-    """
-    if _constant(operand) is not _MISSING:
-        return False
-    computed = (
-        ast.BinOp,
-        ast.Compare,
-        ast.BoolOp,
-        ast.IfExp,
-        ast.GeneratorExp,
-        ast.ListComp,
-        ast.SetComp,
-        ast.DictComp,
-    )
-    if isinstance(operand, computed):
-        return True
-    if isinstance(operand, ast.Attribute) and any(isinstance(node, ast.Call) for node in ast.walk(operand.value)):
-        return True
-    return any(_is_computed_inside(child) for child in ast.iter_child_nodes(operand) if isinstance(child, ast.expr))
-
-
-def _split_distance(test: ast.Compare) -> _Split | None:
-    """`abs(f(x) - 1.5) < 1e-6`: the subtraction has to happen outside too, or the expected value would go inside."""
-    if len(test.ops) != 1 or not isinstance(test.ops[0], (ast.Lt, ast.LtE)):
-        return None
-    limit = _constant(test.comparators[0])
-    match test.left:
-        case ast.Call(func=ast.Name(id="abs"), args=[ast.BinOp(left=left, op=ast.Sub(), right=right)], keywords=[]):
-            pass
-        case _:
-            return None
-    constants = [_constant(left), _constant(right)]
-    if limit is _MISSING or sum(value is _MISSING for value in constants) != 1:
-        return None
-    expected = constants[0] if constants[1] is _MISSING else constants[1]
-    computed = right if constants[1] is _MISSING else left
-    compare = _OPERATORS[type(test.ops[0])]
-    return [ast.unparse(computed)], lambda value: compare(abs(value - expected), limit), False
-
-
-def _split_isclose(test: ast.Call) -> _Split | None:
-    """`math.isclose(f(x), 1.5, rel_tol=1e-3)`, for the same reason."""
-    match test:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr="isclose"), args=[left, right]):
-            pass
-        case ast.Call(func=ast.Name(id="isclose"), args=[left, right]):
-            pass
-        case _:
-            return None
-    options = {str(keyword.arg): _constant(keyword.value) for keyword in test.keywords}
-    if not set(options) <= {"rel_tol", "abs_tol"} or _MISSING in options.values():
-        return None
-    constants = [_constant(left), _constant(right)]
-    if sum(value is _MISSING for value in constants) != 1:
-        return None
-    expected = constants[0] if constants[1] is _MISSING else constants[1]
-    computed = right if constants[1] is _MISSING else left
-    return [ast.unparse(computed)], lambda value: math.isclose(value, expected, **options), False
-
-
-def _constant(node: ast.expr) -> Any:
-    """The value of an expression that needs no program to compute, or `_MISSING`."""
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        pass
-    try:
-        match node:
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CONSTANT_CALLS:
-                values = [_constant(argument) for argument in args]
-                return _MISSING if _MISSING in values else _CONSTANT_CALLS[name](*values)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                pair = _constant(left), _constant(right)
-                if all(isinstance(value, (int, float)) for value in pair):
-                    return _ARITHMETIC[type(op)](*pair)
-    except (ValueError, TypeError, ArithmeticError):
-        pass
-    return _MISSING
-
-
-__all__ = ["Opaque", "UnitTest", "UnitTests", "parse_tests"]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
+import sysconfig
 import tempfile
 import time
 from typing import Any
 
 from .cleanup import empty_folders
-from .sandbox import SCRATCH_FOLDERS, Isolation, worker_command, worker_environment
-from .worker import HEADER, frame
+from .sandbox import Isolation, worker_command, worker_environment, worker_layout
+from .worker import HEADER, frame, parse_frame
 
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
+_OWN_PROCESSES = 4  # of the worker
 
 
 class WorkerProcess:
@@ -26,17 +27,23 @@ class WorkerProcess:
 
     Args:
         isolation ([`Isolation`]): What to put around it.
-        limits (`dict`): `timeout`, `wall_timeout` (seconds), `memory_limit`, `output_limit` (bytes) and `max_processes`.
+        limits (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes) and
+            `max_processes`.
+
+    Raises:
+        OSError: If this machine cannot start one more process.
     """
 
     def __init__(self, isolation: Isolation, limits: dict[str, Any]):
-        self._scratch: str | None = None
-        if isolation.name == "bubblewrap":
-            scratch = list(SCRATCH_FOLDERS)
-        else:
-            self._scratch = tempfile.mkdtemp(prefix="trl-rltf-")
-            scratch = [self._scratch]
+        self._scratch = None if isolation.has_own_root else tempfile.mkdtemp(prefix="trl-rltf-")
         environment = worker_environment()
+        try:
+            self._start(isolation, limits, environment)
+        except BaseException:
+            self._remove_scratch()
+            raise
+
+    def _start(self, isolation: Isolation, limits: dict[str, Any], environment: dict[str, str]) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self.process = subprocess.Popen(
             worker_command(isolation, limits["output_limit"]),
@@ -52,13 +59,16 @@ class WorkerProcess:
         self.request, self.reply = self.process.stdin, self.process.stdout
         os.set_blocking(self.request.fileno(), False)
         os.set_blocking(self.reply.fileno(), False)
+        tasks = 0 if isolation.processes else _num_tasks_of_user()  # a user namespace counts for itself
         config = {
             **limits,
-            "rlimit_nproc": _num_tasks_of_user() + limits["max_processes"],
+            **worker_layout(isolation, self._scratch, limits["output_limit"]),
+            "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
             "max_open_files": 256,
-            "scratch": scratch,
             "hidden_paths": [environment["PYTHONPATH"]],
             "hidden_variables": ["PYTHONPATH"],
+            # Not through `site`: what it runs from .pth files makes the worker, and each of its forks, larger.
+            "libraries": sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}),
         }
         self._outgoing = memoryview(frame(config))
         self._incoming = bytearray()
@@ -83,8 +93,16 @@ class WorkerProcess:
         self._outgoing = self._outgoing[written:]
         return not self._outgoing
 
-    def receive(self) -> dict[str, Any] | None:
-        """Read what is there; returns the reply once it is whole."""
+    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
+        """
+        Read what is there.
+
+        Returns:
+            `tuple[dict, memoryview]` or `None`: The reply, once it is whole.
+
+        Raises:
+            EOFError: If the worker is gone.
+        """
         part = os.read(self.reply.fileno(), 2**20)
         if not part:
             raise EOFError("the worker is gone")
@@ -93,10 +111,10 @@ class WorkerProcess:
             size = HEADER.unpack_from(self._incoming)[0]
             if len(self._incoming) < HEADER.size + size:
                 return None
-            message = json.loads(self._incoming[HEADER.size : HEADER.size + size])
+            message = parse_frame(bytes(self._incoming[HEADER.size : HEADER.size + size]))
             del self._incoming[: HEADER.size + size]
             if self.is_ready:
-                return dict(message)
+                return message
             self.is_ready = True
         return None
 
@@ -124,9 +142,12 @@ class WorkerProcess:
         self.request.close()
         self.reply.close()
         self._stderr.close()
+        self._remove_scratch()
+
+    def _remove_scratch(self) -> None:
         if self._scratch is not None:
-            empty_folders([self._scratch])
             with contextlib.suppress(OSError):
+                empty_folders([self._scratch])
                 os.rmdir(self._scratch)
 
 

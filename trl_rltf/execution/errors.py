@@ -1,0 +1,41 @@
+"""
+What can end the grading of a batch. What a program does never does; it is in the program's report.
+
+    KeyboardInterrupt
+     └── GradingInterrupted
+    RuntimeError
+     └── SandboxError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .report import ExecutionReport
+
+
+class GradingInterrupted(KeyboardInterrupt):
+    """
+    Ctrl-C came in the middle of a batch.
+
+    Args:
+        reports (`Sequence[ExecutionReport]`): One report a program; `NOT_GRADABLE` for those that had not been graded.
+    """
+
+    def __init__(self, reports: Sequence[ExecutionReport]):
+        super().__init__()
+        self.reports = list(reports)
+
+
+class SandboxError(RuntimeError):
+    """
+    The sandbox does not work on this machine, or does not any more.
+
+    Args:
+        message (`str`): What is wrong, and what to do.
+        reports (`Sequence[ExecutionReport]`): As above.
+    """
+
+    def __init__(self, message: str, reports: Sequence[ExecutionReport] = ()):
+        super().__init__(message)
+        self.reports = list(reports)

@@ -1,0 +1,137 @@
+"""One program on its way through the grader: what is sent into the sandbox, and what is made of the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .records import parse_json
+from .report import ExecutionReport, Outcome, Span, Verdict
+from .tests import UnitTests
+
+
+_STDOUT_SAMPLE = 2000
+
+
+class Job:
+    """
+    One distinct program of a batch.
+
+    Args:
+        source (`str`): The program.
+        tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
+        stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
+        share_process (`bool`): Whether tests of printed output may run one after the other in one process.
+    """
+
+    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool, share_process: bool):
+        self._source = source
+        self._tests = tests
+        self._share_process = share_process
+        self._step = 1 if stop_on_first_failure else len(tests.cases)
+        self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
+        self._next = 0  # first test that has not been sent
+        self._batch = range(0)
+        self._guarded: list[int] = []
+        self._error: dict[str, Any] = {}
+        self._compiled = True
+        self._stdout: str | None = None
+        self._cpu = self._wall = 0.0
+        self.num_deaths = 0
+        self.last_words = ""
+        self.report: ExecutionReport | None = None
+
+    def request(self) -> dict[str, Any]:
+        """What the worker gets next."""
+        self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
+        return {
+            "source": self._source,
+            "mode": self._tests.mode,
+            "setup": self._tests.setup,
+            "referee_setup": self._tests.referee_setup,
+            "probes": [self._tests.cases[index].probe for index in self._batch],
+            "share_process": self._share_process,
+        }
+
+    @property
+    def num_tests_sent(self) -> int:
+        """Number of tests in the last request."""
+        return len(self._batch)
+
+    def receive(self, head: dict[str, Any], blobs: memoryview) -> None:
+        """
+        Compare what came out of the sandbox with what was expected; this is the only place where the two meet.
+
+        Args:
+            head (`dict`): What the worker says of each test.
+            blobs (`memoryview`): Values and output of each test, as the program's process gave them.
+        """
+        offset = 0
+        for index, test in zip(self._batch, head["tests"], strict=True):
+            values, printed = (blobs[offset : (offset := offset + size)] for size in test["sizes"])
+            self._verdicts[index] = self._verdict(index, test, values, printed)
+            if self._stdout is None and (
+                self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
+            ):
+                self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
+        self._error = self._error or head["error"] or {}
+        self._compiled = head["compiled"]
+        self._cpu += head["cpu"]
+        self._wall += head["wall"]
+        passed = all(self._verdicts[index] is Verdict.PASSED for index in self._batch)
+        self._next, self._step = self._batch.stop, 2 * self._step
+        if not passed or self._next == len(self._verdicts):
+            self.report = self._make_report()
+
+    def give_up(self, reason: str) -> None:
+        """Nothing more will be known of this program."""
+        self.report = ExecutionReport(
+            Outcome.NOT_GRADABLE, verdicts=(Verdict.NOT_RUN,) * len(self._verdicts), error_message=reason[:500]
+        )
+
+    def _verdict(self, index: int, test: dict[str, Any], values: memoryview, printed: memoryview) -> Verdict:
+        if test["kind"] != "done":
+            return {"timeout": Verdict.TIMEOUT, "not_run": Verdict.NOT_RUN}.get(test["kind"], Verdict.ERROR)
+        case = self._tests.cases[index]
+        if self._tests.mode == "stdin":
+            return _compare(case.check, bytes(printed).decode("utf-8", "surrogateescape"))
+        seen = parse_json(bytes(values))
+        if not isinstance(seen, list) or not seen:
+            return Verdict.FAILED
+        if "statements" in case.probe and (test["guarded"] or seen[1:] == [True]):
+            self._guarded.append(index)
+        return _compare(case.check, seen)
+
+    def _make_report(self) -> ExecutionReport:
+        error, verdicts = self._error, tuple(self._verdicts)
+        run = {*verdicts} - {Verdict.NOT_RUN}
+        if not self._compiled:
+            outcome = Outcome.SYNTAX_ERROR
+        elif error or not run <= {Verdict.PASSED, Verdict.FAILED}:
+            outcome = Outcome.RUNTIME_ERROR
+        else:
+            outcome = Outcome.FAILURE if Verdict.FAILED in verdicts else Outcome.PASS
+        return ExecutionReport(
+            outcome,
+            verdicts,
+            error_type=str(error["type"])[:200] if error else None,
+            error_message=str(error.get("message", ""))[:500],
+            error_detail=str(error.get("detail", "")),
+            span=_span(error.get("span")),
+            expression_span=_span(error.get("expression_span")),
+            stdout=self._stdout or "",
+            guarded_tests=tuple(self._guarded),
+            cpu_seconds=self._cpu,
+            wall_seconds=self._wall,
+        )
+
+
+def _compare(check: Any, seen: Any) -> Verdict:
+    try:
+        return Verdict.PASSED if check(seen) else Verdict.FAILED
+    except Exception:
+        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
+        return Verdict.FAILED
+
+
+def _span(numbers: Any) -> Span | None:
+    return None if numbers is None else Span(*map(int, numbers))

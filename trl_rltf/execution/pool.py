@@ -1,0 +1,265 @@
+"""Keep worker processes busy from a thread of its own, whatever happens to them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from .job import Job
+from .worker_process import WorkerProcess
+
+
+_LONGEST_WAIT = 1.0  # seconds between looks at the deadlines of workers
+_MOST_FAILED_STARTS = 3
+
+
+class Batch:
+    """
+    Jobs that were submitted together.
+
+    Args:
+        jobs (`Sequence[Job]`): Distinct programs.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self.jobs = list(jobs)
+        self.failure = ""  # why the sandbox cannot go on
+        self._num_open = len(self.jobs)
+        self._awaited: Job | None = None
+        self._changed = threading.Condition()
+
+    def wait(self, job: Job | None = None) -> None:
+        """Wait until one job, or all of them, have a report."""
+        with self._changed:
+            self._awaited = job
+            while self._num_open > 0 if job is None else job.report is None:
+                self._changed.wait(
+                    _LONGEST_WAIT
+                )  # Ctrl-C may have gone to another thread, which does not wake this one
+
+    def has_ended(self, job: Job) -> None:
+        """A job has its report."""
+        with self._changed:
+            self._num_open -= 1
+            if self._num_open == 0 or job is self._awaited:
+                self._changed.notify_all()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all jobs have a report."""
+        return self._num_open == 0
+
+
+class WorkerPool:
+    """
+    Run jobs on worker processes. All methods may be called from any thread.
+
+    Args:
+        num_workers (`int`): Number of workers at a time. They start when they are needed, and stay.
+        start_worker (`Callable[[], WorkerProcess]`): Starts one.
+        wall_timeout (`float`): Elapsed seconds that each test may take; a worker that is silent for much longer hangs.
+    """
+
+    def __init__(self, num_workers: int, start_worker: Callable[[], WorkerProcess], wall_timeout: float):
+        self._num_workers = num_workers
+        self._start_worker = start_worker
+        self._wall_timeout = wall_timeout
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Job, Batch]] = deque()
+        self._cancelled: set[Batch] = set()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._wake_receive, self._wake_send = os.pipe()
+        os.set_blocking(self._wake_receive, False)
+        os.set_blocking(self._wake_send, False)
+        # Only the thread of the pool touches these.
+        self.workers: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, tuple[Job, Batch]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_receive, selectors.EVENT_READ)
+        self._num_failed_starts = 0
+        self._last_words = ""
+
+    def submit(self, batch: Batch) -> None:
+        """Queue the jobs of a batch."""
+        with self._lock:
+            self._waiting += [(job, batch) for job in batch.jobs]
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
+                self._thread.start()
+        self._wake()
+
+    def cancel(self, batch: Batch) -> None:
+        """Give up what is open of a batch; its reports are there when this returns."""
+        with self._lock:
+            self._cancelled.add(batch)
+        self._wake()
+        batch.wait()
+
+    def close(self) -> None:
+        """End all workers and the thread. What is open is given up."""
+        with self._lock:
+            self._closing = True
+            thread = self._thread
+        self._wake()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        with contextlib.suppress(OSError):
+            os.close(self._wake_receive)
+            os.close(self._wake_send)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more jobs."""
+        return self._closing
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_send, b"!")
+
+    def _serve(self) -> None:
+        reason = "The runner was closed."
+        try:
+            while True:
+                with self._lock:
+                    if self._closing:
+                        break
+                    cancelled, self._cancelled = self._cancelled, set()
+                for batch in cancelled:
+                    self._give_up(batch, "The grading was interrupted.")
+                self._assign()
+                self._advance_all()
+        except BaseException as error:
+            reason = f"The grader itself failed: {type(error).__name__}: {error}"
+            raise
+        finally:
+            with self._lock:
+                self._closing = True
+            self._give_up(None, reason)
+            for worker in self.workers:
+                worker.close()
+            self.workers.clear()
+            self._selector.close()
+
+    def _advance_all(self) -> None:
+        for key, events in self._selector.select(timeout=_LONGEST_WAIT if self._busy else None):
+            if key.fd == self._wake_receive:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_receive, 4096)
+            elif key.data in self._busy:
+                self._advance(key.data, events)
+        now = time.monotonic()
+        for worker in [worker for worker in self._busy if now > worker.deadline]:
+            self._drop(worker)
+
+    def _assign(self) -> None:
+        self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
+        idle = [worker for worker in self.workers if worker not in self._busy]
+        while idle or len(self.workers) < self._num_workers:
+            with self._lock:
+                if not self._waiting:
+                    return
+                job, batch = self._waiting.popleft()
+            worker = idle.pop() if idle else self._try_to_start()
+            if worker is None:
+                with self._lock:
+                    self._waiting.appendleft((job, batch))
+                return
+            worker.give(job.request(), self._wall_timeout * (job.num_tests_sent + 1))
+            self._busy[worker] = job, batch
+            self._selector.register(worker.reply, selectors.EVENT_READ, worker)
+            self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+
+    @staticmethod
+    def _is_alive(worker: WorkerProcess) -> bool:
+        if worker.is_alive():
+            return True
+        worker.kill()
+        return False
+
+    def _try_to_start(self) -> WorkerProcess | None:
+        try:
+            worker = self._start_worker()
+        except OSError as error:
+            self._has_not_started(f"{error}. Is the machine out of processes, memory or open files?")
+            return None
+        self.workers.append(worker)
+        return worker
+
+    def _has_not_started(self, why: str) -> None:
+        """Go on with the workers that there are; without any, this is a fault of the sandbox, which no reward may hide."""
+        self._num_failed_starts += 1
+        self._last_words = why
+        if any(worker.is_ready for worker in self.workers):
+            self._num_workers = max(1, len(self.workers))
+        elif self._num_failed_starts >= _MOST_FAILED_STARTS:
+            self._num_failed_starts = 0
+            message = f"A worker of the sandbox did not start: {why}"
+            for batch in {batch for _, batch in [*self._waiting, *self._busy.values()]}:
+                batch.failure = message
+                self._give_up(batch, message)
+
+    def _advance(self, worker: WorkerProcess, events: int) -> None:
+        job, batch = self._busy[worker]
+        try:
+            if events & selectors.EVENT_WRITE and worker.send():
+                self._selector.unregister(worker.request)
+            if not events & selectors.EVENT_READ or (reply := worker.receive()) is None:
+                return
+            self._num_failed_starts = 0
+            job.receive(*reply)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
+            self._drop(worker)
+            return
+        self._release(worker)
+        if reply[0].get("retire"):
+            worker.kill()
+            self.workers.remove(worker)
+        if job.report is not None:
+            batch.has_ended(job)
+        else:
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+
+    def _release(self, worker: WorkerProcess) -> tuple[Job, Batch]:
+        for pipe in (worker.request, worker.reply):
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(pipe)
+        return self._busy.pop(worker)
+
+    def _drop(self, worker: WorkerProcess) -> None:
+        """Replace a worker that died or hangs; its program gets one more chance."""
+        job, batch = self._release(worker)
+        last_words = worker.last_words()
+        worker.kill()
+        self.workers.remove(worker)
+        if not worker.is_ready:  # no program has run in it
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+            self._has_not_started(last_words or "it said nothing")
+            return
+        job.num_deaths += 1
+        if job.num_deaths < 2:
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+        else:
+            job.give_up(f"The worker process died twice while it graded this program. {last_words[-300:]}")
+            batch.has_ended(job)
+
+    def _give_up(self, batch: Batch | None, reason: str) -> None:
+        """Give up the open jobs of a batch, or all. A worker in the middle of one is of no use to anybody."""
+        with self._lock:
+            open_jobs = [(job, owner) for job, owner in self._waiting if batch in (None, owner)]
+            self._waiting = deque((job, owner) for job, owner in self._waiting if batch not in (None, owner))
+        for worker in [worker for worker, (_, owner) in self._busy.items() if batch in (None, owner)]:
+            open_jobs.append(self._release(worker))
+            worker.kill()
+            self.workers.remove(worker)
+        for job, owner in open_jobs:
+            job.give_up(reason)
+            owner.has_ended(job)

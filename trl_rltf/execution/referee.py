@@ -1,0 +1,310 @@
+"""
+Decide a test that cannot be split in a process of its own, where the program is not.
+
+The test runs as it is written; the names of the program that it uses stand for calls into the process of the program. What
+the test expects stays here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import time
+import types
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from . import program_process
+from .plain_values import decode, encode, is_plain
+from .records import Kind, RecordWriter
+from .remote import Connection
+
+
+# As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
+_WRONG_ANSWERS = (AssertionError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+
+
+# Modules that a name of the program may stand for here. In none of them can a value that the program returned become code.
+_MODULES = frozenset(
+    [
+        "bisect",
+        "cmath",
+        "collections",
+        "copy",
+        "datetime",
+        "decimal",
+        "fractions",
+        "functools",
+        "heapq",
+        "itertools",
+        "json",
+        "math",
+        "numbers",
+        "operator",
+        "random",
+        "re",
+        "statistics",
+        "string",
+        "time",
+    ]
+)
+_MODULES_WITHOUT_ATTRIBUTES = frozenset(
+    ["numpy", "typing"]
+)  # the test may use these, but the program picks nothing there
+
+
+class _CannotLeave(BaseException):
+    """The test hands the program something that is no plain data, such as a function."""
+
+
+class _ProgramEnded(BaseException):
+    """The program is gone, or talks nonsense."""
+
+
+def judge(setup: str, statements: str, index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+    """
+    Run one test against a program that runs elsewhere, report the verdict, and end this process.
+
+    Args:
+        setup (`str`): Code that runs before the test.
+        statements (`str`): The test.
+        index (`int`): Its number.
+        ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
+        writer ([`~records.RecordWriter`]): Where to report.
+    """
+    connection = Connection(ends)
+    writer.send_start(index, time.process_time(), time.monotonic())
+    try:
+        hello = connection.receive()
+    except (EOFError, OSError, ValueError):
+        writer.send(Kind.COMPILED)
+        os._exit(0)
+    if hello["compiled"] is not True:
+        writer.send_json(Kind.ERROR, -1, hello["error"])
+        writer.send_json(Kind.SITE, -1, hello["site"])
+        os._exit(0)
+    writer.send(Kind.COMPILED)
+    if hello["error"] is not None:
+        writer.send_json(Kind.ERROR, -1, hello["error"])
+        os._exit(0)
+    program = _RemoteProgram(connection)
+    namespace = program_process.new_module("test")
+    try:
+        code = [compile(text, "<test>", "exec", dont_inherit=True) for text in (setup, statements)]
+        namespace.update(program.look_up(_free_names(code)))
+        for part in code:
+            exec(part, namespace)
+    except _CannotLeave:
+        writer.send(Kind.ALONE, index)
+    except _ProgramEnded:
+        pass  # how it ended says the rest
+    except BaseException as error:
+        _report(error, index, program, writer)
+    else:
+        writer.send_json(Kind.DONE, index, [True, program.decided_something])
+    os._exit(0)
+
+
+def _report(error: BaseException, index: int, program: _RemoteProgram, writer: RecordWriter) -> None:
+    remote = program.errors.get(id(error))
+    if remote is not None:
+        writer.send_json(Kind.ERROR, index, remote[1])
+    elif isinstance(error, _WRONG_ANSWERS):
+        writer.send_json(Kind.DONE, index, [False, program.decided_something])
+    else:
+        writer.send_json(Kind.ERROR, index, program_process.describe(error, "run"))
+
+
+def _free_names(codes: list[types.CodeType]) -> list[str]:
+    """Names that the test takes from the program: not its own, and not built-in unless there is no other."""
+    used: dict[str, None] = {}
+    own: set[str] = set()
+    pending = list(codes)
+    while pending:
+        code = pending.pop(0)
+        used |= dict.fromkeys(code.co_names)
+        pending += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    for code in codes:
+        own |= _stored_names(code)
+    candidates = [name for name in used if name not in own]
+    return [name for name in candidates if not hasattr(builtins, name)] or candidates
+
+
+def _stored_names(code: types.CodeType) -> set[str]:
+    import dis  # here, for few tests come this way, and each process pays for what the worker has imported
+
+    stores = ("STORE_NAME", "STORE_GLOBAL")
+    return {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in stores}
+
+
+class _RemoteProgram:
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        # Exceptions are kept alive with their descriptions, so that no other gets their identity.
+        self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
+        self.decided_something = False  # whether the program's own `__eq__`, or the like, had a say
+
+    def look_up(self, names: list[str]) -> dict[str, Any]:
+        found = {}
+        for name, answer in self._ask({"do": "look up", "names": names})["names"].items():
+            if "module" in answer:
+                value = self._import(str(answer["module"]), answer.get("attribute"))
+                if value is not None:
+                    found[name] = value
+            elif "missing" not in answer:
+                found[name] = self.take(answer, from_class=True)
+        return found
+
+    @staticmethod
+    def _import(module: str, attribute: Any) -> Any:
+        if module not in (_MODULES if attribute else _MODULES | _MODULES_WITHOUT_ATTRIBUTES):
+            return None
+        try:
+            value = importlib.import_module(module)
+            return value if attribute is None else getattr(value, str(attribute))
+        except (ImportError, AttributeError):
+            return None
+
+    def ask(self, request: dict[str, Any], from_class: bool = False) -> Any:
+        return self.take(self._ask(request), from_class)
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._connection.send(request)
+            answer = self._connection.receive()
+        except (EOFError, OSError, ValueError, RecursionError):
+            raise _ProgramEnded from None
+        if not isinstance(answer, dict):
+            raise _ProgramEnded
+        if "error" in answer:
+            error = _exception_of(answer["error"])
+            self.errors[id(error)] = error, answer["error"]
+            raise error
+        return answer
+
+    def take(self, answer: dict[str, Any], from_class: bool = False) -> Any:
+        if "object" in answer:
+            return _RemoteObject(self, int(answer["object"]), answer.get("is_class") is True, from_class)
+        return decode(answer.get("value"))
+
+    def give(self, value: Any) -> dict[str, Any]:
+        if type(value) is _RemoteObject:
+            return {"object": object.__getattribute__(value, "_number")}
+        data = encode(value)
+        if not is_plain(data):
+            raise _CannotLeave
+        return {"value": data}
+
+    def items(self, request: dict[str, Any]) -> Iterator[Any]:
+        answer = self._ask(request)
+        return iter([self.take(item) for item in answer["items"]])
+
+    def call(self, target: _RemoteObject, arguments: tuple[Any, ...], keywords: dict[str, Any], is_class: bool) -> Any:
+        request = {
+            "do": "call",
+            "target": self.give(target),
+            "arguments": [self.give(argument) for argument in arguments],
+            "keywords": {name: self.give(argument) for name, argument in keywords.items()},
+        }
+        answer = self._ask(request)
+        for position, data in answer.get("changed", {}).items():
+            _replace_content(arguments[int(position)], decode(data))
+        return self.take(answer, from_class=is_class)
+
+
+class _RemoteObject:
+    """
+    Stands for an object of the program that cannot leave its process.
+
+    Args:
+        program (`_RemoteProgram`): Where it is.
+        number (`int`): Which one it is.
+        is_class (`bool`): Whether it is a class.
+        from_class (`bool`): Whether the test named it, or made it by calling a class: its methods get inputs, not answers.
+    """
+
+    def __init__(self, program: _RemoteProgram, number: int, is_class: bool, from_class: bool):
+        for name, value in (
+            ("_program", program),
+            ("_number", number),
+            ("_is_class", is_class),
+            ("_from_class", from_class),
+        ):
+            object.__setattr__(self, name, value)
+
+    def _ask(self, do: str, **fields: Any) -> Any:
+        return self._program.ask({"do": do, "target": {"object": self._number}, **fields}, self._from_class)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if not self._from_class:
+            self._program.decided_something = True
+        return self._program.call(self, arguments, keywords, self._is_class)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._ask("get", name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("set", name=name, value=self._program.give(value))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._ask("item", key=self._program.give(key))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is _RemoteObject:
+            self._program.decided_something = True
+            return bool(self._ask("equal", other=self._program.give(other)))
+        if not is_plain(encode(other)):
+            raise _CannotLeave
+        return False  # asking the program would tell it what is expected
+
+    __hash__ = object.__hash__
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._program.items({"do": "iter", "target": {"object": self._number}})
+
+    def __len__(self) -> int:
+        return int(self._ask("len"))
+
+    def __bool__(self) -> bool:
+        return bool(self._ask("bool"))
+
+    def __str__(self) -> str:
+        return str(self._ask("str"))
+
+    def __repr__(self) -> str:
+        return str(self._ask("repr"))
+
+    def __int__(self) -> int:
+        return int(self._ask("int"))
+
+    def __float__(self) -> float:
+        return float(self._ask("float"))
+
+    def __abs__(self) -> Any:
+        return self._ask("abs")
+
+    def __next__(self) -> Any:
+        return self._ask("next")
+
+
+def _exception_of(description: Any) -> BaseException:
+    """The exception that the program raised, as far as the test can catch it."""
+    name = description.get("type") if isinstance(description, dict) else None
+    message = description.get("message", "") if isinstance(description, dict) else ""
+    kind = getattr(builtins, str(name), None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            return kind(message)
+        except TypeError:
+            pass
+    return type(str(name), (Exception,), {})(message)
+
+
+def _replace_content(argument: Any, content: Any) -> None:
+    """Change an argument in place as the program has changed its own copy."""
+    if isinstance(argument, (list, bytearray)) and isinstance(content, (list, bytearray)):
+        argument[:] = content
+    elif isinstance(argument, (dict, set)) and isinstance(content, (dict, set)):
+        argument.clear()
+        argument.update(content)

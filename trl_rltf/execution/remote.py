@@ -1,0 +1,162 @@
+"""The program's end of a test that another process decides: looks up names, makes calls, and answers with plain data."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import struct
+import sys
+import types
+from typing import Any, NoReturn
+
+from . import error_site, program_process
+from .plain_values import decode, encode, is_plain
+
+
+_HEADER = struct.Struct("!I")
+# What may be asked of an object that cannot leave its process; none of it tells the program what the test expects.
+OPERATIONS = ("len", "bool", "str", "repr", "iter", "int", "float", "abs", "next")
+
+
+class Connection:
+    """
+    Messages of JSON, each with its length before it.
+
+    Args:
+        ends (`tuple[int, int]`): Descriptors to read from and to write to.
+    """
+
+    def __init__(self, ends: tuple[int, int]):
+        self._source, self._sink = ends
+        self._read, self._write, self._dumps, self._loads = os.read, os.write, json.dumps, json.loads
+
+    def send(self, message: Any) -> None:
+        """Send one message."""
+        data = self._dumps(message).encode()
+        data = _HEADER.pack(len(data)) + data
+        while data:
+            data = data[self._write(self._sink, data) :]
+
+    def receive(self) -> Any:
+        """
+        Wait for one message.
+
+        Raises:
+            EOFError: If the other side is gone.
+        """
+        size = _HEADER.unpack(self._exactly(_HEADER.size))[0]
+        return self._loads(self._exactly(size))
+
+    def _exactly(self, size: int) -> bytes:
+        parts = []
+        while size:
+            part = self._read(self._source, min(size, 2**20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def make_connection() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two pipes: for the test and for the program, where each reads and writes."""
+    (answers, to_answer), (requests, to_request) = os.pipe(), os.pipe()
+    return (answers, to_request), (requests, to_answer)
+
+
+def serve(source: str, ends: tuple[int, int]) -> NoReturn:
+    """
+    Load a program and answer what the other side asks, until it is gone.
+
+    Args:
+        source (`str`): The program.
+        ends (`tuple[int, int]`): Descriptors to read from and to write to.
+    """
+    connection = Connection(ends)
+    hello: dict[str, Any] = {"compiled": True, "error": None, "site": None}
+    try:
+        code = compile(source, program_process.FILENAME, "exec", dont_inherit=True)
+    except BaseException as error:
+        hello["compiled"], hello["error"] = False, program_process.describe(error, "compile")
+        hello["site"] = error_site.locate(source, hello["error"])
+        connection.send(hello)
+        os._exit(0)
+    namespace = program_process.new_module("program")
+    try:
+        exec(code, namespace)
+    except BaseException as error:
+        hello["error"] = program_process.describe(error, "run")
+    connection.send(hello)
+    program = _Program(namespace)
+    while True:
+        try:
+            request = connection.receive()
+        except EOFError:
+            os._exit(0)
+        connection.send(program.answer(request))
+        sys.stdout.flush()
+
+
+class _Program:
+    def __init__(self, namespace: dict[str, Any]):
+        self._namespace = namespace
+        self._objects: list[Any] = []
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            match request["do"]:
+                case "look up":
+                    return {"names": {name: self._describe_name(name) for name in request["names"]}}
+                case "call":
+                    return self._call(request)
+                case "get":
+                    return self._refer(getattr(self._take(request["target"]), request["name"]))
+                case "set":
+                    setattr(self._take(request["target"]), request["name"], self._take(request["value"]))
+                    return {"value": None}
+                case "item":
+                    return self._refer(self._take(request["target"])[self._take(request["key"])])
+                case "equal":
+                    return {"value": bool(self._take(request["target"]) == self._take(request["other"]))}
+                case operation:
+                    return self._operate(operation, self._take(request["target"]))
+        except BaseException as error:  # what a program raises is an answer
+            return {"error": program_process.describe(error, "run")}
+
+    def _describe_name(self, name: str) -> dict[str, Any]:
+        if name not in self._namespace:
+            return {"missing": True}
+        value = self._namespace[name]
+        if isinstance(value, types.ModuleType):
+            return {"module": value.__name__}
+        origin = getattr(value, "__module__", None)
+        if callable(value) and isinstance(origin, str) and origin.lstrip("_") in sys.stdlib_module_names:
+            return {"module": origin.lstrip("_"), "attribute": str(value.__qualname__)}
+        return self._refer(value)
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        arguments = [self._take(argument) for argument in request["arguments"]]
+        keywords = {name: self._take(argument) for name, argument in request["keywords"].items()}
+        before = [encode(argument) for argument in arguments]
+        answer = self._refer(self._take(request["target"])(*arguments, **keywords))
+        after = [encode(argument) for argument in arguments]
+        changed = {str(i): after[i] for i in range(len(after)) if after[i] != before[i] and is_plain(after[i])}
+        return {**answer, "changed": changed} if changed else answer
+
+    def _operate(self, operation: str, value: Any) -> dict[str, Any]:
+        if operation == "iter":
+            return {"items": [self._refer(item) for item in value]}
+        if operation not in OPERATIONS:
+            raise TypeError(f"unknown request {operation!r}")
+        return self._refer(getattr(builtins, operation)(value))
+
+    def _take(self, reference: dict[str, Any]) -> Any:
+        return self._objects[reference["object"]] if "object" in reference else decode(reference["value"])
+
+    def _refer(self, value: Any) -> dict[str, Any]:
+        data = encode(value)
+        if is_plain(data):
+            return {"value": data}
+        self._objects.append(value)
+        return {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}

@@ -1,0 +1,145 @@
+"""Decide whether one process may run a script on several inputs, one after the other, as if each had a fresh interpreter."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import types
+from collections.abc import Iterator
+
+
+# Modules of the standard library that keep nothing which a later run would see.
+_KEEPS_NOTHING = frozenset(
+    [
+        "abc",
+        "array",
+        "ast",
+        "base64",
+        "binascii",
+        "bisect",
+        "calendar",
+        "cmath",
+        "collections",
+        "contextlib",
+        "copy",
+        "copyreg",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "difflib",
+        "dis",
+        "enum",
+        "fractions",
+        "functools",
+        "graphlib",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "html",
+        "inspect",
+        "io",
+        "itertools",
+        "json",
+        "keyword",
+        "math",
+        "numbers",
+        "opcode",
+        "operator",
+        "os",
+        "pprint",
+        "queue",
+        "random",
+        "re",
+        "reprlib",
+        "secrets",
+        "shlex",
+        "stat",
+        "statistics",
+        "string",
+        "struct",
+        "sys",
+        "textwrap",
+        "time",
+        "timeit",
+        "token",
+        "tokenize",
+        "traceback",
+        "types",
+        "typing",
+        "unicodedata",
+        "uuid",
+        "zlib",
+        "zoneinfo",
+    ]
+)
+# Other names by which a script reaches state that outlives its run: the process itself, import machinery, handlers.
+_REACHES_FURTHER = frozenset(
+    [
+        "__builtins__",
+        "__import__",
+        "modules",
+        "settrace",
+        "setprofile",
+        "setswitchinterval",
+        "excepthook",
+        "unraisablehook",
+        "displayhook",
+        "fork",
+        "chdir",
+        "environ",
+        "putenv",
+        "dup",
+        "dup2",
+        "close",
+        "closerange",
+        "umask",
+        "setrlimit",
+        "system",
+        "popen",
+        "execv",
+        "execve",
+        "_exit",
+    ]
+)
+# A name that only looks like one of these costs time, not a verdict.
+_STATEFUL = _REACHES_FURTHER | (sys.stdlib_module_names - _KEEPS_NOTHING)
+_OTHERS_THAT_KEEP_NOTHING = frozenset(["numpy"])
+# Errors that an earlier run in the same process can cause: what it left in memory, or open.
+_PERHAPS_NOT_ITS_OWN = (MemoryError, OSError, RecursionError)
+
+
+class Sharing:
+    """
+    Watch whether the runs of a script stay apart.
+
+    Args:
+        code (`types.CodeType`): The compiled script.
+    """
+
+    def __init__(self, code: types.CodeType):
+        self._may_share = _STATEFUL.isdisjoint(names_in(code))
+        self._modules = set(sys.modules)
+        self._builtins = dict(builtins.__dict__)
+
+    def may_go_on(self) -> bool:
+        """Whether the next input can be run in this process; asked after each run."""
+        if not self._may_share or builtins.__dict__ != self._builtins or os.listdir():
+            return False
+        added = sys.modules.keys() - self._modules
+        packages = {name.partition(".")[0] for name in added}
+        return packages <= sys.stdlib_module_names | _OTHERS_THAT_KEEP_NOTHING
+
+    def may_be_at_fault(self, error: BaseException) -> bool:
+        """Whether an error in a later run may come from an earlier one."""
+        return isinstance(error, _PERHAPS_NOT_ITS_OWN)
+
+
+def names_in(code: types.CodeType) -> Iterator[str]:
+    """The names that a program uses, in all of its functions, and texts that are such names."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from names_in(constant)
+        elif isinstance(constant, str) and constant in _STATEFUL:
+            yield constant  # `__import__("threading")`, `getattr(sys, "modules")`

@@ -1,0 +1,337 @@
+"""Grade one program at a time: run its tests in processes of their own and put together what they showed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from . import cleanup, error_site, program_process, referee, remote
+from .child_process import CONNECTION, ChildProcess, Limits, MemoryFiles, Stop
+from .records import Kind, Record, RecordWriter, parse_error, parse_site
+
+
+__all__ = ["Stop", "Supervisor"]
+
+_STDOUT_SAMPLE = 2000
+_LOCATE_SECONDS = 2.0
+_MOST_TESTS_AT_ONCE = 32
+# Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
+_LEASH, _LEASH_A_TEST = 0.25, 0.1
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Grading:
+    """What is known so far of one program."""
+
+    def __init__(self, request: dict[str, Any]):
+        self.request = request
+        self.probes: list[dict[str, Any]] = request["probes"]
+        count = len(self.probes)
+        self.observations: list[dict[str, Any] | None] = [None] * count
+        self.values: list[bytes] = [b""] * count
+        self.stdout: list[bytes] = [b""] * count
+        self.guarded: set[int] = set()
+        self.error: dict[str, Any] | None = None
+        self.site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
+        self.has_site = False
+        self.compiled = True
+        self.shares_process = request["share_process"]
+        self.cpu = 0.0
+        self.began = time.monotonic()
+
+    def pending(self) -> list[int]:
+        return [index for index, observation in enumerate(self.observations) if observation is None]
+
+    def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
+        """Keep the first that is known of a test."""
+        if self.observations[index] is None:
+            self.observations[index] = {"kind": kind}
+            if error is not None and self.error is None:
+                self.error = error
+
+    def reply(self) -> tuple[dict[str, Any], list[bytes]]:
+        tests = []
+        for index, observation in enumerate(self.observations):
+            sizes = [len(self.values[index]), len(self.stdout[index])]
+            tests.append({**(observation or {"kind": "not_run"}), "sizes": sizes, "guarded": index in self.guarded})
+        error = None if self.error is None else {**self.error, **self.site}
+        head = {
+            "tests": tests,
+            "error": error,
+            "compiled": self.compiled,
+            "cpu": self.cpu,
+            "wall": time.monotonic() - self.began,
+        }
+        blobs = [blob for pair in zip(self.values, self.stdout, strict=True) for blob in pair]
+        return head, blobs
+
+
+class Supervisor:
+    """
+    Grade one program at a time.
+
+    Args:
+        control (`int`): Descriptor on which requests come; its hang-up means that the caller is gone.
+        config (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes),
+            `max_processes`, and `scratch` (list of folders that are emptied after each process, the first of them the
+            working directory).
+        files ([`MemoryFiles`]): Where programs read from and write to.
+        is_filtered (`bool`): Whether a filter of system calls keeps programs from this process and from System V objects.
+        child_setup (`Callable`): What a process does before all else, to lock itself in.
+    """
+
+    def __init__(self, control: int, config: dict[str, Any], files: MemoryFiles, is_filtered: bool, child_setup: Any):
+        self._config = config
+        self._files = files
+        self._is_filtered = is_filtered
+        self._owns_namespace = os.getpid() == 1
+        if not self._owns_namespace:
+            # Orphans of a program become children of this process, so that it can find and kill them.
+            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
+        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self._vitals = _vitals()
+        self._child = ChildProcess(control, config, self._owns_namespace, child_setup)
+
+    def grade(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        """
+        Run a program on all of its tests.
+
+        Args:
+            request (`dict`): `source`, `mode`, `setup`, `referee_setup`, `probes` and `share_process`.
+
+        Returns:
+            `tuple[dict, list[bytes]]`: The head says of each test what `kind` of end it had; the values and the output of
+            each follow as bytes that nobody has looked into yet.
+        """
+        grading = _Grading(request)
+        leash: float | None = None  # seconds left for the other tests once one has timed out
+        while pending := grading.pending():
+            budget = self._config["program_timeout"] - grading.cpu
+            if budget <= 0:
+                grading.observe(pending[0], "timeout", _error("TimeoutError", "the program ran out of CPU time"))
+            if budget <= 0 or (leash is not None and leash <= 0):
+                break
+            batch = self._next_batch(grading, pending)
+            limits = Limits(min(self._config["timeout"], budget), self._config["wall_timeout"], budget)
+            if leash is not None:
+                share = min(_LEASH_A_TEST * self._config["timeout"], leash)
+                limits = Limits(min(limits.cpu, share), min(limits.wall, share), min(budget, leash))
+            began = time.monotonic()
+            self._run(grading, batch, limits)
+            self._clean_up()
+            if not grading.compiled:
+                break
+            if self._child.stopped is not None:
+                leash = _LEASH * self._config["timeout"] if leash is None else 0.0
+                if leash == 0.0:  # it had less time than a test is promised: that is no verdict
+                    self._withdraw(grading, batch)
+            elif leash is not None:
+                leash -= time.monotonic() - began
+        if grading.error is not None and not grading.has_site:
+            grading.site = self._locate(request["source"], grading.error)
+        if not self._is_filtered and _vitals() != self._vitals:
+            return _tampered(grading)
+        return grading.reply()
+
+    def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
+        """A test with a referee, or an assert that decides itself, gets a process of its own; others share one."""
+        first = grading.probes[pending[0]]
+        if grading.request["mode"] == "stdin":
+            return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
+        if "statements" in first:
+            return pending[:1]
+        return [index for index in pending if "statements" not in grading.probes[index]]
+
+    def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+        request = grading.request
+        if "statements" in grading.probes[batch[0]]:
+            if batch[0] not in grading.guarded:
+                self._run_with_referee(grading, batch[0], limits)
+                return
+            request = {**request, "setup": request["referee_setup"]}
+        stdin = request["mode"] == "stdin"
+        texts = [grading.probes[index]["stdin"] for index in batch] if stdin else [""]
+        files = self._files.prepare(texts)
+
+        def body(writer: RecordWriter) -> None:
+            program_process.run_in_this_process(request, batch, files, writer)
+
+        self._child.run(body, limits, len(request["probes"]), num_files=len(files))
+        outputs = dict(zip(batch, files, strict=True)) if stdin else dict.fromkeys(batch, files[0])
+        self._read_records(grading, self._child.records, batch, outputs)
+        self._files.clear(files)
+
+    def _run_with_referee(self, grading: _Grading, index: int, limits: Limits) -> None:
+        """Run an assert that cannot be split: the test in one process, the program that it calls in another."""
+        files = self._files.prepare([""])
+        connections = remote.make_connection()
+        request = grading.request
+
+        def program(writer: RecordWriter) -> None:
+            remote.serve(request["source"], CONNECTION)
+
+        def judge(writer: RecordWriter) -> None:
+            referee.judge(request["referee_setup"], grading.probes[index]["statements"], index, CONNECTION, writer)
+
+        count = len(request["probes"])
+        try:
+            self._child.run(judge, limits, count, served_by=program, connections=connections)
+        finally:
+            for descriptor in (*connections[0], *connections[1]):
+                os.close(descriptor)
+        kinds = [record.kind for record in self._child.records]
+        if Kind.ALONE in kinds:  # the test hands over what cannot leave its process; so it has to run in the program's
+            grading.guarded.add(index)
+            grading.cpu += self._child.cpu
+        else:
+            self._read_records(grading, self._child.records, [index], {index: files[0]})
+        self._files.clear(files)
+
+    def _read_records(
+        self,
+        grading: _Grading,
+        records: Sequence[Record],
+        batch: list[int],
+        files: dict[int, program_process.StandardFiles],
+    ) -> None:
+        """Turn what a process reported, and how it ended, into observations."""
+        child = self._child
+        grading.cpu += child.cpu
+        stdin = grading.request["mode"] == "stdin"
+        allowed = set(batch)
+        running: int | None = batch[0]
+        compiled = alone = False
+        for record in records:
+            match record.kind:
+                case Kind.COMPILED:
+                    compiled = True
+                case Kind.ALONE:
+                    alone = True
+                case Kind.SITE if not compiled:
+                    grading.site, grading.has_site = parse_site(record.payload), True
+                case Kind.ERROR if not compiled:
+                    grading.error, grading.compiled = parse_error(record.payload), False
+                case Kind.ERROR if record.test < 0:
+                    for index in batch:  # loading failed: that settles all tests of the process
+                        grading.observe(index, "error", parse_error(record.payload))
+                    running = None
+                case Kind.START if record.test in allowed:
+                    running = record.test
+                case Kind.DONE if record.test in allowed and grading.observations[record.test] is None:
+                    grading.observe(record.test, "done")
+                    grading.values[record.test] = record.payload
+                    running = None
+                case Kind.ERROR if record.test in allowed:
+                    full = os.fstat(files[record.test].stdout).st_size >= self._config["output_limit"]
+                    grading.observe(record.test, "error", _TOO_MUCH_OUTPUT if full else parse_error(record.payload))
+                    running = None
+        if not grading.compiled:
+            return
+        if alone:
+            grading.shares_process = False
+        self._read_output(grading, batch, files, running)
+        if running is not None and grading.observations[running] is None:
+            self._end_of(grading, running, first=running == batch[0] or not stdin)
+
+    def _read_output(
+        self,
+        grading: _Grading,
+        batch: list[int],
+        files: dict[int, program_process.StandardFiles],
+        running: int | None,
+    ) -> None:
+        limit = self._config["output_limit"]
+        stdin = grading.request["mode"] == "stdin"
+        for index in batch if stdin else batch[:1]:
+            observation = grading.observations[index]
+            if observation is None and index != running:
+                continue
+            size = os.fstat(files[index].stdout).st_size
+            whole = stdin and observation is not None and observation["kind"] == "done"
+            if size:
+                grading.stdout[index] = os.pread(files[index].stdout, min(size, limit if whole else _STDOUT_SAMPLE), 0)
+            if size >= limit and observation != {"kind": "error"}:
+                grading.observations[index] = None
+                grading.observe(index, "error", _TOO_MUCH_OUTPUT)
+
+    def _end_of(self, grading: _Grading, index: int, first: bool) -> None:
+        """Say how the test ended in which its process did."""
+        child = self._child
+        if child.stopped == "timeout":
+            grading.observe(index, "timeout", _error("TimeoutError", "the test ran out of time"))
+        elif child.stopped is not None:
+            grading.observe(index, "error", _error(child.stopped, "killed by the sandbox"))
+        elif os.WIFSIGNALED(child.status):
+            number = os.WTERMSIG(child.status)
+            if number in (signal.SIGXCPU, signal.SIGKILL) and child.cpu >= self._config["timeout"]:
+                grading.observe(index, "timeout", _error("TimeoutError", "the test ran out of CPU time"))
+            else:
+                name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+                grading.observe(index, "error", _error(name, "killed by a signal"))
+        elif not first:
+            return  # it gave way to a process of its own
+        elif (code := os.WEXITSTATUS(child.status)) == 0 and grading.request["mode"] == "stdin":
+            # `os._exit(0)` after printing: the output speaks for itself
+            grading.observe(index, "done")
+        else:
+            grading.observe(index, "error", _error("SystemExit", f"the process ended with exit code {code}"))
+
+    def _withdraw(self, grading: _Grading, batch: list[int]) -> None:
+        for index in batch:
+            observation = grading.observations[index]
+            if observation is not None and observation["kind"] == "timeout":
+                grading.observations[index] = {"kind": "not_run"}
+
+    def _clean_up(self) -> None:
+        scratch = self._config["scratch"]
+        cleanup.empty_folders(scratch)
+        if not os.path.isdir(scratch[0]):  # it lies in a folder that programs can write to, and one has removed it
+            os.makedirs(scratch[0], mode=0o700)
+            os.chdir(scratch[0])
+        if self._owns_namespace and not self._is_filtered:
+            cleanup.remove_ipc_objects()
+
+    def _locate(self, source: str, error: dict[str, Any]) -> dict[str, Any]:
+        """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
+
+        def body(writer: RecordWriter) -> None:
+            writer.send_json(Kind.SITE, -1, error_site.locate(source, error))
+            os._exit(0)
+
+        if error["position"] is not None:
+            limits = Limits(_LOCATE_SECONDS, 3 * _LOCATE_SECONDS, _LOCATE_SECONDS)
+            self._child.run(body, limits, num_tests=1)
+            for record in self._child.records:
+                if record.kind == Kind.SITE:
+                    return parse_site(record.payload)
+        return {"detail": "", "span": None, "expression_span": None}
+
+
+def _error(kind: str, message: str) -> dict[str, Any]:
+    return {"phase": "run", "type": kind, "message": message, "position": None}
+
+
+_TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
+
+
+def _tampered(grading: _Grading) -> tuple[dict[str, Any], list[bytes]]:
+    # Limits that were lowered cannot be raised again: this worker must not grade another program.
+    grading.error = _error("TamperingError", "the program changed limits or priority of the sandbox")
+    grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
+    head, blobs = grading.reply()
+    return {**head, "retire": True}, blobs
+
+
+def _vitals() -> tuple[Any, ...]:
+    """What a program, which runs as the same user, could change of this process."""
+    kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    limits = [resource.getrlimit(kind) for kind in kinds]
+    priority = os.getpriority(os.PRIO_PROCESS, 0)
+    return limits, priority, os.sched_getaffinity(0), os.sched_getscheduler(0)
