@@ -42,26 +42,7 @@ _CONSTANT_CALLS: dict[str, Callable[..., Any]] = {
 _MISSING = object()
 # Built-in functions of one argument that say all of it, whatever it is.
 _READS_ALL = frozenset(
-    [
-        "sorted",
-        "list",
-        "tuple",
-        "set",
-        "frozenset",
-        "dict",
-        "str",
-        "repr",
-        "len",
-        "sum",
-        "max",
-        "min",
-        "any",
-        "all",
-        "bool",
-        "int",
-        "float",
-        "abs",
-    ]
+    "sorted list tuple set frozenset dict str repr len sum max min any all bool int float abs".split()
 )
 
 

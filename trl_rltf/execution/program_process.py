@@ -27,24 +27,8 @@ FILENAME = "<program>"
 _FRAMES_BELOW = 20  # of this module, which the program's own recursion limit does not pay for
 # What the graders of APPS import before a call-based solution; LeetCode does the same. Modules, and names of modules.
 _PRELUDE_MODULES = tuple(
-    [
-        "bisect",
-        "collections",
-        "copy",
-        "datetime",
-        "fractions",
-        "functools",
-        "heapq",
-        "itertools",
-        "math",
-        "operator",
-        "random",
-        "re",
-        "string",
-        "statistics",
-        "sys",
-        "time",
-    ]
+    "bisect collections copy datetime fractions functools heapq itertools math operator random re string "
+    "statistics sys time".split()
 )
 _PRELUDE_NAMES = {
     "typing": "*",

@@ -7,7 +7,7 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
@@ -165,7 +165,8 @@ def _assemble(machine: str, file_attributes: bool) -> bytes:
     ]
     if machine == "x86_64":
         code += [_instruction(_JUMP_IF_AT_LEAST, _X32, if_false=1), refuse]
-    for number in _numbers(_FILE_ATTRIBUTES if file_attributes else _REFUSED, column):
+    calls: Mapping[str, tuple[int | None, int | None]] = _FILE_ATTRIBUTES if file_attributes else _REFUSED
+    for number in _numbers(calls, column):
         code += [_instruction(_JUMP_IF_EQUAL, number, if_false=1), refuse]
     if not file_attributes:
         for numbers, position in _REFUSED_ON_OTHERS.values():
@@ -188,7 +189,5 @@ def _assemble(machine: str, file_attributes: bool) -> bytes:
     return b"".join([*code, _instruction(_RETURN, _ALLOW)])
 
 
-def _numbers(
-    calls: dict[str, tuple[int | None, int | None]] | dict[str, tuple[int, int]], column: int
-) -> Iterable[int]:
+def _numbers(calls: Mapping[str, tuple[int | None, int | None]], column: int) -> Iterable[int]:
     return [number for numbers in calls.values() if (number := numbers[column]) is not None]

@@ -11,96 +11,15 @@ from collections.abc import Iterator
 
 # Modules of the standard library that keep nothing which a later run would see.
 _KEEPS_NOTHING = frozenset(
-    [
-        "abc",
-        "array",
-        "ast",
-        "base64",
-        "binascii",
-        "bisect",
-        "calendar",
-        "cmath",
-        "collections",
-        "contextlib",
-        "copy",
-        "copyreg",
-        "dataclasses",
-        "datetime",
-        "decimal",
-        "difflib",
-        "dis",
-        "enum",
-        "fractions",
-        "functools",
-        "graphlib",
-        "hashlib",
-        "heapq",
-        "hmac",
-        "html",
-        "inspect",
-        "io",
-        "itertools",
-        "json",
-        "keyword",
-        "math",
-        "numbers",
-        "opcode",
-        "operator",
-        "os",
-        "pprint",
-        "queue",
-        "random",
-        "re",
-        "reprlib",
-        "secrets",
-        "shlex",
-        "stat",
-        "statistics",
-        "string",
-        "struct",
-        "sys",
-        "textwrap",
-        "time",
-        "timeit",
-        "token",
-        "tokenize",
-        "traceback",
-        "types",
-        "typing",
-        "unicodedata",
-        "uuid",
-        "zlib",
-        "zoneinfo",
-    ]
+    "abc array ast base64 binascii bisect calendar cmath collections contextlib copy copyreg dataclasses datetime "
+    "decimal difflib dis enum fractions functools graphlib hashlib heapq hmac html inspect io itertools json "
+    "keyword math numbers opcode operator os pprint queue random re reprlib secrets shlex stat statistics string "
+    "struct sys textwrap time timeit token tokenize traceback types typing unicodedata uuid zlib zoneinfo".split()
 )
 # Other names by which a script reaches state that outlives its run: the process itself, import machinery, handlers.
 _REACHES_FURTHER = frozenset(
-    [
-        "__builtins__",
-        "__import__",
-        "modules",
-        "settrace",
-        "setprofile",
-        "setswitchinterval",
-        "excepthook",
-        "unraisablehook",
-        "displayhook",
-        "fork",
-        "chdir",
-        "environ",
-        "putenv",
-        "dup",
-        "dup2",
-        "close",
-        "closerange",
-        "umask",
-        "setrlimit",
-        "system",
-        "popen",
-        "execv",
-        "execve",
-        "_exit",
-    ]
+    "__builtins__ __import__ modules settrace setprofile setswitchinterval excepthook unraisablehook displayhook "
+    "fork chdir environ putenv dup dup2 close closerange umask setrlimit system popen execv execve _exit".split()
 )
 # A name that only looks like one of these costs time, not a verdict.
 _STATEFUL = _REACHES_FURTHER | (sys.stdlib_module_names - _KEEPS_NOTHING)
