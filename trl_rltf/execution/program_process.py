@@ -46,6 +46,7 @@ _LEFT_OUT = frozenset(["datetime", "fractions", "random", "statistics"])
 _STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
 _prelude: dict[str, Any] = {}
 _namespaces: dict[str, dict[str, Any]] = {}
+_sharing: list[Sharing] = []
 
 
 class StandardFiles(NamedTuple):
@@ -73,6 +74,7 @@ def warm_up() -> None:
     sys.setrecursionlimit(1000 + _FRAMES_BELOW)
     for name in ("__main__", "program"):
         _namespaces[name] = new_module(name)
+    _sharing.append(Sharing())
     namespace: dict[str, Any] = {}
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
     for _ in range(3):
@@ -130,16 +132,16 @@ def compile_or_report(source: str, writer: RecordWriter) -> types.CodeType | Non
     return None
 
 
-def _open_streams() -> list[Any]:
+def _open_streams(number: int = len(_STREAMS)) -> list[Any]:
     # Text mode reads and writes as a fresh interpreter would.
     return [
         open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)
-        for descriptor, (_, mode, errors) in enumerate(_STREAMS)
+        for descriptor, (_, mode, errors) in enumerate(_STREAMS[:number])
     ]
 
 
 def _use_streams(streams: Sequence[Any]) -> None:
-    for (name, _, _), stream in zip(_STREAMS, streams, strict=True):
+    for (name, _, _), stream in zip(_STREAMS, streams, strict=False):
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
@@ -155,12 +157,13 @@ def new_module(name: str) -> dict[str, Any]:
 def _run_scripts(
     code: types.CodeType, indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
 ) -> None:
-    sharing = Sharing(code)
+    sharing, may_share = _sharing[0], len(indices) > 1 and _sharing[0].may_share(code)
+    stderr = [sys.stderr]
     for number, (index, (stdin, stdout)) in enumerate(zip(indices, files, strict=False)):
         if number:
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
-            _use_streams(_open_streams())
+            _use_streams([*_open_streams(2), *stderr])
             sys.argv = ["program.py"]
             sys.setrecursionlimit(1000 + _FRAMES_BELOW)
         namespace = new_module("__main__") if number else _namespaces["__main__"]
@@ -173,7 +176,7 @@ def _run_scripts(
         else:
             writer.send(Kind.DONE, index)
         del error
-        if not sharing.may_go_on():
+        if not (may_share and sharing.may_go_on()):
             writer.send(Kind.ALONE)
             break
         # Objects that still hold output write it now, as they would at the end of the interpreter, and memory is free.

@@ -28,26 +28,28 @@ _OTHERS_THAT_KEEP_NOTHING = frozenset(["numpy"])
 _PERHAPS_NOT_ITS_OWN = (MemoryError, OSError, RecursionError)
 
 
+_HARMLESS_PACKAGES = sys.stdlib_module_names | _OTHERS_THAT_KEEP_NOTHING
+
+
 class Sharing:
     """
-    Watch whether the runs of a script stay apart.
-
-    Args:
-        code (`types.CodeType`): The compiled script.
+    Watch whether the runs of scripts stay apart. It is made in the worker, before any of them has run.
     """
 
-    def __init__(self, code: types.CodeType):
-        self._may_share = _STATEFUL.isdisjoint(names_in(code))
-        self._modules = set(sys.modules)
+    def __init__(self) -> None:
+        self._modules = frozenset(sys.modules)
         self._builtins = dict(builtins.__dict__)
+
+    def may_share(self, code: types.CodeType) -> bool:
+        """Whether a script looks as if its runs could share a process; asked before the first."""
+        return _STATEFUL.isdisjoint(names_in(code))
 
     def may_go_on(self) -> bool:
         """Whether the next input can be run in this process; asked after each run."""
-        if not self._may_share or builtins.__dict__ != self._builtins or os.listdir():
+        if builtins.__dict__ != self._builtins or os.listdir():
             return False
-        added = sys.modules.keys() - self._modules
-        packages = {name.partition(".")[0] for name in added}
-        return packages <= sys.stdlib_module_names | _OTHERS_THAT_KEEP_NOTHING
+        packages = {name.partition(".")[0] for name in sys.modules.keys() - self._modules}
+        return packages <= _HARMLESS_PACKAGES
 
     def may_be_at_fault(self, error: BaseException) -> bool:
         """Whether an error in a later run may come from an earlier one."""
