@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import cleanup, program_process
 from .program_process import StandardFiles
-from .records import Kind, Record, RecordReader, RecordWriter, parse_times
+from .records import Record, RecordReader, RecordWriter
 
 
 _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
@@ -158,7 +158,7 @@ class ChildProcess:
         try:
             if served_by is not None:
                 pids.append(self._start(served_by, num_files, b"", connections[1]))
-            self._watch(pids, reader, limits, num_tests)
+            self._watch(pids, reader, limits)
         finally:
             # Before the first is waited for: a fork bomb grows as long as one process of it is alive.
             has_more = cleanup.kill_everything(pids, self._owns_namespace)
@@ -208,11 +208,11 @@ class ChildProcess:
         if not has_log:
             os.dup2(NULL, LOG)
 
-    def _watch(self, pids: list[int], reader: RecordReader, limits: Limits, num_tests: int) -> None:
+    def _watch(self, pids: list[int], reader: RecordReader, limits: Limits) -> None:
         clocks = [(~pid << 3) | 2 for pid in pids]  # of other processes, see clock_getcpuclockid(3)
         exit_descriptor = os.pidfd_open(pids[0])
         self._poll.register(exit_descriptor, select.POLLIN)
-        wall_start, cpu_start, starts = time.monotonic(), 0.0, 0
+        wall_start, cpu_start = time.monotonic(), 0.0
         next_check = wall_start + _CHECK_INTERVAL
         wait = min(limits.cpu, limits.wall, _CHECK_INTERVAL)
         try:
@@ -224,11 +224,8 @@ class ChildProcess:
                 now, cpu = time.monotonic(), sum(map(_cpu_time, clocks))
                 for record in reader.read(LOG):
                     self.records.append(record)
-                    # Each test has its own time. A program can forge a start, but not more of them than it has tests.
-                    if record.kind == Kind.START and starts <= num_tests:
-                        starts += 1
-                        claimed_cpu, claimed_wall = parse_times(record.payload)
-                        cpu_start, wall_start = min(claimed_cpu, cpu), min(claimed_wall, now)
+                    # Each test has its own time, from the end of the one before. A process cannot claim a later one.
+                    cpu_start, wall_start = min(record.cpu, cpu), min(record.wall, now)
                 cpu_left = min(limits.cpu - (cpu - cpu_start), limits.total_cpu - cpu)
                 wall_left = limits.wall - (now - wall_start)
                 if cpu_left <= 0 or wall_left <= 0:

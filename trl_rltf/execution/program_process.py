@@ -12,7 +12,6 @@ import os
 import resource
 import sys
 import threading
-import time
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -79,7 +78,7 @@ def warm_up() -> None:
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
     for _ in range(3):
         exec(compile(source, "<warm up>", "exec", dont_inherit=True), namespace)
-        json.dumps([encode(eval(compile("f([1, 2])", "<warm up>", "eval", dont_inherit=True), namespace))])
+        json.dumps([encode(ask()) for ask in _expressions([{"expression": "f([1, 2])"}], [0], namespace).values()])
 
 
 def _prelude_for(code: types.CodeType) -> dict[str, Any]:
@@ -113,7 +112,6 @@ def run_in_this_process(
     code = compile_or_report(request["source"], writer)
     if code is None:
         os._exit(0)
-    writer.send(Kind.COMPILED)
     if request["mode"] == "stdin":
         _run_scripts(code, indices, files, writer)
     else:
@@ -127,7 +125,7 @@ def compile_or_report(source: str, writer: RecordWriter) -> types.CodeType | Non
         return compile(source, FILENAME, "exec", dont_inherit=True)
     except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
         description = describe(error, "compile")
-        writer.send_json(Kind.ERROR, -1, description)
+        writer.send_json(Kind.SYNTAX_ERROR, -1, description)
     writer.send_json(Kind.SITE, -1, error_site.locate(source, description))
     return None
 
@@ -167,7 +165,6 @@ def _run_scripts(
             sys.argv = ["program.py"]
             sys.setrecursionlimit(1000 + _FRAMES_BELOW)
         namespace = new_module("__main__") if number else _namespaces["__main__"]
-        writer.send_start(index, time.process_time(), time.monotonic())
         error = _run_script(code, namespace)
         if error is not None:
             if number and sharing.may_be_at_fault(error):
@@ -217,17 +214,16 @@ def _run_functions(
     namespace = _namespaces["program"]
     if "call" in request["probes"][indices[0]]:
         namespace.update(_prelude_for(code))
-    writer.send_start(indices[0], time.process_time(), time.monotonic())
     try:
         exec(code, namespace)
+        ask = _expressions(request["probes"], indices, namespace)
         exec(compile(request["setup"], "<setup>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
         writer.send_json(Kind.ERROR, -1, describe(error, "run"))
         return
     for index in indices:
-        writer.send_start(index, time.process_time(), time.monotonic())
         try:
-            values = _observe(request["probes"][index], namespace)
+            values = [encode(ask[index]())] if index in ask else _observe(request["probes"][index], namespace)
         except BaseException as error:
             description = describe(error, "run")
             refuted = type(error) is AssertionError and description["position"] is None
@@ -239,6 +235,16 @@ def _run_functions(
             writer.send_json(Kind.DONE, index, values)
     with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
         sys.stdout.flush()
+
+
+def _expressions(
+    probes: Sequence[dict[str, Any]], indices: Sequence[int], namespace: dict[str, Any]
+) -> dict[int, Callable[[], Any]]:
+    """Compile all expressions of a program's tests at once, each to be evaluated in its turn."""
+    asked = [index for index in indices if "expression" in probes[index]]
+    text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in asked)
+    functions = eval(compile(f"[{text}]", "<test>", "eval", dont_inherit=True), namespace)
+    return dict(zip(asked, functions, strict=True))
 
 
 def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
@@ -253,7 +259,7 @@ def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
     if "statements" in probe:
         exec(compile(probe["statements"], "<test>", "exec", dont_inherit=True), namespace)
         return [True]
-    return [encode(eval(compile(probe["expression"], "<test>", "eval", dont_inherit=True), namespace))]
+    raise ValueError("a test without a question")
 
 
 def describe(error: BaseException, phase: str) -> dict[str, Any]:

@@ -6,36 +6,36 @@ import enum
 import json
 import os
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
 MAX_BYTES = 16 * 2**20
 _TOKEN_BYTES = 8
-_HEADER = struct.Struct("!8sBII")  # token, kind, test, bytes of the payload
-_TIMES = struct.Struct("!dd")
+_HEADER = struct.Struct("!8sBIIdd")  # token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock
 _MAX_ITEMS = 2_000_000
 _MAX_NESTING = 300
 
 
 class Kind(enum.IntEnum):
-    """What a record says."""
+    """What a record says. One about a test ends that test, and the next one starts."""
 
-    COMPILED = 1
-    LOADED = 2  # the program's own top level ran to its end
-    START = 3  # of a test, with CPU and wall clock
-    DONE = 4  # with the values that were observed
-    ERROR = 5
-    SITE = 6  # the place of an error
-    ALONE = 7  # the tests that follow need a process of their own
+    DONE = 1  # with the values that were observed
+    ERROR = 2  # of one test, or of all where loading failed
+    SYNTAX_ERROR = 3
+    SITE = 4  # the place of an error
+    ALONE = 5  # the tests that follow need a process of their own
 
 
 class Record(NamedTuple):
-    """One record; `test` is the index of a test, or -1."""
+    """One record; `test` is the index of a test, or -1. The clocks are those at its end: seconds of CPU, and monotonic."""
 
     kind: int
     test: int
     payload: bytes
+    cpu: float
+    wall: float
 
 
 class RecordWriter:
@@ -54,21 +54,19 @@ class RecordWriter:
         self._write = os.write  # a program may replace `os.write`
         self._dumps = json.dumps
         self._pack = _HEADER.pack
+        self._cpu_clock, self._wall_clock = time.process_time, time.monotonic
 
     def send(self, kind: Kind, test: int = -1, payload: bytes = b"") -> None:
         """Append one record."""
         token, self._tokens = bytes(self._tokens[:_TOKEN_BYTES]), self._tokens[_TOKEN_BYTES:]
-        data = self._pack(token, kind, test & 0xFFFFFFFF, len(payload)) + payload
+        clocks = self._cpu_clock(), self._wall_clock()
+        data = self._pack(token, kind, test & 0xFFFFFFFF, len(payload), *clocks) + payload
         while data:
             data = data[self._write(self._descriptor, data) :]
 
     def send_json(self, kind: Kind, test: int, content: Any) -> None:
         """Append one record whose payload is JSON."""
         self.send(kind, test, self._dumps(content).encode())
-
-    def send_start(self, test: int, cpu: float, wall: float) -> None:
-        """Append the start of a test: seconds of the process's CPU clock and of the machine's monotonic clock."""
-        self.send(Kind.START, test, _TIMES.pack(cpu, wall))
 
 
 class RecordReader:
@@ -81,7 +79,7 @@ class RecordReader:
 
     def __init__(self, num_tests: int):
         self._num_tests = num_tests
-        self.tokens = os.urandom(_TOKEN_BYTES * (3 * num_tests + 8))
+        self.tokens = os.urandom(_TOKEN_BYTES * (num_tests + 4))
         self._next = 0
         self._offset = 0
 
@@ -101,7 +99,7 @@ class RecordReader:
         data = os.pread(descriptor, min(added, MAX_BYTES), self._offset)
         position = 0
         while position + _HEADER.size <= len(data):
-            token, kind, test, size = _HEADER.unpack_from(data, position)
+            token, kind, test, size, cpu, wall = _HEADER.unpack_from(data, position)
             end = position + _HEADER.size + size
             if end > len(data) or token != self.tokens[self._next : self._next + _TOKEN_BYTES]:
                 break
@@ -109,13 +107,8 @@ class RecordReader:
             payload = data[position + _HEADER.size : end]
             position = end
             if test == 0xFFFFFFFF or test < self._num_tests:
-                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload)
+                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload, cpu, wall)
         self._offset += position
-
-
-def parse_times(payload: bytes) -> tuple[float, float]:
-    """Read the clocks of a start; a malformed one counts as the beginning of time."""
-    return _TIMES.unpack(payload) if len(payload) == _TIMES.size else (0.0, 0.0)
 
 
 def parse_json(payload: bytes) -> Any:

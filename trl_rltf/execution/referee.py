@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import importlib
 import os
-import time
 import types
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -54,17 +53,14 @@ def judge(setup: str, statements: str, index: int, ends: tuple[int, int], writer
         writer ([`~records.RecordWriter`]): Where to report.
     """
     connection = Connection(ends)
-    writer.send_start(index, time.process_time(), time.monotonic())
     try:
         hello = connection.receive()
     except (EOFError, OSError, ValueError):
-        writer.send(Kind.COMPILED)
         os._exit(0)
     if hello["compiled"] is not True:
-        writer.send_json(Kind.ERROR, -1, hello["error"])
+        writer.send_json(Kind.SYNTAX_ERROR, -1, hello["error"])
         writer.send_json(Kind.SITE, -1, hello["site"])
         os._exit(0)
-    writer.send(Kind.COMPILED)
     if hello["error"] is not None:
         writer.send_json(Kind.ERROR, -1, hello["error"])
         os._exit(0)

@@ -205,40 +205,36 @@ class Supervisor:
         child = self._child
         grading.cpu += child.cpu
         stdin = grading.request["mode"] == "stdin"
-        allowed = set(batch)
-        running: int | None = batch[0]
-        compiled = alone = False
+        left = list(batch)  # the first of them is the one that runs
+        alone = False
         for record in records:
             match record.kind:
-                case Kind.COMPILED:
-                    compiled = True
                 case Kind.ALONE:
                     alone = True
-                case Kind.SITE if not compiled:
+                case Kind.SITE if not grading.compiled:
                     grading.site, grading.has_site = parse_site(record.payload), True
-                case Kind.ERROR if not compiled:
+                case Kind.SYNTAX_ERROR:
                     grading.error, grading.compiled = parse_error(record.payload), False
                 case Kind.ERROR if record.test < 0:
-                    for index in batch:  # loading failed: that settles all tests of the process
+                    for index in left:  # loading failed: that settles all tests of the process
                         grading.observe(index, "error", parse_error(record.payload))
-                    running = None
-                case Kind.START if record.test in allowed:
-                    running = record.test
-                case Kind.DONE if record.test in allowed and grading.observations[record.test] is None:
-                    grading.observe(record.test, "done")
+                    left = []
+                case Kind.DONE if left and record.test == left[0]:
+                    grading.observe(left.pop(0), "done")
                     grading.values[record.test] = record.payload
-                    running = None
-                case Kind.ERROR if record.test in allowed:
+                case Kind.ERROR if left and record.test == left[0]:
                     full = os.fstat(files[record.test].stdout).st_size >= self._config["output_limit"]
-                    grading.observe(record.test, "error", _TOO_MUCH_OUTPUT if full else parse_error(record.payload))
-                    running = None
+                    error = _TOO_MUCH_OUTPUT if full else parse_error(record.payload)
+                    grading.observe(left.pop(0), "error", error)
         if not grading.compiled:
             return
         if alone:
             grading.shares_process = False
-        self._read_output(grading, batch, files, running)
-        if running is not None and grading.observations[running] is None:
-            self._end_of(grading, running, first=running == batch[0] or not stdin)
+        self._read_output(grading, batch, files, left[0] if left else None)
+        # A script that ended well may have left the rest to processes of their own; so may one that shared its process.
+        ended_well = os.WIFEXITED(child.status) and os.WEXITSTATUS(child.status) == 0 and child.stopped is None
+        if left and not (stdin and ended_well and len(left) < len(batch)) and grading.observations[left[0]] is None:
+            self._end_of(grading, left[0])
 
     def _read_output(
         self,
@@ -261,7 +257,7 @@ class Supervisor:
                 grading.observations[index] = None
                 grading.observe(index, "error", _TOO_MUCH_OUTPUT)
 
-    def _end_of(self, grading: _Grading, index: int, first: bool) -> None:
+    def _end_of(self, grading: _Grading, index: int) -> None:
         """Say how the test ended in which its process did."""
         child = self._child
         if child.stopped == "timeout":
@@ -275,8 +271,6 @@ class Supervisor:
             else:
                 name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
                 grading.observe(index, "error", _error(name, "killed by a signal"))
-        elif not first:
-            return  # it gave way to a process of its own
         elif (code := os.WEXITSTATUS(child.status)) == 0 and grading.request["mode"] == "stdin":
             # `os._exit(0)` after printing: the output speaks for itself
             grading.observe(index, "done")
