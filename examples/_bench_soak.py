@@ -32,7 +32,9 @@ _BATCH = 5000
 
 def soak(runner: LocalRunner, num_programs: int) -> Table:
     """Memory, processes and files before, half-way and after."""
-    table = Table("programs", "programs/s", "this process, MB", "workers, MB", "processes", "scratch entries", title="Soak")
+    table = Table(
+        "programs", "programs/s", "this process, MB", "workers, MB", "processes", "scratch entries", title="Soak"
+    )
     progress = tqdm(total=num_programs, unit="program", desc="soak")
     began, done = time.perf_counter(), 0
     runner.run(list(_programs(0, 200)))

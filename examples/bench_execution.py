@@ -46,7 +46,9 @@ class BenchArguments:
 
     num_workers: int = field(default=2, metadata={"help": "Number of programs that run at the same time."})
     rounds: int = field(default=3, metadata={"help": "Number of times that each grader is measured, in turn."})
-    num_programs: int = field(default=400, metadata={"help": "Programs of the assert workload; a quarter as many scripts."})
+    num_programs: int = field(
+        default=400, metadata={"help": "Programs of the assert workload; a quarter as many scripts."}
+    )
     isolation: str = field(default="auto", metadata={"help": "Isolation of our grader."})
     code_eval: str | None = field(default=None, metadata={"help": "Folder with code_eval.py and execute.py."})
     data: str | None = field(default=None, metadata={"help": "Folder with the real problems of MBPP and APPS."})
@@ -56,7 +58,9 @@ class BenchArguments:
 def main(args: BenchArguments, console: Console) -> None:
     ballast = torch.ones(2**28)  # 1 GB, as a trainer would hold
     with LocalRunner(args.num_workers, timeout=1.0, isolation=args.isolation) as runner:
-        console.print(f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers")
+        console.print(
+            f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers"
+        )
         runner.run(assert_workload(8))
 
         def ours(programs: Sequence[Program], num_workers: int) -> int:
@@ -134,7 +138,11 @@ def under_load(folder: Path, args: BenchArguments) -> Table:
     programs = real_solutions(folder, limit=500)
     table = Table("500 real solutions", "outcomes", "seconds", "verdicts that differ", title="Verdicts under load")
     first = None
-    for name, per_test, busy in (("alone", False, False), ("a process a test", True, False), ("cores busy", False, True)):
+    for name, per_test, busy in (
+        ("alone", False, False),
+        ("a process a test", True, False),
+        ("cores busy", False, True),
+    ):
         processes = keep_cores_busy(os.cpu_count() or 1) if busy else []
         try:
             with LocalRunner(args.num_workers, isolation=args.isolation, process_per_test=per_test) as runner:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from . import cleanup, program_process
 from .program_process import StandardFiles
 from .records import Record, RecordReader, RecordWriter
+from .sealed import SealedFile
 
 
 _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
@@ -23,7 +24,7 @@ _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; late
 # come the null device, the log, the two ends of a connection, and further inputs and outputs. All others are the worker's.
 NULL, LOG, CONNECTION, _MORE_FILES = 2, 3, (4, 5), 6
 _MOST_FILES = 32
-FIRST_FREE = _MORE_FILES + 2 * (_MOST_FILES - 1)
+FIRST_FREE = _MORE_FILES + 2 * (_MOST_FILES - 1) + 1  # before it comes the file of the sealed tests
 _NO_DESCRIPTOR = 2**16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MOST_CPU_SECONDS = 3600  # the supervisor looks after time; this is for the case that it cannot
@@ -55,8 +56,9 @@ class MemoryFiles:
         for descriptor in (NULL, *CONNECTION):
             _place(os.open(os.devnull, os.O_RDWR), descriptor)
         self._make(LOG)
-        places = [0, *range(_MORE_FILES, FIRST_FREE, 2)]
+        places = [0, *range(_MORE_FILES, FIRST_FREE - 1, 2)]
         self._files = [StandardFiles(self._make(place), self._make(place + 1)) for place in places]
+        self.sealed = SealedFile(self._make(FIRST_FREE - 1))
 
     @staticmethod
     def _make(descriptor: int) -> int:
@@ -137,6 +139,7 @@ class ChildProcess:
         limits: Limits,
         num_tests: int,
         num_files: int = 1,
+        prepare: Callable[[], None] | None = None,
         served_by: Callable[[RecordWriter], None] | None = None,
         connections: Sequence[tuple[int, ...]] = ((), ()),
     ) -> None:
@@ -148,13 +151,14 @@ class ChildProcess:
             limits ([`Limits`]): Seconds.
             num_tests (`int`): Number of tests that the program has.
             num_files (`int`, *optional*, defaults to `1`): How many pairs of input and output the child keeps.
+            prepare (`Callable`, *optional*): What the child does while it still has the worker's descriptors.
             served_by (`Callable`, *optional*): What a second child does, which the first one talks to. Then `body` is that
                 of the test and this that of the program; the limits are on both together.
             connections (`Sequence[tuple[int, int]]`, *optional*): For each of the two, where it reads and writes messages.
         """
         self.records, self.stopped, self.status, self.cpu = [], None, 0, 0.0
         reader = RecordReader(num_tests)
-        pids = [self._start(body, num_files, reader.tokens, connections[0])]
+        pids = [self._start(body, num_files, reader.tokens, connections[0], prepare)]
         try:
             if served_by is not None:
                 pids.append(self._start(served_by, num_files, b"", connections[1]))
@@ -175,7 +179,12 @@ class ChildProcess:
         return status
 
     def _start(
-        self, body: Callable[[RecordWriter], None], num_files: int, tokens: bytes, connection: tuple[int, ...]
+        self,
+        body: Callable[[RecordWriter], None],
+        num_files: int,
+        tokens: bytes,
+        connection: tuple[int, ...],
+        prepare: Callable[[], None] | None = None,
     ) -> int:
         gc.freeze()  # or the child's first allocation might look through all that this process has made since
         pid: int = _fork()
@@ -190,6 +199,8 @@ class ChildProcess:
                     _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
                 if connection:
                     self._connect(connection, has_log=bool(tokens))
+                if prepare is not None:
+                    prepare()
                 os.closerange(_MORE_FILES + 2 * (num_files - 1), _NO_DESCRIPTOR)
                 for kind, bound in self._bounds:
                     resource.setrlimit(kind, bound)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
+from .sealed import SealedTests
 from .tests import UnitTests
 
 
@@ -47,10 +48,15 @@ class Job:
             "source": self._source,
             "mode": self._tests.mode,
             "setup": self._tests.setup,
-            "referee_setup": self._tests.referee_setup,
             "probes": [self._tests.cases[index].probe for index in self._batch],
             "share_process": self._share_process,
         }
+
+    def sealed(self) -> bytes:
+        """What goes to the referee of that request, past the program."""
+        cases = {position: self._tests.cases[index] for position, index in enumerate(self._batch)}
+        statements = {position: case.statements for position, case in cases.items() if case.statements}
+        return SealedTests(self._tests.referee_setup, statements).to_bytes()
 
     @property
     def num_tests_sent(self) -> int:
@@ -97,7 +103,7 @@ class Job:
         seen = parse_json(bytes(values))
         if not isinstance(seen, list) or not seen:
             return Verdict.FAILED
-        if "statements" in case.probe and (test["guarded"] or seen[1:] == [True]):
+        if case.statements and (test["guarded"] or seen[1:] == [True]):
             self._guarded.append(index)
         return _compare(case.check, seen)
 

@@ -170,7 +170,7 @@ class WorkerPool:
                 with self._lock:
                     self._waiting.appendleft((job, batch))
                 return
-            worker.give(job.request(), self._wall_timeout * (job.num_tests_sent + 1))
+            worker.give(job.request(), job.sealed(), self._wall_timeout * (job.num_tests_sent + 1))
             self._busy[worker] = job, batch
             self._selector.register(worker.reply, selectors.EVENT_READ, worker)
             self._selector.register(worker.request, selectors.EVENT_WRITE, worker)

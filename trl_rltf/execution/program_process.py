@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 from . import error_site
 from .plain_values import encode
 from .records import Kind, RecordWriter
+from .sealed import SealedTests
 from .sharing import Sharing, names_in
 
 
@@ -98,7 +99,11 @@ def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
 
 
 def run_in_this_process(
-    request: dict[str, Any], indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
+    request: dict[str, Any],
+    indices: Sequence[int],
+    files: Sequence[StandardFiles],
+    writer: RecordWriter,
+    sealed: SealedTests,
 ) -> NoReturn:
     """
     Run a program on some of its tests and end this process.
@@ -108,6 +113,7 @@ def run_in_this_process(
         indices (`Sequence[int]`): The tests to run, in order.
         files (`Sequence[StandardFiles]`): Standard input and output of each of them, in mode `"stdin"`.
         writer ([`~records.RecordWriter`]): Where to report.
+        sealed ([`~sealed.SealedTests`]): Tests that the program itself has a say in, because no referee can decide them.
     """
     code = compile_or_report(request["source"], writer)
     if code is None:
@@ -115,7 +121,7 @@ def run_in_this_process(
     if request["mode"] == "stdin":
         _run_scripts(code, indices, files, writer)
     else:
-        _run_functions(code, request, indices, writer)
+        _run_functions(code, request, indices, writer, sealed)
     os._exit(0)
 
 
@@ -209,7 +215,11 @@ def _exit_cleanly(body: Callable[[], None]) -> None:
 
 
 def _run_functions(
-    code: types.CodeType, request: dict[str, Any], indices: Sequence[int], writer: RecordWriter
+    code: types.CodeType,
+    request: dict[str, Any],
+    indices: Sequence[int],
+    writer: RecordWriter,
+    sealed: SealedTests,
 ) -> None:
     namespace = _namespaces["program"]
     if "call" in request["probes"][indices[0]]:
@@ -217,22 +227,25 @@ def _run_functions(
     try:
         exec(code, namespace)
         ask = _expressions(request["probes"], indices, namespace)
-        exec(compile(request["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        exec(compile(sealed.setup or request["setup"], "<setup>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
         writer.send_json(Kind.ERROR, -1, describe(error, "run"))
         return
     for index in indices:
         try:
-            values = [encode(ask[index]())] if index in ask else _observe(request["probes"][index], namespace)
+            if index in sealed.statements:
+                exec(compile(sealed.statements[index], "<test>", "exec", dont_inherit=True), namespace)
+                value: Any = True
+            else:
+                value = encode(ask[index]() if index in ask else _call(request["probes"][index], namespace))
         except BaseException as error:
             description = describe(error, "run")
-            refuted = type(error) is AssertionError and description["position"] is None
-            if refuted and "statements" in request["probes"][index]:
+            if type(error) is AssertionError and description["position"] is None and index in sealed.statements:
                 writer.send_json(Kind.DONE, index, [False])
             else:
                 writer.send_json(Kind.ERROR, index, description)
         else:
-            writer.send_json(Kind.DONE, index, values)
+            writer.send_json(Kind.DONE, index, [value])
     with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
         sys.stdout.flush()
 
@@ -247,19 +260,14 @@ def _expressions(
     return dict(zip(asked, functions, strict=True))
 
 
-def _observe(probe: dict[str, Any], namespace: dict[str, Any]) -> list[Any]:
-    if "call" in probe:
-        name = probe["call"]
-        owner = namespace.get("Solution")
-        function = getattr(owner(), name, None) if isinstance(owner, type) else None
-        function = namespace.get(name) if function is None else function
-        if function is None:
-            raise NameError(f"the program defines no function {name!r}")
-        return [encode(function(*probe["arguments"]))]
-    if "statements" in probe:
-        exec(compile(probe["statements"], "<test>", "exec", dont_inherit=True), namespace)
-        return [True]
-    raise ValueError("a test without a question")
+def _call(probe: dict[str, Any], namespace: dict[str, Any]) -> Any:
+    name = probe["call"]
+    owner = namespace.get("Solution")
+    function = getattr(owner(), name, None) if isinstance(owner, type) else None
+    function = namespace.get(name) if function is None else function
+    if function is None:
+        raise NameError(f"the program defines no function {name!r}")
+    return function(*probe["arguments"])
 
 
 def describe(error: BaseException, phase: str) -> dict[str, Any]:

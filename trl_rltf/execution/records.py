@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 MAX_BYTES = 16 * 2**20
 _TOKEN_BYTES = 8
-_HEADER = struct.Struct("!8sBIIdd")  # token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock
+_HEADER = struct.Struct(
+    "!8sBIIdd"
+)  # token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock
 _MAX_ITEMS = 2_000_000
 _MAX_NESTING = 300
 

@@ -18,6 +18,7 @@ from . import program_process
 from .plain_values import decode, encode, is_plain
 from .records import Kind, RecordWriter
 from .remote import Connection
+from .sealed import SealedTests
 
 
 # As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
@@ -41,14 +42,13 @@ class _ProgramEnded(BaseException):
     """The program is gone, or talks nonsense."""
 
 
-def judge(setup: str, statements: str, index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+def judge(tests: SealedTests, index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
     Run one test against a program that runs elsewhere, report the verdict, and end this process.
 
     Args:
-        setup (`str`): Code that runs before the test.
-        statements (`str`): The test.
-        index (`int`): Its number.
+        tests ([`~sealed.SealedTests`]): The tests of the program.
+        index (`int`): Which one to run.
         ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
         writer ([`~records.RecordWriter`]): Where to report.
     """
@@ -67,7 +67,7 @@ def judge(setup: str, statements: str, index: int, ends: tuple[int, int], writer
     program = _RemoteProgram(connection)
     namespace = program_process.new_module("test")
     try:
-        code = [compile(text, "<test>", "exec", dont_inherit=True) for text in (setup, statements)]
+        code = [compile(text, "<test>", "exec", dont_inherit=True) for text in (tests.setup, tests.statements[index])]
         namespace.update(program.look_up(_free_names(code)))
         for part in code:
             exec(part, namespace)
@@ -89,7 +89,10 @@ def _report(error: BaseException, index: int, program: _RemoteProgram, writer: R
     elif isinstance(error, _WRONG_ANSWERS):
         writer.send_json(Kind.DONE, index, [False, program.decided_something])
     else:
-        writer.send_json(Kind.ERROR, index, program_process.describe(error, "run"))
+        # Without its message, which may tell what is expected: the worker reads this.
+        writer.send_json(
+            Kind.ERROR, index, {**program_process.describe(error, "run"), "message": "raised by the test"}
+        )
 
 
 def _free_names(codes: list[types.CodeType]) -> list[str]:
@@ -232,7 +235,8 @@ class _RemoteObject:
             return bool(self._ask("equal", other=self._program.give(other)))
         if not is_plain(encode(other)):
             raise _CannotLeave
-        return False  # asking the program would tell it what is expected
+        # Compared here: asking the program would tell it what is expected.
+        return bool(self._ask("plain") == other)
 
     __hash__ = object.__hash__
 

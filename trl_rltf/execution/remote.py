@@ -117,6 +117,8 @@ class _Program:
                     return {"value": None}
                 case "item":
                     return self._refer(self._take(request["target"])[self._take(request["key"])])
+                case "plain":
+                    return {"value": encode(self._take(request["target"]))}
                 case "equal":
                     return {"value": bool(self._take(request["target"]) == self._take(request["other"]))}
                 case operation:
@@ -139,7 +141,10 @@ class _Program:
         arguments = [self._take(argument) for argument in request["arguments"]]
         keywords = {name: self._take(argument) for name, argument in request["keywords"].items()}
         before = [encode(argument) for argument in arguments]
-        answer = self._refer(self._take(request["target"])(*arguments, **keywords))
+        target = self._take(request["target"])
+        result = target(*arguments, **keywords)
+        # What a class of the program makes stays here even if it is a list: the test may call its methods.
+        answer = self._keep(result) if type(result) is target else self._refer(result)
         after = [encode(argument) for argument in arguments]
         changed = {str(i): after[i] for i in range(len(after)) if after[i] != before[i] and is_plain(after[i])}
         return {**answer, "changed": changed} if changed else answer
@@ -158,5 +163,8 @@ class _Program:
         data = encode(value)
         if is_plain(data):
             return {"value": data}
+        return self._keep(value)
+
+    def _keep(self, value: Any) -> dict[str, Any]:
         self._objects.append(value)
         return {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}

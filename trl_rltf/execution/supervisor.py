@@ -104,7 +104,7 @@ class Supervisor:
         Run a program on all of its tests.
 
         Args:
-            request (`dict`): `source`, `mode`, `setup`, `referee_setup`, `probes` and `share_process`.
+            request (`dict`): `source`, `mode`, `setup`, `probes` and `share_process`.
 
         Returns:
             `tuple[dict, list[bytes]]`: The head says of each test what `kind` of end it had; the values and the output of
@@ -145,25 +145,25 @@ class Supervisor:
         first = grading.probes[pending[0]]
         if grading.request["mode"] == "stdin":
             return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
-        if "statements" in first:
+        if "judged" in first:
             return pending[:1]
-        return [index for index in pending if "statements" not in grading.probes[index]]
+        return [index for index in pending if "judged" not in grading.probes[index]]
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
-        request = grading.request
-        if "statements" in grading.probes[batch[0]]:
-            if batch[0] not in grading.guarded:
-                self._run_with_referee(grading, batch[0], limits)
-                return
-            request = {**request, "setup": request["referee_setup"]}
+        request, sealed = grading.request, self._files.sealed
+        is_judged = "judged" in grading.probes[batch[0]]
+        if is_judged and batch[0] not in grading.guarded:
+            self._run_with_referee(grading, batch[0], limits)
+            return
         stdin = request["mode"] == "stdin"
         texts = [grading.probes[index]["stdin"] for index in batch] if stdin else [""]
         files = self._files.prepare(texts)
 
         def body(writer: RecordWriter) -> None:
-            program_process.run_in_this_process(request, batch, files, writer)
+            program_process.run_in_this_process(request, batch, files, writer, sealed.tests)
 
-        self._child.run(body, limits, len(request["probes"]), num_files=len(files))
+        prepare = sealed.open if is_judged else None
+        self._child.run(body, limits, len(request["probes"]), num_files=len(files), prepare=prepare)
         outputs = dict(zip(batch, files, strict=True)) if stdin else dict.fromkeys(batch, files[0])
         self._read_records(grading, self._child.records, batch, outputs)
         self._files.clear(files)
@@ -178,11 +178,11 @@ class Supervisor:
             remote.serve(request["source"], CONNECTION)
 
         def judge(writer: RecordWriter) -> None:
-            referee.judge(request["referee_setup"], grading.probes[index]["statements"], index, CONNECTION, writer)
+            referee.judge(sealed.tests, index, CONNECTION, writer)
 
-        count = len(request["probes"])
+        count, sealed = len(request["probes"]), self._files.sealed
         try:
-            self._child.run(judge, limits, count, served_by=program, connections=connections)
+            self._child.run(judge, limits, count, prepare=sealed.open, served_by=program, connections=connections)
         finally:
             for descriptor in (*connections[0], *connections[1]):
                 os.close(descriptor)

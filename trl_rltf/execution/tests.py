@@ -25,13 +25,15 @@ class UnitTest:
 
     Args:
         probe (`dict`): The part that enters the process of the program: an input, arguments or an expression. An assert that
-            cannot be split goes, as `"statements"`, to a process of its own.
+            cannot be split has no such part.
         check (`Callable[[Any], bool]`): The part that stays outside: takes what came out of the process (printed text, or
             the plain data of each value) and says whether it is right. It holds the expected output.
+        statements (`str`): An assert that cannot be split, for a referee.
     """
 
     probe: dict[str, Any]
     check: Callable[[Any], bool]
+    statements: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ def _assert_test(index: int, text: str, own_names: Collection[str], must_judge: 
             f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
             "contains one."
         )
-    return UnitTest(probe={"statements": text}, check=lambda values: values[0] is True)
+    return UnitTest(probe={"judged": True}, check=lambda values: values[0] is True, statements=text)
 
 
 def _can_fail(statement: ast.stmt) -> bool:

@@ -92,6 +92,10 @@ def _serve(control: int, reply: int) -> None:
     gc.disable()
     _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
     while (data := read_frame(control)) is not None:
+        size = _read_exactly(control, HEADER.size)
+        if size is None:
+            return
+        files.sealed.take(control, HEADER.unpack(size)[0])
         try:
             answer = supervisor.grade(parse_frame(data)[0])
         except Stop:

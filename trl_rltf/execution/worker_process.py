@@ -79,9 +79,9 @@ class WorkerProcess:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def give(self, request: dict[str, Any], seconds: float) -> None:
+    def give(self, request: dict[str, Any], sealed: bytes, seconds: float) -> None:
         """Queue a request, which may take as long; what exceeds it by far is a worker that hangs."""
-        self._outgoing = memoryview(bytes(self._outgoing) + frame(request))
+        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), HEADER.pack(len(sealed)), sealed]))
         self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
 
     def send(self) -> bool:

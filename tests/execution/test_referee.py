@@ -1,0 +1,175 @@
+"""Asserts that cannot be split: decided in a process that the program is not in, with Python's own meaning."""
+
+import pytest
+
+from trl_rltf.execution import Outcome, Program, Verdict
+
+
+CHECK = "def check(candidate):\n    for n in range(3):\n        assert candidate(n) == 918 * n\n"
+TESTS = {"asserts": ["check(f)"], "setup": CHECK}
+
+# What a HumanEval or MBPP problem may hold: tests, a right program, a wrong one.
+FORMS = {
+    "a body of several asserts": (
+        {
+            "asserts": [
+                "METADATA = {}\ndef check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\ncheck(f)"
+            ]
+        },
+        "def f(x):\n    return x + 1",
+        "def f(x):\n    return 2",
+    ),
+    "a loop": (TESTS, "def f(n):\n    return 918 * n", "def f(n):\n    return 0"),
+    "two calls of the program": (
+        {"asserts": ["assert decode(encode('abc')) == 'abc'", "assert encode('abc') != decode('abc')"]},
+        "def encode(s):\n    return s[::-1]\ndef decode(s):\n    return s[::-1] if s[0] == 'c' else '?'",
+        "def encode(s):\n    return s\ndef decode(s):\n    return s",
+    ),
+    "a helper of the program": (
+        {"asserts": ["assert math.fabs(poly(f(3), 3)) < 1e-4"]},
+        "import math\ndef poly(c, x):\n    return c + x\ndef f(x):\n    return -x",
+        "import math\ndef poly(c, x):\n    return c + x\ndef f(x):\n    return x",
+    ),
+    "arithmetic on the answer": (
+        {"asserts": ["assert f(2) % 3 == 1", "assert round(f(2) - 3.5, 3) == 0.5"]},
+        "def f(x):\n    return 4",
+        "def f(x):\n    return 5.2",
+    ),
+    "an index of the answer": (
+        {"asserts": ["assert f(2)[0] == 2 and f(2)[-1] == 4"]},
+        "def f(x):\n    return [2, 3, 4]",
+        "def f(x):\n    return [3, 2]",
+    ),
+    "an exception that is expected": (
+        {
+            "asserts": [
+                "try:\n    f(-1)\nexcept ValueError as error:\n    assert 'negative' in str(error)\nelse:\n    assert False"
+            ]
+        },
+        "def f(x):\n    raise ValueError('negative')",
+        "def f(x):\n    raise KeyError('negative')",
+    ),
+    "an argument that is changed in place": (
+        {"asserts": ["data = [3, 1, 2]\nf(data)\nassert data == [1, 2, 3]"]},
+        "def f(data):\n    data.sort()",
+        "def f(data):\n    return sorted(data)",
+    ),
+    "an object of a class of the program": (
+        {"asserts": ["stack = Stack()\nstack.push(3)\nassert stack.pop() == 3\nassert len(stack) == 0"]},
+        "class Stack(list):\n    push = list.append",
+        "class Stack:\n    def push(self, x):\n        pass\n    def pop(self):\n        return 4\n    def __len__(self):\n        return 0",
+    ),
+    "a tree": (
+        {"asserts": ["root = Node(1)\nroot.left = Node(2)\nassert depth(root) == 2\nassert root.left.value == 2"]},
+        "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
+        "def depth(n):\n    return 1 + depth(n.left) if n else 0",
+        "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
+        "def depth(n):\n    return 1",
+    ),
+    "a generator": (
+        {"asserts": ["assert list(f(3)) == [0, 1, 2]", "assert [x + 1 for x in f(2)] == [1, 2]"]},
+        "def f(n):\n    yield from range(n)",
+        "def f(n):\n    yield 7",
+    ),
+    "dates": (
+        {"asserts": ["assert f() == datetime.date(2020, 1, 2)"]},
+        "import datetime\ndef f():\n    return datetime.date(2020, 1, 2)",
+        "import datetime\ndef f():\n    return datetime.date(2020, 1, 3)",
+    ),
+    "a module of the program": (
+        {"asserts": ["assert np.allclose(f(), [1.0, 2.0])"]},
+        "import numpy as np\ndef f():\n    return np.array([1.0, 2.0])",
+        "import numpy as np\ndef f():\n    return np.array([1.0, 2.5])",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_real_tests_tell_right_from_wrong_without_the_program(runner, name):
+    tests, right, wrong = FORMS[name]
+    good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
+    assert good.outcome is Outcome.PASS, good
+    assert bad.num_passed < bad.num_tests, bad
+    assert good.guarded_tests == bad.guarded_tests == ()
+
+
+CHEATS = {
+    "looks for the expected value in all of its memory": (
+        "import gc, re\ndef f(n):\n    for item in gc.get_objects():\n        found = re.search(r'== ([0-9]{3}) ', str(item)[:5000])\n"
+        "        if found:\n            return int(found[1]) * n\n    return 7"
+    ),
+    "reads the test from the frames above": (
+        "import re, sys\ndef f(n):\n    frame = sys._getframe()\n    while frame:\n"
+        "        found = re.search(r'== ([0-9]{3}) ', str(frame.f_locals) + str(frame.f_globals))\n"
+        "        if found:\n            return int(found[1]) * n\n        frame = frame.f_back\n    return 7"
+    ),
+    "equal to everything": (
+        "class Same:\n    def __eq__(self, other):\n        return True\n    __ne__ = __eq__\ndef f(n):\n    return Same()"
+    ),
+    "an integer equal to everything": (
+        "class Same(int):\n    def __eq__(self, other):\n        return True\n    __hash__ = int.__hash__\ndef f(n):\n    return Same(7)"
+    ),
+    "replaces the check": "def check(candidate):\n    pass\ndef f(n):\n    return 7",
+    "replaces the built-ins": "import builtins\nbuiltins.range = lambda *a: []\ndef f(n):\n    return 7",
+    "leaves": "import os\ndef f(n):\n    os._exit(0)",
+    "leaves while loading": "import sys\nsys.exit(0)",
+    "raises what the test would raise": "def f(n):\n    raise AssertionError",
+    "swallows its own recursion": "def f(n):\n    try:\n        return f(n)\n    except RecursionError:\n        return 7",
+    "claims to be a function of another module": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'operator', 'truth'",
+    "claims to be the way out": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'os', '_exit'",
+    "claims to be eval": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'builtins', 'eval'",
+    "writes a verdict to every descriptor": (
+        "import os\nfor fd in range(3, 100):\n    try:\n        os.write(fd, b'[true, false]' * 20)\n    except OSError:\n        pass\n"
+        "def f(n):\n    return 7"
+    ),
+    "answers for the program before it is asked": (
+        "import json, os, struct\nfor message in ({'compiled': True, 'error': None, 'site': None}, {'names': {'f': {'value': 918}}},\n"
+        "                {'value': 0}, {'value': 918}, {'value': 1836}):\n    data = json.dumps(message).encode()\n"
+        "    os.write(5, struct.pack('!I', len(data)) + data)\ndef f(n):\n    return 7"
+    ),
+    "sends nonsense": "import os\nos.write(5, b'\\0\\0\\0\\5[[[[[')\ndef f(n):\n    return 7",
+    "sends lists without end": (
+        "import os, struct\ndata = b'[' * 100000\nos.write(5, struct.pack('!I', len(data)) + data[:50000])\ndef f(n):\n    return 7"
+    ),
+    "kills the referee": "import os\nfor pid in range(2, 40):\n    if pid != os.getpid():\n        try:\n            os.kill(pid, 9)\n"
+    "        except OSError:\n            pass\ndef f(n):\n    return 7",
+    "reads the referee's memory": (
+        "import os\nfound = 0\nfor pid in os.listdir('/proc'):\n    if pid.isdigit() and int(pid) != os.getpid():\n"
+        "        found += b'918' in open(f'/proc/{pid}/mem', 'rb').read(1)\ndef f(n):\n    return 918 * n if found else 7"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_does_not_pass_a_referee(runner, name):
+    if name.startswith("kills") and runner.isolation.name == "process":
+        pytest.skip("without isolation these could be processes of others")
+    bad, good = runner.run([Program(CHEATS[name], TESTS), Program("def f(n):\n    return 918 * n", TESTS)])
+    assert bad.num_passed == 0, bad
+    assert bad.outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR)
+    assert good.outcome is Outcome.PASS
+
+
+def test_an_error_of_the_program_keeps_its_place(runner):
+    report = runner.run([Program("def f(n):\n    y = 1\n    return y / n", TESTS)])[0]
+    assert (report.error_type, report.span.line) == ("ZeroDivisionError", 3)
+
+
+def test_a_syntax_error_and_a_missing_function_are_named(runner):
+    broken, empty = runner.run([Program("def f(n:\n    pass", TESTS), Program("", TESTS)])
+    assert (broken.outcome, broken.span.line) == (Outcome.SYNTAX_ERROR, 1)
+    assert (empty.outcome, empty.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
+
+
+def test_a_program_that_loops_and_a_test_that_loops_run_out_of_time(runner):
+    looping = runner.run([Program("def f(n):\n    while True:\n        pass", TESTS)])[0]
+    assert looping.verdicts == (Verdict.TIMEOUT,)
+    patient = {"asserts": ["while f(1):\n    pass\nassert f(0) == 0"]}
+    assert runner.run([Program("def f(n):\n    return n", patient)])[0].verdicts == (Verdict.TIMEOUT,)
+
+
+def test_an_equality_that_only_the_program_can_decide_is_reported(runner):
+    source = "class P:\n    def __init__(self, x):\n        self.x = x\n    def __eq__(self, other):\n        return self.x == other.x\n"
+    report = runner.run([Program(source + "def f(x):\n    return P(x)", {"asserts": ["assert f(1) == f(1)"]})])[0]
+    assert report.outcome is Outcome.PASS
+    assert report.guarded_tests == (0,)
