@@ -147,7 +147,8 @@ class WorkerPool:
             self._selector.close()
 
     def _advance_all(self) -> None:
-        for key, events in self._selector.select(timeout=_LONGEST_WAIT if self._busy else None):
+        # Also while jobs wait with no worker to take them: one that did not start may do so in a moment.
+        for key, events in self._selector.select(timeout=_LONGEST_WAIT if self._busy or self._waiting else None):
             if key.fd == self._wake_receive:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_receive, 4096)
@@ -160,16 +161,12 @@ class WorkerPool:
     def _assign(self) -> None:
         self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
         idle = [worker for worker in self.workers if worker not in self._busy]
-        while idle or len(self.workers) < self._num_workers:
-            with self._lock:
-                if not self._waiting:
-                    return
-                job, batch = self._waiting.popleft()
+        while self._waiting and (idle or len(self.workers) < self._num_workers):
             worker = idle.pop() if idle else self._try_to_start()
             if worker is None:
-                with self._lock:
-                    self._waiting.appendleft((job, batch))
                 return
+            with self._lock:
+                job, batch = self._waiting.popleft()
             worker.give(job.request(), job.sealed(), self._wall_timeout * (job.num_tests_sent + 1))
             self._busy[worker] = job, batch
             self._selector.register(worker.reply, selectors.EVENT_READ, worker)

@@ -7,6 +7,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from typing import Any
 
 
 # Modules of the standard library that keep nothing which a later run would see.
@@ -39,14 +40,21 @@ class Sharing:
     def __init__(self) -> None:
         self._modules = frozenset(sys.modules)
         self._builtins = dict(builtins.__dict__)
+        self._used: dict[str, dict[str, Any]] = {}
 
     def may_share(self, code: types.CodeType) -> bool:
         """Whether a script looks as if its runs could share a process; asked before the first."""
-        return _STATEFUL.isdisjoint(names_in(code))
+        names = set(names_in(code))
+        # What a script sets in `sys` is put back before each run.
+        used = (names & self._modules) - {"sys"}
+        self._used = {name: dict(sys.modules[name].__dict__) for name in used}
+        return _STATEFUL.isdisjoint(names)
 
     def may_go_on(self) -> bool:
         """Whether the next input can be run in this process; asked after each run."""
         if builtins.__dict__ != self._builtins or os.listdir():
+            return False
+        if any(sys.modules[name].__dict__ != content for name, content in self._used.items()):
             return False
         packages = {name.partition(".")[0] for name in sys.modules.keys() - self._modules}
         return packages <= _HARMLESS_PACKAGES

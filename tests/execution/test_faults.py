@@ -1,0 +1,233 @@
+"""What goes wrong around the programs: nothing hangs, nothing stays, and what was graded is kept."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf.execution import GradingInterrupted, LocalRunner, Outcome, Program, SandboxError, Verdict
+
+
+SLEEPER = "import time\ntime.sleep(60)\n"
+
+
+def good(number):
+    return Program(f"{SUM_PROGRAM}# {number}", SUM_TESTS)
+
+
+def descendants():
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.fixture
+def fresh(any_runner):
+    """A runner with workers of its own, to do harm to."""
+    with LocalRunner(num_workers=2, timeout=2.0, isolation=any_runner.isolation.name) as local:
+        yield local
+
+
+def test_killed_workers_and_their_programs_are_replaced_again_and_again(fresh):
+    programs = [Program(f"import time\ntime.sleep(0.1)\n{SUM_PROGRAM}# {i}", SUM_TESTS) for i in range(30)]
+    fresh.run([good(0)])
+    stop = threading.Event()
+
+    def kill_some():
+        while not stop.wait(0.4):
+            for process in descendants()[:1]:
+                process.kill()
+
+    killer = threading.Thread(target=kill_some)
+    killer.start()
+    try:
+        reports = fresh.run(programs)
+    finally:
+        stop.set()
+        killer.join()
+    assert {report.outcome for report in reports} <= {Outcome.PASS, Outcome.NOT_GRADABLE}
+    assert sum(report.outcome is Outcome.PASS for report in reports) >= 20
+    assert {report.outcome for report in fresh.run([good(i) for i in range(4)])} == {Outcome.PASS}
+
+
+def test_the_first_process_inside_the_namespaces_may_die_too(fresh):
+    fresh.run([good(0)])
+    inner = [process for process in descendants() if process.children() == []]
+    for process in inner:
+        process.kill()
+    assert {report.outcome for report in fresh.run([good(i) for i in range(4)])} == {Outcome.PASS}
+
+
+def test_a_program_that_fills_its_disk_leaves_room_for_the_next(any_runner):
+    fill = (
+        "number = 0\ntry:\n    while True:\n        with open(f'f{number}', 'wb') as file:\n            file.write(b'x' * 10**6)\n"
+        "        number += 1\n        if number > 40:\n            break\nexcept OSError as error:\n    print(error.errno)\nelse:\n    print(0)"
+    )
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name, output_limit=2**23) as local:
+        reports = local.run(
+            [
+                Program(fill, {"inputs": [""], "outputs": ["28"]}),
+                Program("open('x', 'w').write('x' * 1000)\n" + SUM_PROGRAM, SUM_TESTS),
+            ]
+        )
+    if any_runner.isolation.processes:  # a file system of its own, of a certain size
+        assert reports[0].outcome is Outcome.PASS, reports[0]
+    assert reports[1].outcome is Outcome.PASS
+
+
+def test_a_program_that_uses_up_its_descriptors_harms_only_itself(any_runner):
+    source = "files = []\nwhile True:\n    files.append(open('/dev/null'))"
+    bad, fine = any_runner.run([Program(source, SUM_TESTS), good(1)])
+    assert (bad.outcome, bad.error_type) == (Outcome.RUNTIME_ERROR, "OSError")
+    assert fine.outcome is Outcome.PASS
+
+
+def test_a_caller_without_descriptors_gets_an_error_with_what_to_do(any_runner):
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+        local._pool, soft = None, resource.getrlimit(resource.RLIMIT_NOFILE)
+        hoard = []
+        try:
+            local.submit([]).result()  # the thread of the pool has its own descriptors already
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, soft[1]))
+            with pytest.raises(OSError, match="Too many open files"):
+                while True:
+                    hoard.append(os.open(os.devnull, os.O_RDONLY))
+            with pytest.raises(SandboxError, match="out of processes, memory or open files") as caught:
+                local.run([good(0)])
+        finally:
+            for descriptor in hoard:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, soft)
+        assert [report.outcome for report in caught.value.reports] == [Outcome.NOT_GRADABLE]
+        assert local.run([good(0)])[0].outcome is Outcome.PASS
+
+
+def test_ctrl_c_gives_back_what_was_graded_and_ends_the_rest(fresh):
+    programs = [good(0), good(1), *(Program(f"{SLEEPER}# {i}", SUM_TESTS) for i in range(3))]
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fresh.run(programs)
+    assert isinstance(caught.value, GradingInterrupted)
+    assert [report.outcome.name for report in caught.value.reports] == ["PASS", "PASS", *["NOT_GRADABLE"] * 3]
+    assert fresh.run([good(2)])[0].outcome is Outcome.PASS
+
+
+def test_closing_ends_what_runs_in_another_thread(fresh):
+    future = fresh.submit([Program(SLEEPER, SUM_TESTS)])
+    time.sleep(0.5)
+    fresh.close()
+    assert future.result(timeout=10)[0].outcome is Outcome.NOT_GRADABLE
+
+
+def test_nothing_is_left_after_close(any_runner):
+    before = {process.pid for process in descendants()}
+    folders = set(Path("/tmp").glob("trl-rltf-*"))
+    with LocalRunner(num_workers=2, timeout=0.3, isolation=any_runner.isolation.name) as local:
+        local.run(
+            [good(0), Program("import os\nif os.fork() == 0:\n    os.setsid()\nwhile True:\n    pass", SUM_TESTS)]
+        )
+    assert {process.pid for process in descendants()} <= before
+    assert set(Path("/tmp").glob("trl-rltf-*")) <= folders
+
+
+def test_a_fork_of_the_caller_has_workers_of_its_own(runner):
+    runner.run([good(0)])
+    code = (
+        "import os, sys\nfrom trl_rltf.execution import *\n"
+        f"tests = {SUM_TESTS!r}\nsource = {SUM_PROGRAM!r}\n"
+        "if __name__ == '__main__':\n    local = LocalRunner(num_workers=1, allow_code_eval=True)\n"
+        "    local.run([Program(source, tests)])\n    pid = os.fork()\n"
+        "    report = local.run([Program(source + '#', tests)])[0]\n    assert report.outcome is Outcome.PASS\n    local.close()\n"
+        "    if pid == 0:\n        os._exit(0)\n    sys.exit(os.waitpid(pid, 0)[1])"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_ranks_of_one_machine_share_its_cores(monkeypatch):
+    cores = len(os.sched_getaffinity(0))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with LocalRunner() as local:
+        assert local.num_workers == max(1, cores // 2)
+
+
+def test_reports_stream_in_order_while_others_still_run(fresh):
+    programs = [good(0), Program(SLEEPER, SUM_TESTS), good(1)]
+    stream = fresh.stream(programs)
+    assert next(stream).outcome is Outcome.PASS
+    stream.close()  # gives up the others
+    assert fresh.run([good(2)])[0].outcome is Outcome.PASS
+
+
+def test_the_caller_works_while_programs_run(fresh):
+    fresh.run([good(0)])
+    began = time.monotonic()
+    future = fresh.submit([Program(f"import time\ntime.sleep(1)\n{SUM_PROGRAM}", SUM_TESTS)])
+    assert not future.done()
+    assert future.result(timeout=20)[0].outcome is Outcome.PASS
+    assert time.monotonic() - began >= 1
+
+
+def test_calls_from_within_a_stream_do_not_wait_for_it(fresh):
+    for report in fresh.stream([good(i) for i in range(4)]):
+        assert report.outcome is Outcome.PASS
+        assert fresh.run([good("inner")])[0].outcome is Outcome.PASS
+
+
+def test_a_progress_bar_counts_programs(fresh, capsys):
+    fresh.run([good(i) for i in range(3)], progress=True)
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_stopping_at_the_first_failure_says_how_many_tests_ran():
+    tests = {"fn_name": "f", "inputs": [[i] for i in range(20)], "outputs": list(range(20))}
+    with LocalRunner(num_workers=1, stop_on_first_failure=True) as local:
+        wrong, right = local.run(
+            [Program("def f(n):\n    return n if n != 1 else 7", tests), Program("def f(n):\n    return n", tests)]
+        )
+    assert (right.outcome, right.num_run, right.num_passed) == (Outcome.PASS, 20, 20)
+    assert (wrong.outcome, wrong.num_run, wrong.num_tests) == (Outcome.FAILURE, 3, 20)
+    assert wrong.verdicts[:4] == (Verdict.PASSED, Verdict.FAILED, Verdict.PASSED, Verdict.NOT_RUN)
+
+
+def test_a_program_has_a_limit_for_all_its_tests_together():
+    tests = {"fn_name": "f", "inputs": [[i] for i in range(20)], "outputs": [0] * 20}
+    source = "import time\ndef f(n):\n    end = time.process_time() + 0.2\n    while time.process_time() < end:\n        pass\n    return 0"
+    with LocalRunner(num_workers=1, timeout=1.0, program_timeout=1.0) as local:
+        report = local.run([Program(source, tests)])[0]
+    assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "TimeoutError")
+    assert 3 <= report.num_passed <= 5
+    assert report.num_run < 20
+
+
+def test_a_checker_decides_where_several_answers_are_right():
+    def is_a_divisor(text, printed, expected):
+        return int(text) % int(printed) == 0
+
+    tests = {"inputs": ["12"], "outputs": ["3"]}
+    programs = [Program(f"print({n})", tests) for n in (3, 4, 5)]
+    with LocalRunner(num_workers=1, checker=is_a_divisor) as local:
+        assert [report.num_passed for report in local.run(programs)] == [1, 1, 0]
+        # A program's own checker goes first; one that raises says so, and counts as a wrong answer.
+        with pytest.warns(UserWarning, match="The checker raised ValueError"):
+            report = local.run([Program("print('x')", tests)])[0]
+        assert report.outcome is Outcome.FAILURE
+        own = Program("print(5)", tests, checker=lambda text, printed, expected: True)
+        assert local.run([own])[0].outcome is Outcome.PASS
+
+
+def test_an_import_in_the_main_script_does_not_run_it_again(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('started')\nfrom trl_rltf.execution import *\n"
+        f"with LocalRunner(num_workers=2, allow_code_eval=True) as local:\n    print(local.run([Program({SUM_PROGRAM!r}, {SUM_TESTS!r})])[0].outcome.name)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout.split() == ["started", "PASS"]
