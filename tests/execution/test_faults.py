@@ -1,5 +1,6 @@
 """What goes wrong around the programs: nothing hangs, nothing stays, and what was graded is kept."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -95,7 +96,7 @@ def test_a_caller_without_descriptors_gets_an_error_with_what_to_do(any_runner):
         try:
             local.submit([]).result()  # the thread of the pool has its own descriptors already
             resource.setrlimit(resource.RLIMIT_NOFILE, (256, soft[1]))
-            with pytest.raises(OSError, match="Too many open files"):
+            with contextlib.suppress(OSError):
                 while True:
                     hoard.append(os.open(os.devnull, os.O_RDONLY))
             with pytest.raises(SandboxError, match="out of processes, memory or open files") as caught:

@@ -1,11 +1,9 @@
-"""
-What can end the grading of a batch. What a program does never does; it is in the program's report.
+"""What can end the grading of a batch; what a program does cannot, it is in the program's report."""
 
-    KeyboardInterrupt
-     └── GradingInterrupted
-    RuntimeError
-     └── SandboxError
-"""
+#    KeyboardInterrupt
+#     └── GradingInterrupted
+#    RuntimeError
+#     └── SandboxError
 
 from __future__ import annotations
 

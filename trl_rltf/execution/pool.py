@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import selectors
@@ -92,6 +93,8 @@ class WorkerPool:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
                 self._thread.start()
+                # An interpreter that ends under a running thread may abort.
+                atexit.register(self.close)
         self._wake()
 
     def cancel(self, batch: Batch) -> None:
@@ -103,6 +106,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers and the thread. What is open is given up."""
+        atexit.unregister(self.close)
         with self._lock:
             self._closing = True
             thread = self._thread

@@ -1,9 +1,7 @@
-"""
-Decide a test that cannot be split in a process of its own, where the program is not.
+"""Decide a test that cannot be split in a process of its own, where the program is not."""
 
-The test runs as it is written; the names of the program that it uses stand for calls into the process of the program. What
-the test expects stays here.
-"""
+# The test runs as it is written; the names of the program that it uses stand for calls into the process of the program.
+# What the test expects stays here.
 
 from __future__ import annotations
 
