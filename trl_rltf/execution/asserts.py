@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import math
 import operator
 import sys
@@ -100,15 +99,34 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
         ):
             return _only_asks(argument, own_names)  # `sorted(f(2))`
         case ast.Call(func=ast.Name(id=name)):
-            takes_answer = hasattr(builtins, name) and any(map(_has_call, node.args))
-            return name not in own_names and not takes_answer and not _uses(node, own_names)
+            # What a class makes is compared by its own methods; a referee can call these.
+            is_class = name[:1].isupper()
+            return (
+                name not in own_names
+                and not is_class
+                and not _hands_over_an_answer(node)
+                and not _uses(node, own_names)
+            )
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
-            return name not in sys.stdlib_module_names and not _uses(node, own_names)  # not `math.fabs(f(2) - 4)`
+            # Not `math.fabs(f(2) - 4)`, nor a function of any other module.
+            return (
+                name not in sys.stdlib_module_names and not _hands_over_an_answer(node) and not _uses(node, own_names)
+            )
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as maker)):
             # A method of a new object gets inputs; one of what a function returned might get what is expected.
             is_input = name[:1].isupper() or not (node.args or node.keywords)
-            return is_input and _only_asks(maker, own_names) and not _uses(node, own_names)
+            return (
+                is_input
+                and not any(map(_hands_over_an_answer, (node, maker)))
+                and name not in own_names
+                and not _uses(node, own_names)
+            )
     return False
+
+
+def _hands_over_an_answer(call: ast.Call) -> bool:
+    """Whether a call gets an answer, which it may compare with another of its arguments."""
+    return any(map(_has_call, [*call.args, *(keyword.value for keyword in call.keywords)]))
 
 
 def _has_call(node: ast.expr) -> bool:

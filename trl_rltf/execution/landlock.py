@@ -13,6 +13,7 @@ _VERSION_FLAG, _RULE_PATH_BENEATH = 1, 1
 _PR_SET_NO_NEW_PRIVS = 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _ALL_OF_VERSION_1, _REFER, _TRUNCATE, _IOCTL_DEVICE = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15
+_DEVICES_AND_SOCKETS = 1 << 6 | 1 << 9 | 1 << 11  # making them: as root, a device of one's own leads to the whole disk
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,7 +60,7 @@ class FileRules:
         self.descriptor = _checked(_libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0))
         for paths, rights in (
             (readable, _EXECUTE | _READ_FILE | _READ_DIR),
-            (writable, files & ~_IOCTL_DEVICE),
+            (writable, files & ~(_IOCTL_DEVICE | _DEVICES_AND_SOCKETS)),
             (devices, _READ_FILE | _WRITE_FILE),
         ):
             for path in paths:

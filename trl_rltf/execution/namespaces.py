@@ -45,11 +45,10 @@ def enter_namespaces(memory_folders: Mapping[str, int]) -> None:
     for folder, size in memory_folders.items():
         options = f"size={size},mode=700,nr_inodes=16384".encode()
         _checked(_libc.mount(b"tmpfs", folder.encode(), b"tmpfs", _NOSUID | _NODEV, options), f"mount {folder}")
-    drop_capabilities()
 
 
 def drop_capabilities() -> None:
-    """Give up what the first process of a user namespace may do in it, for good."""
+    """Give up, for good, what root may do, or the first process of a user namespace in it."""
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()

@@ -12,8 +12,10 @@ MAX_DEPTH = 60
 MAX_NODES = 500_000
 _MODULES = frozenset(["decimal", "fractions", "datetime"])
 _MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
+_MOST_COLLISIONS = 100
+_DTYPE = re.compile(r"bool|u?int\d{1,2}|float\d{2}|complex\d{2,3}|<U\d{1,6}")
 _DECIMAL = re.compile(
-    r"-?\d{1,1000}(\.\d{1,1000})?(E[+-]?\d{1,4})?", re.ASCII
+    r"NaN|-?Infinity|-?\d{1,1000}(\.\d{1,1000})?(E[+-]?\d{1,4})?", re.ASCII
 )  # longer ones could take hours to compare
 
 
@@ -94,6 +96,8 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
         return {"deque": [_encode(item, depth - 1, budget) for item in value]}
     if kind is range:
         return {"range": [value.start, value.stop, value.step]}
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        return {"ndarray": [str(value.dtype), _encode(value.tolist(), depth - 1, budget)]}
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return _encode(value.tolist(), depth - 1, budget)
     return {"opaque": str(kind.__name__)}
@@ -116,27 +120,28 @@ def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def decode(data: Any) -> Any:
+def decode(data: Any, arrays: bool = False) -> Any:
     """
     Decode what [`encode`] made. The data come from an untrusted process: anything malformed is opaque, never an error.
 
     Args:
         data (`Any`): JSON-compatible data.
+        arrays (`bool`, *optional*, defaults to `False`): Make arrays of NumPy again, rather than lists.
 
     Returns:
         `Any`: Values of built-in types, `Decimal`, `Fraction`, `deque`, dates and times, or [`Opaque`].
     """
     try:
-        return _decode(data, MAX_DEPTH)
+        return _decode(data, MAX_DEPTH, arrays)
     except (_TooLarge, RecursionError, ValueError, TypeError, AttributeError, ArithmeticError, IndexError):
         return Opaque("malformed")
 
 
-def _decode(data: Any, depth: int) -> Any:
+def _decode(data: Any, depth: int, arrays: bool) -> Any:
     if depth < 0:
         raise _TooLarge
     if isinstance(data, list):
-        return [_decode(item, depth - 1) for item in data]
+        return [_decode(item, depth - 1, arrays) for item in data]
     if not isinstance(data, dict):
         return data
     ((tag, content),) = data.items()
@@ -152,23 +157,37 @@ def _decode(data: Any, depth: int) -> Any:
     if tag == "Decimal" and _DECIMAL.fullmatch(content):
         return _module("decimal").Decimal(content)
     if tag == "Fraction":
-        parts = [_decode(part, 1) for part in content]
+        parts = [_decode(part, 1, arrays) for part in content]
         if all(type(part) is int and part.bit_length() < _MAX_DECIMAL_INT_BITS for part in parts):
             return _module("fractions").Fraction(*parts)
     if tag == "dict":
-        return {_decode(key, depth - 1): _decode(item, depth - 1) for key, item in content}
+        keys = [_decode(key, depth - 1, arrays) for key, _ in content]
+        if _collide(keys):
+            return Opaque(tag)
+        return {key: _decode(item, depth - 1, arrays) for key, (_, item) in zip(keys, content, strict=True)}
     if tag in ("tuple", "set", "frozenset"):
-        items = [_decode(item, depth - 1) for item in content]
+        items = [_decode(item, depth - 1, arrays) for item in content]
+        if tag != "tuple" and _collide(items):
+            return Opaque(tag)
         return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](items)
     if tag == "deque":
-        return collections.deque(_decode(item, depth - 1) for item in content)
+        return collections.deque(_decode(item, depth - 1, arrays) for item in content)
     if tag == "range":
-        return range(*content)
+        numbers = range(*content)
+        return numbers if len(numbers) <= MAX_NODES else Opaque(tag)  # a look for a float in it takes each of them
+    if tag == "ndarray" and _DTYPE.fullmatch(content[0]):
+        items = _decode(content[1], depth - 1, arrays)
+        return _module("numpy").array(items, dtype=content[0]) if arrays else items
     if tag in ("date", "time", "datetime"):
         return getattr(_module("datetime"), tag).fromisoformat(content)
     if tag == "timedelta":
         return _module("datetime").timedelta(*content)
     return Opaque(str(content))
+
+
+def _collide(keys: list[Any]) -> bool:
+    """Whether these were chosen to have the same hash: to put them into a table would take hours."""
+    return len(keys) > _MOST_COLLISIONS and max(collections.Counter(map(hash, keys)).values()) > _MOST_COLLISIONS
 
 
 def is_plain(data: Any) -> bool:

@@ -172,19 +172,23 @@ def _run_scripts(
             sys.setrecursionlimit(1000 + _FRAMES_BELOW)
         namespace = new_module("__main__") if number else _namespaces["__main__"]
         error = _run_script(code, namespace)
-        if error is not None:
-            if number and sharing.may_be_at_fault(error):
-                break  # without a verdict: the supervisor runs this test again, in a process of its own
-            writer.send_json(Kind.ERROR, index, describe(error, "run"))
-        else:
-            writer.send(Kind.DONE, index)
+        if error is not None and number and sharing.may_be_at_fault(error):
+            break  # without a verdict: the supervisor runs this test again, in a process of its own
+        description = None if error is None else describe(error, "run")
         del error
-        if not (may_share and sharing.may_go_on()):
-            writer.send(Kind.ALONE)
-            break
+        may_go_on = may_share and sharing.may_go_on()
         # Objects that still hold output write it now, as they would at the end of the interpreter, and memory is free.
         namespace.clear()
         gc.collect()
+        with contextlib.suppress(Exception):
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+        if description is None:
+            writer.send(Kind.DONE, index)
+        else:
+            writer.send_json(Kind.ERROR, index, description)
+        if not may_go_on:
+            writer.send(Kind.ALONE)
+            break
 
 
 def _run_script(code: types.CodeType, namespace: dict[str, Any]) -> BaseException | None:

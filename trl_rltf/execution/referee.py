@@ -30,6 +30,11 @@ _MODULES = frozenset(
 )
 # The test may use these, but the program picks nothing there.
 _MODULES_WITHOUT_ATTRIBUTES = frozenset(["numpy", "sys", "typing"])
+_ALIASES = {"np": "numpy"}
+# A test that replaces streams or built-in functions, or runs an event loop, means those of the program's process.
+_TOUCHES_THE_PROCESS = frozenset(
+    "stdin stdout redirect_stdout redirect_stderr patch mock monkeypatch capsys asyncio globals builtins".split()
+)
 
 
 class _CannotLeave(BaseException):
@@ -66,6 +71,8 @@ def judge(tests: SealedTests, index: int, ends: tuple[int, int], writer: RecordW
     namespace = program_process.new_module("test")
     try:
         code = [compile(text, "<test>", "exec", dont_inherit=True) for text in (tests.setup, tests.statements[index])]
+        if not _TOUCHES_THE_PROCESS.isdisjoint(_names(code)):
+            raise _CannotLeave
         namespace.update(program.look_up(_free_names(code)))
         for part in code:
             exec(part, namespace)
@@ -95,17 +102,19 @@ def _report(error: BaseException, index: int, program: _RemoteProgram, writer: R
 
 def _free_names(codes: list[types.CodeType]) -> list[str]:
     """Names that the test takes from the program: not its own, and not built-in unless there is no other."""
+    own = {name for code in codes for name in _stored_names(code)}
+    candidates = [name for name in _names(codes) if name not in own]
+    return [name for name in candidates if not hasattr(builtins, name)] or candidates
+
+
+def _names(codes: list[types.CodeType]) -> list[str]:
     used: dict[str, None] = {}
-    own: set[str] = set()
     pending = list(codes)
     while pending:
         code = pending.pop(0)
         used |= dict.fromkeys(code.co_names)
         pending += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    for code in codes:
-        own |= _stored_names(code)
-    candidates = [name for name in used if name not in own]
-    return [name for name in candidates if not hasattr(builtins, name)] or candidates
+    return list(used)
 
 
 def _stored_names(code: types.CodeType) -> set[str]:
@@ -120,17 +129,24 @@ class _RemoteProgram:
         self._connection = connection
         # Exceptions are kept alive with their descriptions, so that no other gets their identity.
         self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
+        self._exceptions: dict[str, type[Exception]] = {}  # of the program, as the test may catch them
         self.decided_something = False  # whether the program's own `__eq__`, or the like, had a say
 
     def look_up(self, names: list[str]) -> dict[str, Any]:
+        """What each name stands for; names that the test does not ask for are not the program's to give."""
         found = {}
-        for name, answer in self._ask({"do": "look up", "names": names})["names"].items():
-            if "module" in answer:
-                value = self._import(str(answer["module"]), answer.get("attribute"))
-                if value is not None:
-                    found[name] = value
+        answers = self._ask({"do": "look up", "names": names})["names"]
+        for name in names:
+            answer = answers[name]
+            value = self._import(str(answer["module"]), answer.get("attribute")) if "module" in answer else None
+            known = _ALIASES.get(name, name) in _MODULES | _MODULES_WITHOUT_ATTRIBUTES
+            if value is None and known and answer.get("is_class") is True:
+                value = self._import(_ALIASES.get(name, name), None)  # no class of a program is called `math`
+            if value is not None:
+                found[name] = value
             elif "missing" not in answer:
-                found[name] = self.take(answer, from_class=True)
+                # A function of a library, which may be asked to compare, is no function of the program.
+                found[name] = self.take(answer, from_class="module" not in answer and not known)
         return found
 
     @staticmethod
@@ -155,15 +171,19 @@ class _RemoteProgram:
         if not isinstance(answer, dict):
             raise _ProgramEnded
         if "error" in answer:
-            error = _exception_of(answer["error"])
+            error = _exception_of(answer["error"], self._exceptions)
             self.errors[id(error)] = error, answer["error"]
             raise error
         return answer
 
     def take(self, answer: dict[str, Any], from_class: bool = False) -> Any:
+        if isinstance(answer.get("exception"), str):
+            name = answer["exception"]
+            return self._exceptions.setdefault(name, type(name, (Exception,), {}))
         if "object" in answer:
-            return _RemoteObject(self, int(answer["object"]), answer.get("is_class") is True, from_class)
-        return decode(answer.get("value"))
+            number, is_class, is_iterator = (answer.get(key) for key in ("object", "is_class", "is_iterator"))
+            return _RemoteObject(self, int(number or 0), is_class is True, is_iterator is True, from_class)
+        return decode(answer.get("value"), arrays=True)
 
     def give(self, value: Any) -> dict[str, Any]:
         if type(value) is _RemoteObject:
@@ -173,10 +193,6 @@ class _RemoteProgram:
             raise _CannotLeave
         return {"value": data}
 
-    def items(self, request: dict[str, Any]) -> Iterator[Any]:
-        answer = self._ask(request)
-        return iter([self.take(item) for item in answer["items"]])
-
     def call(self, target: _RemoteObject, arguments: tuple[Any, ...], keywords: dict[str, Any], is_class: bool) -> Any:
         request = {
             "do": "call",
@@ -185,8 +201,9 @@ class _RemoteProgram:
             "keywords": {name: self.give(argument) for name, argument in keywords.items()},
         }
         answer = self._ask(request)
-        for position, data in answer.get("changed", {}).items():
-            _replace_content(arguments[int(position)], decode(data))
+        given: dict[str, Any] = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
+        for place, data in answer.get("changed", {}).items():
+            _replace_content(given[place], decode(data, arrays=True))
         return self.take(answer, from_class=is_class)
 
 
@@ -198,14 +215,16 @@ class _RemoteObject:
         program (`_RemoteProgram`): Where it is.
         number (`int`): Which one it is.
         is_class (`bool`): Whether it is a class.
+        is_iterator (`bool`): Whether it gives one item after the other.
         from_class (`bool`): Whether the test named it, or made it by calling a class: its methods get inputs, not answers.
     """
 
-    def __init__(self, program: _RemoteProgram, number: int, is_class: bool, from_class: bool):
+    def __init__(self, program: _RemoteProgram, number: int, is_class: bool, is_iterator: bool, from_class: bool):
         for name, value in (
             ("_program", program),
             ("_number", number),
             ("_is_class", is_class),
+            ("_is_iterator", is_iterator),
             ("_from_class", from_class),
         ):
             object.__setattr__(self, name, value)
@@ -236,10 +255,24 @@ class _RemoteObject:
         # Compared here: asking the program would tell it what is expected.
         return bool(self._ask("plain") == other)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        if self._from_class:
+            raise _CannotLeave  # two objects that are equal inside must be one key
+        return object.__hash__(self)
+
+    def __contains__(self, item: Any) -> bool:
+        if self._from_class:
+            raise _CannotLeave
+        return any(item == own for own in self)
+
+    def _only_inside(self, *others: Any) -> Any:
+        """What only the program's classes can do. For what a function returned, it is a wrong answer to be no plain data."""
+        if self._from_class or any(type(other) is _RemoteObject and other._from_class for other in others):
+            raise _CannotLeave
+        raise TypeError("the program returned an object that is no plain data")
 
     def __iter__(self) -> Iterator[Any]:
-        return self._program.items({"do": "iter", "target": {"object": self._number}})
+        return iter(self._ask("iter")) if not self._is_iterator else self
 
     def __len__(self) -> int:
         return int(self._ask("len"))
@@ -266,11 +299,20 @@ class _RemoteObject:
         return self._ask("next")
 
 
-def _exception_of(description: Any) -> BaseException:
+_OPERATORS = "add sub mul matmul truediv floordiv mod pow lshift rshift and or xor".split()
+for _name in (
+    *_OPERATORS,
+    *(f"r{operator}" for operator in _OPERATORS),
+    *"lt le gt ge neg pos invert setitem delitem enter exit instancecheck subclasscheck await aiter anext".split(),
+):
+    setattr(_RemoteObject, f"__{_name}__", _RemoteObject._only_inside)
+
+
+def _exception_of(description: Any, own: dict[str, type[Exception]]) -> BaseException:
     """The exception that the program raised, as far as the test can catch it."""
     name = description.get("type") if isinstance(description, dict) else None
     message = description.get("message", "") if isinstance(description, dict) else ""
-    kind = getattr(builtins, str(name), None)
+    kind: Any = own.get(str(name)) or getattr(builtins, str(name), None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         try:
             return kind(message)

@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from . import error_site, program_process
@@ -131,33 +132,34 @@ class _Program:
             return {"missing": True}
         value = self._namespace[name]
         if isinstance(value, types.ModuleType):
-            return {"module": value.__name__}
+            return {"module": value.__name__, **self._keep(value)}
         origin = getattr(value, "__module__", None)
-        if callable(value) and isinstance(origin, str) and origin.lstrip("_") in sys.stdlib_module_names:
-            return {"module": origin.lstrip("_"), "attribute": str(value.__qualname__)}
+        if callable(value) and isinstance(origin, str) and origin not in ("program", "__main__"):
+            return {"module": origin.lstrip("_"), "attribute": str(value.__name__), **self._keep(value)}
         return self._refer(value)
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         arguments = [self._take(argument) for argument in request["arguments"]]
         keywords = {name: self._take(argument) for name, argument in request["keywords"].items()}
-        before = [encode(argument) for argument in arguments]
+        given = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
+        before = {place: encode(argument) for place, argument in given.items()}
         target = self._take(request["target"])
         result = target(*arguments, **keywords)
         # What a class of the program makes stays here even if it is a list: the test may call its methods.
         answer = self._keep(result) if type(result) is target else self._refer(result)
-        after = [encode(argument) for argument in arguments]
-        changed = {str(i): after[i] for i in range(len(after)) if after[i] != before[i] and is_plain(after[i])}
+        after = {place: encode(argument) for place, argument in given.items()}
+        changed = {place: data for place, data in after.items() if data != before[place] and is_plain(data)}
         return {**answer, "changed": changed} if changed else answer
 
     def _operate(self, operation: str, value: Any) -> dict[str, Any]:
         if operation == "iter":
-            return {"items": [self._refer(item) for item in value]}
+            return self._keep(iter(value))
         if operation not in OPERATIONS:
             raise TypeError(f"unknown request {operation!r}")
         return self._refer(getattr(builtins, operation)(value))
 
     def _take(self, reference: dict[str, Any]) -> Any:
-        return self._objects[reference["object"]] if "object" in reference else decode(reference["value"])
+        return self._objects[reference["object"]] if "object" in reference else decode(reference["value"], arrays=True)
 
     def _refer(self, value: Any) -> dict[str, Any]:
         data = encode(value)
@@ -167,4 +169,7 @@ class _Program:
 
     def _keep(self, value: Any) -> dict[str, Any]:
         self._objects.append(value)
-        return {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}
+        answer: dict[str, Any] = {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}
+        if isinstance(value, type) and issubclass(value, Exception):
+            return {"exception": value.__name__}
+        return {**answer, "is_iterator": isinstance(value, Iterator)}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
-_LOAD_WORD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD_WORD, _AND, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16  # struct seccomp_data
 _NEW_NAMESPACES = 0x7E020080  # all CLONE_NEW* flags of clone(2)
@@ -23,7 +23,12 @@ _COLUMNS = {"x86_64": 0, "aarch64": 1}
 
 # Calls that reach other processes, other users of the machine, or memory that no limit counts.
 _REFUSED = {
-    "socket": (41, 198),  # a socketpair, which multiprocessing and asyncio need, stays
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "accept": (43, 202),
+    "accept4": (288, 242),
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -84,6 +89,8 @@ _REFUSED = {
     "vhangup": (153, 58),
     "personality": (135, 92),
     "ioprio_set": (251, 30),
+    "iopl": (172, None),
+    "ioperm": (173, None),
 }
 # Allowed on the caller itself (0), refused on others: number, and the position of the argument that names the process.
 _REFUSED_ON_OTHERS = {
@@ -95,6 +102,8 @@ _REFUSED_ON_OTHERS = {
     "sched_setattr": ((314, 274), 0),
 }
 _CLONE, _CLONE3 = (56, 220), (435, 435)
+# What multiprocessing and asyncio need: pairs of connected streams. A datagram could be sent to a socket of others.
+_SOCKETPAIR, _TYPE_MASK, _STREAM = (53, 199), 0xF, 1
 # What Landlock does not cover: owner, mode, times and attributes of any file that the user owns.
 _FILE_ATTRIBUTES = {
     "chmod": (90, None),
@@ -181,6 +190,12 @@ def _assemble(machine: str, file_attributes: bool) -> bytes:
             # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
             _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),
             _instruction(_RETURN, _REFUSE | errno.ENOSYS),
+            _instruction(_JUMP_IF_EQUAL, _SOCKETPAIR[column], if_false=5),
+            _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8),
+            _instruction(_AND, _TYPE_MASK),
+            _instruction(_JUMP_IF_EQUAL, _STREAM, if_true=1),
+            refuse,
+            _instruction(_RETURN, _ALLOW),
             _instruction(_JUMP_IF_EQUAL, _CLONE[column], if_false=3),
             _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET),
             _instruction(_JUMP_IF_ANY_BIT, _NEW_NAMESPACES, if_false=1),

@@ -20,7 +20,8 @@ _KEEPS_NOTHING = frozenset(
 # Other names by which a script reaches state that outlives its run: the process itself, import machinery, handlers.
 _REACHES_FURTHER = frozenset(
     "__builtins__ __import__ modules settrace setprofile setswitchinterval excepthook unraisablehook displayhook "
-    "fork chdir environ putenv dup dup2 close closerange umask setrlimit system popen execv execve _exit".split()
+    "fork chdir environ putenv dup dup2 close closerange umask setrlimit system popen execv execve _exit getcontext "
+    "setcontext seterr set_printoptions process_time thread_time times clock getrusage".split()
 )
 # A name that only looks like one of these costs time, not a verdict.
 _STATEFUL = _REACHES_FURTHER | (sys.stdlib_module_names - _KEEPS_NOTHING)

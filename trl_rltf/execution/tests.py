@@ -14,6 +14,8 @@ from .comparison import compare_stdout, compare_value
 from .plain_values import decode
 
 
+# Parts of a setup that compare, or may hold what is expected.
+_MAY_KNOW_ANSWERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Assert)
 # Takes an input, what came out and what was expected, and says whether that is right.
 Checker = Callable[[Any, Any, Any], bool]
 
@@ -163,10 +165,25 @@ def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     if not isinstance(setup, str):
         raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
     code = _parse_python(setup, "`setup`")
-    own_names = {node.name for node in code if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
-    knows_answers = bool(own_names) or any(isinstance(node, ast.Assert) for part in code for node in ast.walk(part))
-    cases = tuple(_assert_test(i, text, own_names, must_judge=knows_answers) for i, text in enumerate(asserts))
-    return UnitTests("function", cases, setup="" if knows_answers else setup, referee_setup=setup)
+    own_names = {name for node in code for name in _functions_and_modules(node)}
+    may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
+    cases = [_assert_test(i, text, own_names, must_judge=may_know) for i, text in enumerate(asserts)]
+    only_imports = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in code)
+    if not only_imports and any(case.statements for case in cases):
+        # A value of the setup may be what one of these asserts expects.
+        cases = [_assert_test(i, text, own_names, must_judge=True) for i, text in enumerate(asserts)]
+        may_know = True
+    return UnitTests("function", tuple(cases), setup="" if may_know else setup, referee_setup=setup)
+
+
+def _functions_and_modules(node: ast.stmt) -> list[str]:
+    """Names that a statement of the setup binds to something that can be asked to compare."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
+    return []
 
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:
@@ -202,7 +219,9 @@ def _can_fail(statement: ast.stmt) -> bool:
         return isinstance(statement.value, (ast.Call, ast.Await))
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
         return False
-    return any(isinstance(node, ast.Assert) for node in ast.walk(statement))
+    nodes = list(ast.walk(statement))
+    calls = any(isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)) for node in nodes)
+    return calls or any(isinstance(node, (ast.Assert, ast.Raise, ast.With)) for node in nodes)
 
 
 def _judge(check: Callable[[Any], Any], value: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from . import program_process
 from .child_process import FIRST_FREE, MemoryFiles
 from .landlock import FileRules
-from .namespaces import enter_namespaces
+from .namespaces import drop_capabilities, enter_namespaces
 from .seccomp import SystemCallFilter
 from .supervisor import Stop, Supervisor
 
@@ -81,7 +81,8 @@ def _serve(control: int, reply: int) -> None:
     child_setup, is_filtered, files = _lock_in(config)
     os.chdir(config["scratch"][0])
     sys.path[:] = [*(path for path in sys.path if path not in config["hidden_paths"]), *config["libraries"]]
-    site.setquit()
+    for make_names in (site.setquit, site.setcopyright, site.sethelper):
+        make_names()
     for name in config["hidden_variables"]:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
@@ -115,6 +116,7 @@ def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFi
         (resource.RLIMIT_STACK, _STACK_BYTES),
     ):
         resource.setrlimit(kind, program_process.lowest_limit(kind, bound))
+    drop_capabilities()  # of a trainer that runs as root
     files = MemoryFiles()
     is_filtered = SystemCallFilter().install()
     if config["file_rules"] is None:
