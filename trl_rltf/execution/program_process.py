@@ -162,7 +162,7 @@ def _run_scripts(
     code: types.CodeType, indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
 ) -> None:
     sharing, may_share = _sharing[0], len(indices) > 1 and _sharing[0].may_share(code)
-    stderr = [sys.stderr]
+    stderr, own_pid = [sys.stderr], os.getpid()
     for number, (index, (stdin, stdout)) in enumerate(zip(indices, files, strict=False)):
         if number:
             os.dup2(stdin, 0)
@@ -172,6 +172,8 @@ def _run_scripts(
             sys.setrecursionlimit(1000 + _FRAMES_BELOW)
         namespace = new_module("__main__") if number else _namespaces["__main__"]
         error = _run_script(code, namespace)
+        if os.getpid() != own_pid:
+            os._exit(_exit_code(error))  # a fork of the program has come to its end; its parent reports
         if error is not None and number and sharing.may_be_at_fault(error):
             break  # without a verdict: the supervisor runs this test again, in a process of its own
         description = None if error is None else describe(error, "run")
@@ -203,6 +205,13 @@ def _run_script(code: types.CodeType, namespace: dict[str, Any]) -> BaseExceptio
     except BaseException as error:  # model output never raises: whatever it did is data
         return error
     return None
+
+
+def _exit_code(error: BaseException | None) -> int:
+    """What the interpreter would end with."""
+    if isinstance(error, SystemExit):
+        return error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
+    return int(error is not None)
 
 
 def _exit_cleanly(body: Callable[[], None]) -> None:

@@ -62,7 +62,7 @@ class RecordWriter:
     def send(self, kind: Kind, test: int = -1, payload: bytes = b"") -> None:
         """Append one record."""
         if self._process() != self._pid:
-            self._exit(0)  # a fork of the program has come to its end; its parent reports
+            self._exit(0)  # a fork of the program, whose parent reports
         token, self._tokens = bytes(self._tokens[:_TOKEN_BYTES]), self._tokens[_TOKEN_BYTES:]
         clocks = self._cpu_clock(), self._wall_clock()
         data = self._pack(token, kind, test & 0xFFFFFFFF, len(payload), *clocks) + payload

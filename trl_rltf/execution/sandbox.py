@@ -260,8 +260,8 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
         command += ["--ro-bind", folder, folder]
     if not any(folder.startswith("/tmp/") for folder in folders):
         command += ["--symlink", SCRATCH_FOLDERS[0], "/tmp"]
-    # Last: the root and /dev are writable memory otherwise, which nothing would empty.
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_FOLDERS[0]]
+    # Last: the root and /dev are writable memory otherwise, which nothing would empty, and root owns its worker's /proc.
+    return [*command, "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_FOLDERS[0]]
 
 
 def _python_folders() -> list[str]:
