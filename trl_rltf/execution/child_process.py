@@ -24,7 +24,7 @@ _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; late
 # come the null device, the log, the two ends of a connection, and further inputs and outputs. All others are the worker's.
 NULL, LOG, CONNECTION, _MORE_FILES = 2, 3, (4, 5), 6
 _MOST_FILES = 32
-FIRST_FREE = _MORE_FILES + 2 * (_MOST_FILES - 1) + 1  # before it comes the file of the sealed tests
+FIRST_FREE = _MORE_FILES + 2 * (_MOST_FILES - 1) + 3  # before it come the three sealed files
 _NO_DESCRIPTOR = 2**16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MOST_CPU_SECONDS = 3600  # the supervisor looks after time; this is for the case that it cannot
@@ -56,24 +56,26 @@ class MemoryFiles:
         for descriptor in (NULL, *CONNECTION):
             _place(os.open(os.devnull, os.O_RDWR), descriptor)
         self._make(LOG)
-        places = [0, *range(_MORE_FILES, FIRST_FREE - 1, 2)]
+        places = [0, *range(_MORE_FILES, FIRST_FREE - 3, 2)]
         self._files = [StandardFiles(self._make(place), self._make(place + 1)) for place in places]
-        self.sealed = SealedFile(self._make(FIRST_FREE - 1))
+        # What a program is given, what only a referee may know, and what programs have answered.
+        self.program, self.referee, self.answers = (SealedFile(self._make(FIRST_FREE - i)) for i in (3, 2, 1))
 
     @staticmethod
     def _make(descriptor: int) -> int:
         return _place(os.memfd_create("program"), descriptor)
 
-    def prepare(self, texts: Sequence[str]) -> list[StandardFiles]:
-        """Take one input and one empty output for each text."""
-        files = self._files[: len(texts)]
-        for (stdin, _), text in zip(files, texts, strict=True):
-            if text:
-                data = memoryview(text.encode("utf-8", "surrogateescape"))
-                while data:
-                    data = data[os.write(stdin, data) :]
-                os.lseek(stdin, 0, os.SEEK_SET)
-        return files
+    def take(self, number: int) -> list[StandardFiles]:
+        """Some pairs of an input and an output, all of them empty."""
+        return self._files[:number]
+
+    def fill(self, texts: Sequence[str]) -> None:
+        """Write the inputs; done by the process that will run the program, before it does."""
+        for (stdin, _), text in zip(self._files, texts, strict=False):
+            data = memoryview(text.encode("utf-8", "surrogateescape"))
+            while data:
+                data = data[os.write(stdin, data) :]
+            os.lseek(stdin, 0, os.SEEK_SET)
 
     def clear(self, files: Sequence[StandardFiles]) -> None:
         """Empty them for the next program."""
@@ -91,7 +93,7 @@ def _place(descriptor: int, target: int) -> int:
 
 def _empty(descriptor: int) -> None:
     status = os.fstat(descriptor)
-    if status.st_size:
+    if status.st_size or status.st_blocks:
         os.ftruncate(descriptor, 0)
     if status.st_mode & 0o777 != 0o777:  # as it was made
         os.fchmod(descriptor, 0o777)
@@ -138,9 +140,10 @@ class ChildProcess:
         body: Callable[[RecordWriter], None],
         limits: Limits,
         num_tests: int,
+        prepare: Callable[[], None],
         num_files: int = 1,
-        prepare: Callable[[], None] | None = None,
         served_by: Callable[[RecordWriter], None] | None = None,
+        served_prepare: Callable[[], None] = lambda: None,
         connections: Sequence[tuple[int, ...]] = ((), ()),
     ) -> None:
         """
@@ -150,18 +153,20 @@ class ChildProcess:
             body (`Callable[[RecordWriter], None]`): What the child does.
             limits ([`Limits`]): Seconds.
             num_tests (`int`): Number of tests that the program has.
+            prepare (`Callable`): What the child does first, while it still has the worker's descriptors.
             num_files (`int`, *optional*, defaults to `1`): How many pairs of input and output the child keeps.
-            prepare (`Callable`, *optional*): What the child does while it still has the worker's descriptors.
             served_by (`Callable`, *optional*): What a second child does, which the first one talks to. Then `body` is that
                 of the test and this that of the program; the limits are on both together.
+            served_prepare (`Callable`, *optional*): What the second child does first.
             connections (`Sequence[tuple[int, int]]`, *optional*): For each of the two, where it reads and writes messages.
         """
         self.records, self.stopped, self.status, self.cpu = [], None, 0, 0.0
+        _empty(LOG)
         reader = RecordReader(num_tests)
         pids = [self._start(body, num_files, reader.tokens, connections[0], prepare)]
         try:
             if served_by is not None:
-                pids.append(self._start(served_by, num_files, b"", connections[1]))
+                pids.append(self._start(served_by, num_files, b"", connections[1], served_prepare))
             self._watch(pids, reader, limits)
         finally:
             # Before the first is waited for: a fork bomb grows as long as one process of it is alive.
@@ -171,7 +176,6 @@ class ChildProcess:
                 cleanup.reap_everything(self._owns_namespace)
         self.status = statuses[-1]
         self.records += reader.read(LOG)
-        _empty(LOG)
 
     def _wait(self, pid: int) -> int:
         _, status, usage = os.wait4(pid, 0)
@@ -184,7 +188,7 @@ class ChildProcess:
         num_files: int,
         tokens: bytes,
         connection: tuple[int, ...],
-        prepare: Callable[[], None] | None = None,
+        prepare: Callable[[], None],
     ) -> int:
         gc.freeze()  # or the child's first allocation might look through all that this process has made since
         pid: int = _fork()
@@ -199,8 +203,7 @@ class ChildProcess:
                     _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
                 if connection:
                     self._connect(connection, has_log=bool(tokens))
-                if prepare is not None:
-                    prepare()
+                prepare()
                 os.closerange(_MORE_FILES + 2 * (num_files - 1), _NO_DESCRIPTOR)
                 for kind, bound in self._bounds:
                     resource.setrlimit(kind, bound)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
-from .sealed import SealedTests
 from .tests import UnitTests
 
 
@@ -45,18 +45,19 @@ class Job:
         """What the worker gets next."""
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
-            "source": self._source,
             "mode": self._tests.mode,
-            "setup": self._tests.setup,
-            "probes": [self._tests.cases[index].probe for index in self._batch],
+            "judged": [bool(self._tests.cases[index].statements) for index in self._batch],
             "share_process": self._share_process,
         }
 
-    def sealed(self) -> bytes:
-        """What goes to the referee of that request, past the program."""
-        cases = {position: self._tests.cases[index] for position, index in enumerate(self._batch)}
-        statements = {position: case.statements for position, case in cases.items() if case.statements}
-        return SealedTests(self._tests.referee_setup, statements).to_bytes()
+    def sealed(self) -> tuple[bytes, bytes]:
+        """What goes to the program's process for that request, and what to the referee; the worker sees neither."""
+        cases = [self._tests.cases[index] for index in self._batch]
+        probes = [case.probe for case in cases]
+        program = {"source": self._source, "mode": self._tests.mode, "setup": self._tests.setup, "probes": probes}
+        statements = [case.statements for case in cases]
+        referee = {"setup": self._tests.referee_setup, "statements": statements} if any(statements) else {}
+        return json.dumps(program).encode(), json.dumps(referee).encode()
 
     @property
     def num_tests_sent(self) -> int:
@@ -71,9 +72,8 @@ class Job:
             head (`dict`): What the worker says of each test.
             blobs (`memoryview`): Values and output of each test, as the program's process gave them.
         """
-        offset = 0
         for index, test in zip(self._batch, head["tests"], strict=True):
-            values, printed = (blobs[offset : (offset := offset + size)] for size in test["sizes"])
+            values, printed = (blobs[start : start + size] for start, size in (test["values"], test["stdout"]))
             self._verdicts[index] = self._verdict(index, test, values, printed)
             if self._stdout is None and (
                 self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, NoReturn
 from . import error_site
 from .plain_values import encode
 from .records import Kind, RecordWriter
-from .sealed import SealedTests
 from .sharing import Sharing, names_in
 
 
@@ -103,7 +102,7 @@ def run_in_this_process(
     indices: Sequence[int],
     files: Sequence[StandardFiles],
     writer: RecordWriter,
-    sealed: SealedTests,
+    judged: dict[str, Any] | None,
 ) -> NoReturn:
     """
     Run a program on some of its tests and end this process.
@@ -113,7 +112,8 @@ def run_in_this_process(
         indices (`Sequence[int]`): The tests to run, in order.
         files (`Sequence[StandardFiles]`): Standard input and output of each of them, in mode `"stdin"`.
         writer ([`~records.RecordWriter`]): Where to report.
-        sealed ([`~sealed.SealedTests`]): Tests that the program itself has a say in, because no referee can decide them.
+        judged (`dict`, *optional*): `setup` and `statements` of a test that the program itself has a say in, because no
+            referee can decide it.
     """
     code = compile_or_report(request["source"], writer)
     if code is None:
@@ -121,7 +121,7 @@ def run_in_this_process(
     if request["mode"] == "stdin":
         _run_scripts(code, indices, files, writer)
     else:
-        _run_functions(code, request, indices, writer, sealed)
+        _run_functions(code, request, indices, writer, judged)
     os._exit(0)
 
 
@@ -232,7 +232,7 @@ def _run_functions(
     request: dict[str, Any],
     indices: Sequence[int],
     writer: RecordWriter,
-    sealed: SealedTests,
+    judged: dict[str, Any] | None,
 ) -> None:
     namespace = _namespaces["program"]
     if "call" in request["probes"][indices[0]]:
@@ -240,20 +240,21 @@ def _run_functions(
     try:
         exec(code, namespace)
         ask = _expressions(request["probes"], indices, namespace)
-        exec(compile(sealed.setup or request["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        setup = request["setup"] if judged is None else judged["setup"]
+        exec(compile(setup, "<setup>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
         writer.send_json(Kind.ERROR, -1, describe(error, "run"))
         return
     for index in indices:
         try:
-            if index in sealed.statements:
-                exec(compile(sealed.statements[index], "<test>", "exec", dont_inherit=True), namespace)
+            if judged is not None:
+                exec(compile(judged["statements"][index], "<test>", "exec", dont_inherit=True), namespace)
                 value: Any = True
             else:
                 value = encode(ask[index]() if index in ask else _call(request["probes"][index], namespace))
         except BaseException as error:
             description = describe(error, "run")
-            if type(error) is AssertionError and description["position"] is None and index in sealed.statements:
+            if type(error) is AssertionError and description["position"] is None and judged is not None:
                 writer.send_json(Kind.DONE, index, [False])
             else:
                 writer.send_json(Kind.ERROR, index, description)

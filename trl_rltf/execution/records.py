@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
-MAX_BYTES = 16 * 2**20
+_MOST_BYTES_READ = 2**16
 _TOKEN_BYTES = 8
 _HEADER = struct.Struct(
     "!8sBIIdd"
@@ -31,11 +31,16 @@ class Kind(enum.IntEnum):
 
 
 class Record(NamedTuple):
-    """One record; `test` is the index of a test, or -1. The clocks are those at its end: seconds of CPU, and monotonic."""
+    """
+    One record; `test` is the index of a test, or -1. The clocks are those at its end: seconds of CPU, and monotonic. Of the
+    values of a test the payload is left where it is, in the file from `offset` on.
+    """
 
     kind: int
     test: int
     payload: bytes
+    offset: int
+    size: int
     cpu: float
     wall: float
 
@@ -98,22 +103,18 @@ class RecordReader:
         Yields:
             [`Record`]: A record with a right token, and a test that exists.
         """
-        added = os.fstat(descriptor).st_size - self._offset
-        if added <= 0:
-            return
-        data = os.pread(descriptor, min(added, MAX_BYTES), self._offset)
-        position = 0
-        while position + _HEADER.size <= len(data):
-            token, kind, test, size, cpu, wall = _HEADER.unpack_from(data, position)
-            end = position + _HEADER.size + size
-            if end > len(data) or token != self.tokens[self._next : self._next + _TOKEN_BYTES]:
+        length = os.fstat(descriptor).st_size
+        while self._offset + _HEADER.size <= length:
+            token, kind, test, size, cpu, wall = _HEADER.unpack(os.pread(descriptor, _HEADER.size, self._offset))
+            start = self._offset + _HEADER.size
+            if start + size > length or token != self.tokens[self._next : self._next + _TOKEN_BYTES]:
                 break
             self._next += _TOKEN_BYTES
-            payload = data[position + _HEADER.size : end]
-            position = end
+            self._offset = start + size
+            is_read = kind != Kind.DONE and 0 < size <= _MOST_BYTES_READ
+            payload = os.pread(descriptor, size, start) if is_read else b""
             if test == 0xFFFFFFFF or test < self._num_tests:
-                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload, cpu, wall)
-        self._offset += position
+                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload, start, size, cpu, wall)
 
 
 def parse_json(payload: bytes) -> Any:

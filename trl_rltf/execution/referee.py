@@ -16,7 +16,6 @@ from . import program_process
 from .plain_values import decode, encode, is_plain
 from .records import Kind, RecordWriter
 from .remote import Connection
-from .sealed import SealedTests
 
 
 # As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
@@ -45,12 +44,12 @@ class _ProgramEnded(BaseException):
     """The program is gone, or talks nonsense."""
 
 
-def judge(tests: SealedTests, index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+def judge(tests: dict[str, Any], index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
     Run one test against a program that runs elsewhere, report the verdict, and end this process.
 
     Args:
-        tests ([`~sealed.SealedTests`]): The tests of the program.
+        tests (`dict`): `setup` and the `statements` of each test.
         index (`int`): Which one to run.
         ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
         writer ([`~records.RecordWriter`]): Where to report.
@@ -70,7 +69,9 @@ def judge(tests: SealedTests, index: int, ends: tuple[int, int], writer: RecordW
     program = _RemoteProgram(connection)
     namespace = program_process.new_module("test")
     try:
-        code = [compile(text, "<test>", "exec", dont_inherit=True) for text in (tests.setup, tests.statements[index])]
+        code = [
+            compile(text, "<test>", "exec", dont_inherit=True) for text in (tests["setup"], tests["statements"][index])
+        ]
         if not _TOUCHES_THE_PROCESS.isdisjoint(_names(code)):
             raise _CannotLeave
         namespace.update(program.look_up(_free_names(code)))

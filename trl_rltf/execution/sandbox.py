@@ -261,7 +261,17 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
     if not any(folder.startswith("/tmp/") for folder in folders):
         command += ["--symlink", SCRATCH_FOLDERS[0], "/tmp"]
     # Last: the root and /dev are writable memory otherwise, which nothing would empty, and root owns its worker's /proc.
-    return [*command, "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH_FOLDERS[0]]
+    return [
+        *command,
+        "--remount-ro",
+        "/proc",
+        "--remount-ro",
+        "/dev",
+        "--remount-ro",
+        "/",
+        "--chdir",
+        SCRATCH_FOLDERS[0],
+    ]
 
 
 def _python_folders() -> list[str]:

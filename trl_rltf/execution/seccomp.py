@@ -89,18 +89,29 @@ _REFUSED = {
     "vhangup": (153, 58),
     "personality": (135, 92),
     "ioprio_set": (251, 30),
+    "flock": (73, 32),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
     "iopl": (172, None),
     "ioperm": (173, None),
 }
-# Allowed on the caller itself (0), refused on others: number, and the position of the argument that names the process.
+# Allowed on the caller itself, refused on others: number, and the positions of the arguments that have to be 0 for that.
 _REFUSED_ON_OTHERS = {
-    "prlimit64": ((302, 261), 0),
-    "setpriority": ((141, 140), 1),
-    "sched_setaffinity": ((203, 122), 0),
-    "sched_setparam": ((142, 118), 0),
-    "sched_setscheduler": ((144, 119), 0),
-    "sched_setattr": ((314, 274), 0),
+    "prlimit64": ((302, 261), (0,)),
+    "setpriority": ((141, 140), (0, 1)),
+    "sched_setaffinity": ((203, 122), (0,)),
+    "sched_setparam": ((142, 118), (0,)),
+    "sched_setscheduler": ((144, 119), (0,)),
+    "sched_setattr": ((314, 274), (0,)),
 }
+# Commands of fcntl whose effect stays with an open file, which the next program may get.
+_FCNTL, _LASTING_COMMANDS = (72, 25), (37, 38, 1024, 1026)  # locks of open files, leases, notifications
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 # What multiprocessing and asyncio need: pairs of connected streams. A datagram could be sent to a socket of others.
 _SOCKETPAIR, _TYPE_MASK, _STREAM = (53, 199), 0xF, 1
@@ -118,14 +129,6 @@ _FILE_ATTRIBUTES = {
     "utimes": (235, None),
     "futimesat": (261, None),
     "utimensat": (280, 88),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "setxattrat": (463, 463),
-    "removexattrat": (466, 466),
     "file_setattr": (469, 469),
 }
 
@@ -178,14 +181,25 @@ def _assemble(machine: str, file_attributes: bool) -> bytes:
     for number in _numbers(calls, column):
         code += [_instruction(_JUMP_IF_EQUAL, number, if_false=1), refuse]
     if not file_attributes:
-        for numbers, position in _REFUSED_ON_OTHERS.values():
-            code += [
-                _instruction(_JUMP_IF_EQUAL, numbers[column], if_false=4),
-                _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8 * position),
-                _instruction(_JUMP_IF_EQUAL, 0, if_true=1),
-                refuse,
-                _instruction(_RETURN, _ALLOW),
+        for numbers, positions in _REFUSED_ON_OTHERS.values():
+            checks = [
+                [
+                    _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8 * position),
+                    _instruction(_JUMP_IF_EQUAL, 0, if_true=1),
+                    refuse,
+                ]
+                for position in positions
             ]
+            code.append(_instruction(_JUMP_IF_EQUAL, numbers[column], if_false=3 * len(checks) + 1))
+            code += [instruction for check in checks for instruction in check]
+            code.append(_instruction(_RETURN, _ALLOW))
+        code += [
+            _instruction(_JUMP_IF_EQUAL, _FCNTL[column], if_false=2 * len(_LASTING_COMMANDS) + 2),
+            _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8),
+        ]
+        for command in _LASTING_COMMANDS:
+            code += [_instruction(_JUMP_IF_EQUAL, command, if_false=1), refuse]
+        code.append(_instruction(_RETURN, _ALLOW))
         code += [
             # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
             _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),

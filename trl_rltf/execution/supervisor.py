@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import cleanup, error_site, program_process, referee, remote
-from .child_process import CONNECTION, ChildProcess, Limits, MemoryFiles, Stop
+from .child_process import CONNECTION, LOG, ChildProcess, Limits, MemoryFiles, Stop
 from .records import Kind, Record, RecordWriter, parse_error, parse_site
 
 
@@ -30,12 +30,13 @@ class _Grading:
     """What is known so far of one program."""
 
     def __init__(self, request: dict[str, Any]):
-        self.request = request
-        self.probes: list[dict[str, Any]] = request["probes"]
-        count = len(self.probes)
+        self.reads_stdin = request["mode"] == "stdin"
+        self.judged: list[bool] = request["judged"]  # whether a referee decides a test
+        count = len(self.judged)
         self.observations: list[dict[str, Any] | None] = [None] * count
-        self.values: list[bytes] = [b""] * count
-        self.stdout: list[bytes] = [b""] * count
+        # Where they are in the file of answers, and their size.
+        self.values: list[tuple[int, int]] = [(0, 0)] * count
+        self.stdout: list[tuple[int, int]] = [(0, 0)] * count
         self.guarded: set[int] = set()
         self.error: dict[str, Any] | None = None
         self.site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
@@ -55,21 +56,19 @@ class _Grading:
             if error is not None and self.error is None:
                 self.error = error
 
-    def reply(self) -> tuple[dict[str, Any], list[bytes]]:
+    def reply(self) -> dict[str, Any]:
         tests = []
         for index, observation in enumerate(self.observations):
-            sizes = [len(self.values[index]), len(self.stdout[index])]
-            tests.append({**(observation or {"kind": "not_run"}), "sizes": sizes, "guarded": index in self.guarded})
+            places = {"values": self.values[index], "stdout": self.stdout[index]}
+            tests.append({**(observation or {"kind": "not_run"}), **places, "guarded": index in self.guarded})
         error = None if self.error is None else {**self.error, **self.site}
-        head = {
+        return {
             "tests": tests,
             "error": error,
             "compiled": self.compiled,
             "cpu": self.cpu,
             "wall": time.monotonic() - self.began,
         }
-        blobs = [blob for pair in zip(self.values, self.stdout, strict=True) for blob in pair]
-        return head, blobs
 
 
 class Supervisor:
@@ -99,16 +98,17 @@ class Supervisor:
         self._vitals = _vitals()
         self._child = ChildProcess(control, config, self._owns_namespace, child_setup)
 
-    def grade(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    def grade(self, request: dict[str, Any]) -> dict[str, Any]:
         """
         Run a program on all of its tests.
 
         Args:
-            request (`dict`): `source`, `mode`, `setup`, `probes` and `share_process`.
+            request (`dict`): `mode`, `judged` (for each test, whether a referee decides it) and `share_process`. Program and
+                tests are in sealed files.
 
         Returns:
-            `tuple[dict, list[bytes]]`: The head says of each test what `kind` of end it had; the values and the output of
-            each follow as bytes that nobody has looked into yet.
+            `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
+            output are.
         """
         grading = _Grading(request)
         leash: float | None = None  # seconds left for the other tests once one has timed out
@@ -135,54 +135,62 @@ class Supervisor:
             elif leash is not None:
                 leash -= time.monotonic() - began
         if grading.error is not None and not grading.has_site:
-            grading.site = self._locate(request["source"], grading.error)
+            grading.site = self._locate(grading.error)
         if not self._is_filtered and _vitals() != self._vitals:
             return _tampered(grading)
         return grading.reply()
 
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
         """A test with a referee, or an assert that decides itself, gets a process of its own; others share one."""
-        first = grading.probes[pending[0]]
-        if grading.request["mode"] == "stdin":
+        if grading.reads_stdin:
             return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
-        if "judged" in first:
+        if grading.judged[pending[0]]:
             return pending[:1]
-        return [index for index in pending if "judged" not in grading.probes[index]]
+        return [index for index in pending if not grading.judged[index]]
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
-        request, sealed = grading.request, self._files.sealed
-        is_judged = "judged" in grading.probes[batch[0]]
+        is_judged, sealed = grading.judged[batch[0]], self._files
         if is_judged and batch[0] not in grading.guarded:
             self._run_with_referee(grading, batch[0], limits)
             return
-        stdin = request["mode"] == "stdin"
-        texts = [grading.probes[index]["stdin"] for index in batch] if stdin else [""]
-        files = self._files.prepare(texts)
+        files = self._files.take(len(batch) if grading.reads_stdin else 1)
+
+        def prepare() -> None:
+            sealed.program.open()
+            if is_judged:
+                sealed.referee.open()
+            if grading.reads_stdin:
+                sealed.fill([sealed.program.content["probes"][index]["stdin"] for index in batch])
 
         def body(writer: RecordWriter) -> None:
-            program_process.run_in_this_process(request, batch, files, writer, sealed.tests)
+            program_process.run_in_this_process(sealed.program.content, batch, files, writer, sealed.referee.content)
 
-        prepare = sealed.open if is_judged else None
-        self._child.run(body, limits, len(request["probes"]), num_files=len(files), prepare=prepare)
-        outputs = dict(zip(batch, files, strict=True)) if stdin else dict.fromkeys(batch, files[0])
+        self._child.run(body, limits, len(grading.judged), prepare, num_files=len(files))
+        outputs = dict(zip(batch, files, strict=True)) if grading.reads_stdin else dict.fromkeys(batch, files[0])
         self._read_records(grading, self._child.records, batch, outputs)
         self._files.clear(files)
 
     def _run_with_referee(self, grading: _Grading, index: int, limits: Limits) -> None:
         """Run an assert that cannot be split: the test in one process, the program that it calls in another."""
-        files = self._files.prepare([""])
+        files, sealed = self._files.take(1), self._files
         connections = remote.make_connection()
-        request = grading.request
 
         def program(writer: RecordWriter) -> None:
-            remote.serve(request["source"], CONNECTION)
+            remote.serve(sealed.program.content["source"], CONNECTION)
 
         def judge(writer: RecordWriter) -> None:
-            referee.judge(sealed.tests, index, CONNECTION, writer)
+            referee.judge(sealed.referee.content, index, CONNECTION, writer)
 
-        count, sealed = len(request["probes"]), self._files.sealed
         try:
-            self._child.run(judge, limits, count, prepare=sealed.open, served_by=program, connections=connections)
+            self._child.run(
+                judge,
+                limits,
+                len(grading.judged),
+                prepare=sealed.referee.open,
+                served_by=program,
+                served_prepare=sealed.program.open,
+                connections=connections,
+            )
         finally:
             for descriptor in (*connections[0], *connections[1]):
                 os.close(descriptor)
@@ -204,7 +212,6 @@ class Supervisor:
         """Turn what a process reported, and how it ended, into observations."""
         child = self._child
         grading.cpu += child.cpu
-        stdin = grading.request["mode"] == "stdin"
         left = list(batch)  # the first of them is the one that runs
         alone = False
         for record in records:
@@ -221,7 +228,7 @@ class Supervisor:
                     left = []
                 case Kind.DONE if left and record.test == left[0]:
                     grading.observe(left.pop(0), "done")
-                    grading.values[record.test] = record.payload
+                    grading.values[record.test] = self._files.answers.append(LOG, record.offset, record.size)
                 case Kind.ERROR if left and record.test == left[0]:
                     full = os.fstat(files[record.test].stdout).st_size >= self._config["output_limit"]
                     error = _TOO_MUCH_OUTPUT if full else parse_error(record.payload)
@@ -233,7 +240,11 @@ class Supervisor:
         self._read_output(grading, batch, files, left[0] if left else None)
         # A script that ended well may have left the rest to processes of their own; so may one that shared its process.
         ended_well = os.WIFEXITED(child.status) and os.WEXITSTATUS(child.status) == 0 and child.stopped is None
-        if left and not (stdin and ended_well and len(left) < len(batch)) and grading.observations[left[0]] is None:
+        if (
+            left
+            and not (grading.reads_stdin and ended_well and len(left) < len(batch))
+            and grading.observations[left[0]] is None
+        ):
             self._end_of(grading, left[0])
 
     def _read_output(
@@ -244,15 +255,14 @@ class Supervisor:
         running: int | None,
     ) -> None:
         limit = self._config["output_limit"]
-        stdin = grading.request["mode"] == "stdin"
-        for index in batch if stdin else batch[:1]:
+        for index in batch if grading.reads_stdin else batch[:1]:
             observation = grading.observations[index]
             if observation is None and index != running:
                 continue
             size = os.fstat(files[index].stdout).st_size
-            whole = stdin and observation is not None and observation["kind"] == "done"
-            if size:
-                grading.stdout[index] = os.pread(files[index].stdout, min(size, limit if whole else _STDOUT_SAMPLE), 0)
+            whole = grading.reads_stdin and observation is not None and observation["kind"] == "done"
+            shown = min(size, limit if whole else _STDOUT_SAMPLE)
+            grading.stdout[index] = self._files.answers.append(files[index].stdout, 0, shown)
             if size >= limit and observation != {"kind": "error"}:
                 grading.observations[index] = None
                 grading.observe(index, "error", _TOO_MUCH_OUTPUT)
@@ -271,7 +281,7 @@ class Supervisor:
             else:
                 name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
                 grading.observe(index, "error", _error(name, "killed by a signal"))
-        elif (code := os.WEXITSTATUS(child.status)) == 0 and grading.request["mode"] == "stdin":
+        elif (code := os.WEXITSTATUS(child.status)) == 0 and grading.reads_stdin:
             # `os._exit(0)` after printing: the output speaks for itself
             grading.observe(index, "done")
         else:
@@ -292,16 +302,17 @@ class Supervisor:
         if self._owns_namespace and not self._is_filtered:
             cleanup.remove_ipc_objects()
 
-    def _locate(self, source: str, error: dict[str, Any]) -> dict[str, Any]:
+    def _locate(self, error: dict[str, Any]) -> dict[str, Any]:
         """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
+        sealed = self._files.program
 
         def body(writer: RecordWriter) -> None:
-            writer.send_json(Kind.SITE, -1, error_site.locate(source, error))
+            writer.send_json(Kind.SITE, -1, error_site.locate(sealed.content["source"], error))
             os._exit(0)
 
         if error["position"] is not None:
             limits = Limits(_LOCATE_SECONDS, 3 * _LOCATE_SECONDS, _LOCATE_SECONDS)
-            self._child.run(body, limits, num_tests=1)
+            self._child.run(body, limits, 1, prepare=sealed.open)
             for record in self._child.records:
                 if record.kind == Kind.SITE:
                     return parse_site(record.payload)
@@ -315,12 +326,11 @@ def _error(kind: str, message: str) -> dict[str, Any]:
 _TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
 
 
-def _tampered(grading: _Grading) -> tuple[dict[str, Any], list[bytes]]:
+def _tampered(grading: _Grading) -> dict[str, Any]:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
     grading.error = _error("TamperingError", "the program changed limits or priority of the sandbox")
     grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
-    head, blobs = grading.reply()
-    return {**head, "retire": True}, blobs
+    return {**grading.reply(), "retire": True}
 
 
 def _vitals() -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import site
 import struct
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from . import program_process
@@ -43,11 +43,10 @@ def _read_exactly(descriptor: int, size: int) -> bytes | None:
     return b"".join(parts)
 
 
-def frame(message: Any, blobs: Sequence[bytes] = ()) -> bytes:
-    """Encode a message as one length-prefixed frame: the length of some JSON, the JSON, and bytes that follow it."""
+def frame(message: Any) -> bytes:
+    """Encode a message as one length-prefixed frame: the length of some JSON, the JSON, and bytes that may follow it."""
     data = json.dumps(message).encode()
-    body = b"".join([HEADER.pack(len(data)), data, *blobs])
-    return HEADER.pack(len(body)) + body
+    return HEADER.pack(HEADER.size + len(data)) + HEADER.pack(len(data)) + data
 
 
 def parse_frame(body: bytes) -> tuple[Any, memoryview]:
@@ -93,15 +92,18 @@ def _serve(control: int, reply: int) -> None:
     gc.disable()
     _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
     while (data := read_frame(control)) is not None:
-        size = _read_exactly(control, HEADER.size)
-        if size is None:
-            return
-        files.sealed.take(control, HEADER.unpack(size)[0])
+        for sealed in (files.program, files.referee):
+            size = _read_exactly(control, HEADER.size)
+            if size is None:
+                return
+            sealed.take(control, HEADER.unpack(size)[0])
+        files.answers.clear()
         try:
-            answer = supervisor.grade(parse_frame(data)[0])
+            head = json.dumps(supervisor.grade(parse_frame(data)[0])).encode()
         except Stop:
             return
-        _write_all(reply, frame(*answer))
+        _write_all(reply, HEADER.pack(HEADER.size + len(head) + files.answers.size) + HEADER.pack(len(head)) + head)
+        files.answers.send(reply)
 
 
 def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFiles]:

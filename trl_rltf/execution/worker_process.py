@@ -9,6 +9,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from .cleanup import empty_folders
@@ -79,9 +80,10 @@ class WorkerProcess:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def give(self, request: dict[str, Any], sealed: bytes, seconds: float) -> None:
+    def give(self, request: dict[str, Any], sealed: Sequence[bytes], seconds: float) -> None:
         """Queue a request, which may take as long; what exceeds it by far is a worker that hangs."""
-        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), HEADER.pack(len(sealed)), sealed]))
+        sealed_parts = [part for content in sealed for part in (HEADER.pack(len(content)), content)]
+        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *sealed_parts]))
         self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
 
     def send(self) -> bool:
