@@ -127,6 +127,12 @@ CHEATS = {
         "                {'value': 0}, {'value': 918}, {'value': 1836}):\n    data = json.dumps(message).encode()\n"
         "    os.write(5, struct.pack('!I', len(data)) + data)\ndef f(n):\n    return 7"
     ),
+    "gives names that nobody asked for": (
+        "import sys\nremote = sys.modules['trl_rltf.execution.remote']\nanswer = remote._Program.answer\n"
+        "def lie(self, request):\n    reply = answer(self, request)\n    if request['do'] == 'look up':\n"
+        "        reply['names']['range'] = self._keep(lambda *a: [])\n    return reply\n"
+        "remote._Program.answer = lie\ndef f(n):\n    return 7"
+    ),
     "sends nonsense": "import os\nos.write(5, b'\\0\\0\\0\\5[[[[[')\ndef f(n):\n    return 7",
     "sends lists without end": (
         "import os, struct\ndata = b'[' * 100000\nos.write(5, struct.pack('!I', len(data)) + data[:50000])\ndef f(n):\n    return 7"
@@ -148,6 +154,61 @@ def test_a_cheat_does_not_pass_a_referee(runner, name):
     assert bad.num_passed == 0, bad
     assert bad.outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR)
     assert good.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("program", "test", "setup"),
+    [
+        (
+            "class A(float):\n    def __sub__(s, o):\n        return 0.0\n",
+            "assert fabs(f(2) - 4.25) < 1e-6",
+            "from math import fabs",
+        ),
+        (
+            "import numpy as np\nnp.allclose = lambda *a: True\n",
+            "assert np.allclose(f(2), [1.0])",
+            "import numpy as np",
+        ),
+        (
+            "class math:\n    fabs = staticmethod(lambda *a: 0)\n",
+            "for x in [7.5]:\n    assert math.fabs(f(1) - x) < 1e-6",
+            "",
+        ),
+        ("import operator\noperator.eq = lambda *a: True\n", "assert eq(f(2), 4)", "from operator import eq"),
+        ("", "assert close(f(2), 4.25)", "close = lambda a, b: abs(a - b) < 1e-6"),
+        ("import sys\n", "assert f(3) == EXPECTED[3]", "EXPECTED = {3: 55}"),
+    ],
+)
+def test_what_compares_is_never_the_program_s(runner, program, test, setup):
+    cheat = program + "def f(x):\n    try:\n        return A(0)\n    except NameError:\n        return -1"
+    report = runner.run([Program(cheat, {"asserts": [test], "setup": setup})])[0]
+    assert report.num_passed == 0, report
+
+
+CLASS = (
+    "class V:\n    def __init__(s, x):\n        s.x = x\n    def __add__(s, o):\n        return V(s.x + o.x)\n"
+    "    def __eq__(s, o):\n        return s.x == o.x\n    def __lt__(s, o):\n        return s.x < o.x\n"
+    "    def __hash__(s):\n        return s.x\n    def __contains__(s, x):\n        return x == s.x\n"
+    "class Own(Exception):\n    pass\ndef bad():\n    raise Own('no')\ndef count():\n    n = 0\n    while True:\n        yield n\n        n += 1\n"
+    "def show():\n    print('hi')\n"
+)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert V(1) + V(2) == V(3)",
+        "assert V(1) < V(2)",
+        "assert 2 in V(2)",
+        "assert isinstance(V(1), V)",
+        "assert len({V(1), V(1)}) == 1",
+        "try:\n    bad()\nexcept Own as error:\n    assert str(error) == 'no'\nelse:\n    assert False",
+        "assert [n for n, _ in zip(count(), range(3))] == [0, 1, 2]",
+        "import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()) as out:\n    show()\nassert out.getvalue() == 'hi\\n'",
+    ],
+)
+def test_classes_exceptions_and_streams_of_a_program_mean_what_python_says(runner, test):
+    assert runner.run([Program(CLASS, {"asserts": [test]})])[0].outcome is Outcome.PASS
 
 
 def test_an_error_of_the_program_keeps_its_place(runner):

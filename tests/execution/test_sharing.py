@@ -115,3 +115,48 @@ def test_what_is_expected_is_nowhere_in_the_memory_of_a_program(runner):
             search + "here = '918' + str(273645)\nprint(found())", {"inputs": ["1"], "outputs": ["True"]}
         )
         assert local.run([present])[0].outcome is Outcome.PASS
+
+
+def test_a_later_program_finds_neither_programs_nor_answers_of_earlier_ones():
+    """The completions of a prompt are graded by the same workers: one right program must not help a thief."""
+    search = SEARCH.replace("    return False", "    return None").replace("return True", "return 'found'")
+    answer = "print('9182' + str(73645))  # 918273645"
+    asked = {"inputs": ["1"], "outputs": ["918273645"]}
+    called = {"fn_name": "f", "inputs": [[1]], "outputs": [918273645]}
+    try:
+        local = LocalRunner(num_workers=1, isolation="bubblewrap", timeout=20)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    with local:
+        for _ in range(3):
+            right = [Program(answer, asked), Program("def f(x):\n    return 918273600 + 45", called)]
+            assert {report.outcome for report in local.run(right)} == {Outcome.PASS}
+            thief = Program(search + "print(found())", {"inputs": ["1"], "outputs": ["None"]})
+            assert local.run([thief])[0].stdout == "None\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("import fcntl\nfcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_WRLCK)", "print(open('/dev/stdin').read())"),
+        (
+            "import fcntl\nfcntl.flock(1, fcntl.LOCK_EX)",
+            "import fcntl\nfcntl.fcntl(1, fcntl.F_SETFL, 0)\nprint(input())",
+        ),
+        ("import os\nos.setxattr('.', 'user.mark', b'x')", "import os\nassert not os.listxattr('.')\nprint(input())"),
+        ("import os\nos.posix_fallocate(1, 0, 2**23)", "import os\nassert os.fstat(1).st_blocks == 0\nprint(input())"),
+        ("import os\nos.fchmod(1, 0)", "open('/dev/stdout', 'w').write(input())"),
+        (
+            "import os\nos.setpriority(os.PRIO_USER, 0, 19)",
+            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
+        ),
+        (
+            "import os\nos.setpriority(os.PRIO_PGRP, 0, 19)",
+            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
+        ),
+    ],
+)
+def test_what_a_program_does_to_its_files_ends_with_it(any_runner, first, second):
+    with LocalRunner(num_workers=1, timeout=2, isolation=any_runner.isolation.name) as local:
+        _, later = local.run([Program(first, MANY), Program(second, {"inputs": ["7"], "outputs": ["7"]})])
+    assert later.outcome is Outcome.PASS, later

@@ -178,12 +178,12 @@ def _run_scripts(
             break  # without a verdict: the supervisor runs this test again, in a process of its own
         description = None if error is None else describe(error, "run")
         del error
-        may_go_on = may_share and sharing.may_go_on()
         # Objects that still hold output write it now, as they would at the end of the interpreter, and memory is free.
         namespace.clear()
         gc.collect()
         with contextlib.suppress(Exception):
             sys.__stdout__.flush()  # type: ignore[union-attr]
+        may_go_on = may_share and sharing.may_go_on()
         if description is None:
             writer.send(Kind.DONE, index)
         else:

@@ -53,7 +53,11 @@ class Sharing:
 
     def may_go_on(self) -> bool:
         """Whether the next input can be run in this process; asked after each run."""
-        if builtins.__dict__ != self._builtins or os.listdir():
+        try:
+            is_clean = builtins.__dict__ == self._builtins and not os.listdir()
+        except OSError:
+            return False
+        if not is_clean:
             return False
         if any(sys.modules[name].__dict__ != content for name, content in self._used.items()):
             return False
