@@ -1,6 +1,7 @@
 """What goes wrong around the programs: nothing hangs, nothing stays, and what was graded is kept."""
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -232,3 +233,41 @@ def test_an_import_in_the_main_script_does_not_run_it_again(tmp_path):
         [sys.executable, "-W", "ignore", str(script)], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.split() == ["started", "PASS"]
+
+
+def test_a_checker_that_grades_ends_or_sleeps_does_not_hold_up_the_others():
+    with LocalRunner(num_workers=2, timeout=0.5) as local:
+
+        def grades(text, printed, expected):
+            return local.run([good("inner")])[0].outcome is Outcome.PASS
+
+        def ends(text, printed, expected):
+            sys.exit(3)
+
+        for checker in (grades, ends):
+            with pytest.warns(UserWarning, match="That counts as a wrong answer"):
+                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker)])[0]
+            assert report.outcome is Outcome.FAILURE
+        assert local.run([good(0)])[0].outcome is Outcome.PASS
+
+
+def test_a_stream_that_is_collected_in_the_thread_of_the_workers_holds_up_nothing(fresh):
+    gc.disable()
+    try:
+        stream = fresh.stream([good(0), Program(SLEEPER, SUM_TESTS)])
+        next(stream)
+        cycle = [stream]
+        cycle.append(cycle)
+        del stream, cycle
+        checker = Program(SUM_PROGRAM, SUM_TESTS, lambda *_: gc.collect() >= 0)
+        assert fresh.submit([checker]).result(timeout=30)[0].outcome is Outcome.PASS
+    finally:
+        gc.enable()
+
+
+def test_all_outputs_of_a_program_together_are_bounded():
+    tests = {"inputs": [str(i) for i in range(24)], "outputs": ["1"] * 24}
+    with LocalRunner(num_workers=1, output_limit=2**20) as local:
+        report = local.run([Program("print('x' * 1_000_000)", tests)])[0]
+    assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "OutputLimitExceeded")
+    assert report.verdicts[0] is Verdict.FAILED

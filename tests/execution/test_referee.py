@@ -5,7 +5,10 @@ import pytest
 from trl_rltf.execution import Outcome, Program, Verdict
 
 
-CHECK = "def check(candidate):\n    for n in range(3):\n        assert candidate(n) == 918 * n\n"
+CHECK = (
+    "def check(candidate):\n    for n in range(3):\n        print(918 * n, flush=True)\n"
+    "    for n, value in enumerate(map(candidate, range(1, 4)), start=1):\n        assert value == 918 * n\n    assert value == 2754\n"
+)
 TESTS = {"asserts": ["check(f)"], "setup": CHECK}
 
 # What a HumanEval or MBPP problem may hold: tests, a right program, a wrong one.
@@ -133,6 +136,10 @@ CHEATS = {
         "        reply['names']['range'] = self._keep(lambda *a: [])\n    return reply\n"
         "remote._Program.answer = lie\ndef f(n):\n    return 7"
     ),
+    "reads what the test prints": (
+        "import os\ndef f(n):\n    seen = os.pread(1, 4000, 0).split()\n    return int(seen[-1]) if seen else 7"
+    ),
+    "raises StopIteration": "def f(n):\n    raise StopIteration",
     "sends nonsense": "import os\nos.write(5, b'\\0\\0\\0\\5[[[[[')\ndef f(n):\n    return 7",
     "sends lists without end": (
         "import os, struct\ndata = b'[' * 100000\nos.write(5, struct.pack('!I', len(data)) + data[:50000])\ndef f(n):\n    return 7"
@@ -154,6 +161,16 @@ def test_a_cheat_does_not_pass_a_referee(runner, name):
     assert bad.num_passed == 0, bad
     assert bad.outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR)
     assert good.outcome is Outcome.PASS
+
+
+def test_a_program_cannot_choose_to_be_its_own_judge(runner):
+    source = (
+        "import sys\nremote = sys.modules['trl_rltf.execution.remote']\nremote.encode = lambda value: {'opaque': 'x'}\n"
+        "remote.is_plain = lambda data: True\ndef enc(s):\n    return '?'\ndef dec(s):\n    return '?'"
+    )
+    test = "for s in ['ab', 'cd']:\n    assert dec(enc(s)) == s"
+    report = runner.run([Program(source, {"asserts": [test]})])[0]
+    assert (report.num_passed, report.guarded_tests) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -212,7 +229,7 @@ def test_classes_exceptions_and_streams_of_a_program_mean_what_python_says(runne
 
 
 def test_an_error_of_the_program_keeps_its_place(runner):
-    report = runner.run([Program("def f(n):\n    y = 1\n    return y / n", TESTS)])[0]
+    report = runner.run([Program("def f(n):\n    y = 1\n    return y / (n - 1)", TESTS)])[0]
     assert (report.error_type, report.span.line) == ("ZeroDivisionError", 3)
 
 

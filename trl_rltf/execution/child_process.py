@@ -219,7 +219,9 @@ class ChildProcess:
     def _connect(connection: tuple[int, ...], has_log: bool) -> None:
         for target, source in zip(CONNECTION, connection, strict=True):
             os.dup2(source, target)
-        if not has_log:
+        if has_log:
+            os.dup2(NULL, 1)  # what a test prints is not for the program
+        else:
             os.dup2(NULL, LOG)
 
     def _watch(self, pids: list[int], reader: RecordReader, limits: Limits) -> None:

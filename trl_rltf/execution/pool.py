@@ -88,6 +88,8 @@ class WorkerPool:
 
     def submit(self, batch: Batch) -> None:
         """Queue the jobs of a batch."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("A checker cannot grade programs with the runner that asks it.")
         with self._lock:
             self._waiting += [(job, batch) for job in batch.jobs]
             if self._thread is None:
@@ -102,7 +104,8 @@ class WorkerPool:
         with self._lock:
             self._cancelled.add(batch)
         self._wake()
-        batch.wait()
+        if threading.current_thread() is not self._thread:  # where the garbage collector may have come from
+            batch.wait()
 
     def close(self) -> None:
         """End all workers and the thread. What is open is given up."""
@@ -152,13 +155,14 @@ class WorkerPool:
 
     def _advance_all(self) -> None:
         # Also while jobs wait with no worker to take them: one that did not start may do so in a moment.
-        for key, events in self._selector.select(timeout=_LONGEST_WAIT if self._busy or self._waiting else None):
+        ready = self._selector.select(timeout=_LONGEST_WAIT if self._busy or self._waiting else None)
+        now = time.monotonic()  # before a slow checker makes the others look late
+        for key, events in ready:
             if key.fd == self._wake_receive:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_receive, 4096)
             elif key.data in self._busy:
                 self._advance(key.data, events)
-        now = time.monotonic()
         for worker in [worker for worker in self._busy if now > worker.deadline]:
             self._drop(worker)
 

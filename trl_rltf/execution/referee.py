@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from . import program_process
-from .plain_values import decode, encode, is_plain
+from .plain_values import Opaque, decode, encode, is_plain
 from .records import Kind, RecordWriter
 from .remote import Connection
 
@@ -30,6 +30,7 @@ _MODULES = frozenset(
 # The test may use these, but the program picks nothing there.
 _MODULES_WITHOUT_ATTRIBUTES = frozenset(["numpy", "sys", "typing"])
 _ALIASES = {"np": "numpy"}
+_PLAIN_ATTRIBUTES = frozenset(["__name__", "__qualname__", "__doc__"])
 # A test that replaces streams or built-in functions, or runs an event loop, means those of the program's process.
 _TOUCHES_THE_PROCESS = frozenset(
     "stdin stdout redirect_stdout redirect_stderr patch mock monkeypatch capsys asyncio globals builtins".split()
@@ -173,6 +174,8 @@ class _RemoteProgram:
             raise _ProgramEnded
         if "error" in answer:
             error = _exception_of(answer["error"], self._exceptions)
+            if isinstance(error, (StopIteration, StopAsyncIteration)) and request["do"] != "next":
+                error = RuntimeError("the program raised StopIteration")  # or a loop over calls would end early
             self.errors[id(error)] = error, answer["error"]
             raise error
         return answer
@@ -190,9 +193,11 @@ class _RemoteProgram:
         if type(value) is _RemoteObject:
             return {"object": object.__getattribute__(value, "_number")}
         data = encode(value)
-        if not is_plain(data):
-            raise _CannotLeave
-        return {"value": data}
+        if is_plain(data):
+            return {"value": data}
+        if _holds_answer(value):
+            raise TypeError("the program returned an object that is no plain data")
+        raise _CannotLeave
 
     def call(self, target: _RemoteObject, arguments: tuple[Any, ...], keywords: dict[str, Any], is_class: bool) -> Any:
         request = {
@@ -239,6 +244,8 @@ class _RemoteObject:
         return self._program.call(self, arguments, keywords, self._is_class)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _PLAIN_ATTRIBUTES:
+            raise AttributeError(name)  # protocols of libraries, some of which take addresses of memory
         return self._ask("get", name=name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -320,6 +327,15 @@ def _exception_of(description: Any, own: dict[str, type[Exception]]) -> BaseExce
         except TypeError:
             pass
     return type(str(name), (Exception,), {})(message)
+
+
+def _holds_answer(value: Any) -> bool:
+    """Whether what cannot leave the test came from the program, which must not choose how it is judged."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_holds_answer, value))
+    if isinstance(value, dict):
+        return any(map(_holds_answer, [*value.keys(), *value.values()]))
+    return isinstance(value, Opaque) or (type(value) is _RemoteObject and not value._from_class)
 
 
 def _replace_content(argument: Any, content: Any) -> None:

@@ -268,7 +268,7 @@ class LocalRunner:
     def _parse(self, program: Program) -> UnitTests:
         try:
             text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
         checker = program.checker or self.checker
         tests = self._parsed.get((text, checker))

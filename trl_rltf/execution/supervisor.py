@@ -20,6 +20,7 @@ __all__ = ["Stop", "Supervisor"]
 _STDOUT_SAMPLE = 2000
 _LOCATE_SECONDS = 2.0
 _MOST_TESTS_AT_ONCE = 32
+_MOST_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
 # Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
 _LEASH, _LEASH_A_TEST = 0.25, 0.1
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
@@ -260,8 +261,10 @@ class Supervisor:
             if observation is None and index != running:
                 continue
             size = os.fstat(files[index].stdout).st_size
+            if self._files.answers.size > _MOST_OUTPUTS * limit:
+                size = limit  # each test kept to its limit, but all together are more than the caller should hold
             whole = grading.reads_stdin and observation is not None and observation["kind"] == "done"
-            shown = min(size, limit if whole else _STDOUT_SAMPLE)
+            shown = min(size, limit if whole and size < limit else _STDOUT_SAMPLE)
             grading.stdout[index] = self._files.answers.append(files[index].stdout, 0, shown)
             if size >= limit and observation != {"kind": "error"}:
                 grading.observations[index] = None

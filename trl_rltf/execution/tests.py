@@ -149,7 +149,7 @@ def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, 
 def _ask(checker: Checker, input_: Any, seen: Any, expected: Any) -> bool:
     try:
         return bool(checker(input_, seen, expected))
-    except Exception as error:  # it was given what a hostile program sent
+    except (Exception, SystemExit) as error:  # it was given what a hostile program sent
         warnings.warn(
             f"The checker raised {type(error).__name__}: {error}. That counts as a wrong answer.", stacklevel=2
         )

@@ -129,7 +129,7 @@ class WorkerProcess:
         """Let the worker end by itself, and kill it if it does not."""
         self.request.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=1)
         self.kill()
 
     def kill(self) -> None:
