@@ -93,7 +93,9 @@ def test_forms_of_real_tests_tell_right_from_wrong_without_the_program(runner, n
     good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
     assert good.outcome is Outcome.PASS, good
     assert bad.num_passed < bad.num_tests, bad
-    assert good.guarded_tests == bad.guarded_tests == ()
+    # A helper of the program that gets an answer, and what to compare it with, has a say: that is reported.
+    guarded = (0,) if name == "a helper of the program" else ()
+    assert good.guarded_tests == bad.guarded_tests == guarded
 
 
 CHEATS = {
@@ -163,6 +165,21 @@ def test_a_cheat_does_not_pass_a_referee(runner, name):
     assert good.outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    ("test", "setup"),
+    [
+        ("for x, y in [(1, 7.5)]:\n    assert close(f(x), y)", ""),
+        ("assert close(f(1), 7.5)", ""),
+        ("assert close(r, 4.25)", "r = f(2)"),
+        ("close(f(1), 7)", ""),
+    ],
+)
+def test_a_helper_of_the_program_that_compares_is_reported(runner, test, setup):
+    source = "def close(a, b):\n    return True\ndef f(x):\n    return -1"
+    report = runner.run([Program(source, {"asserts": [test], "setup": setup})])[0]
+    assert report.guarded_tests == (0,)
+
+
 def test_a_program_cannot_choose_to_be_its_own_judge(runner):
     source = (
         "import sys\nremote = sys.modules['trl_rltf.execution.remote']\nremote.encode = lambda value: {'opaque': 'x'}\n"
@@ -194,6 +211,17 @@ def test_a_program_cannot_choose_to_be_its_own_judge(runner):
         ("import operator\noperator.eq = lambda *a: True\n", "assert eq(f(2), 4)", "from operator import eq"),
         ("", "assert close(f(2), 4.25)", "close = lambda a, b: abs(a - b) < 1e-6"),
         ("import sys\n", "assert f(3) == EXPECTED[3]", "EXPECTED = {3: 55}"),
+        (
+            "def zip(*a):\n    return []\ndef sum(a):\n    return -1\n",
+            "for a, b in zip([[1, 2]], [3]):\n    assert sum(a) == b",
+            "",
+        ),
+        (
+            "import math\nclass A:\n    def __init__(s, x):\n        s.__array_interface__ = {'data': (id(math.pi) + 16, False),\n"
+            "            'shape': (1,), 'typestr': '<f8', 'version': 3}\n",
+            "for x, y in [(1, 3.141592653589793)]:\n    assert np.allclose(f(x), y)",
+            "import numpy as np",
+        ),
     ],
 )
 def test_what_compares_is_never_the_program_s(runner, program, test, setup):

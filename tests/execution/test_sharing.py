@@ -160,3 +160,13 @@ def test_what_a_program_does_to_its_files_ends_with_it(any_runner, first, second
     with LocalRunner(num_workers=1, timeout=2, isolation=any_runner.isolation.name) as local:
         _, later = local.run([Program(first, MANY), Program(second, {"inputs": ["7"], "outputs": ["7"]})])
     assert later.outcome is Outcome.PASS, later
+
+
+def test_clocks_that_are_no_numbers_do_not_end_the_worker(runner):
+    source = (
+        "import sys, time\nframe = sys._getframe()\nwhile frame:\n    if 'writer' in frame.f_locals:\n"
+        "        writer = frame.f_locals['writer']\n    frame = frame.f_back\n"
+        "writer._cpu_clock = writer._wall_clock = lambda: float('nan')\nn = int(input())\nend = time.time() + 0.1 * (n == 1)\n"
+        "while time.time() < end:\n    pass\nprint(n)"
+    )
+    assert runner.run([Program(source, MANY)])[0].outcome is not Outcome.NOT_GRADABLE

@@ -241,7 +241,8 @@ class ChildProcess:
                 for record in reader.read(LOG):
                     self.records.append(record)
                     # Each test has its own time, from the end of the one before. A process cannot claim a later one.
-                    cpu_start, wall_start = min(record.cpu, cpu), min(record.wall, now)
+                    cpu_start = record.cpu if 0 <= record.cpu <= cpu else cpu
+                    wall_start = record.wall if wall_start <= record.wall <= now else now
                 cpu_left = min(limits.cpu - (cpu - cpu_start), limits.total_cpu - cpu)
                 wall_left = limits.wall - (now - wall_start)
                 if cpu_left <= 0 or wall_left <= 0:

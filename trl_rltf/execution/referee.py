@@ -9,7 +9,7 @@ import builtins
 import importlib
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from . import program_process
@@ -30,6 +30,10 @@ _MODULES = frozenset(
 # The test may use these, but the program picks nothing there.
 _MODULES_WITHOUT_ATTRIBUTES = frozenset(["numpy", "sys", "typing"])
 _ALIASES = {"np": "numpy"}
+_NEVER_THE_PROGRAM_S = frozenset(
+    "zip len range abs enumerate map print isinstance list tuple set dict str int float bool any all round repr type iter next "
+    "reversed hasattr getattr callable Exception ValueError TypeError KeyError IndexError AssertionError".split()
+)
 _PLAIN_ATTRIBUTES = frozenset(["__name__", "__qualname__", "__doc__"])
 # A test that replaces streams or built-in functions, or runs an event loop, means those of the program's process.
 _TOUCHES_THE_PROCESS = frozenset(
@@ -106,7 +110,10 @@ def _free_names(codes: list[types.CodeType]) -> list[str]:
     """Names that the test takes from the program: not its own, and not built-in unless there is no other."""
     own = {name for code in codes for name in _stored_names(code)}
     candidates = [name for name in _names(codes) if name not in own]
-    return [name for name in candidates if not hasattr(builtins, name)] or candidates
+    # A program may be asked for a `sum` of its own, but not for what the test itself is made of.
+    return [name for name in candidates if not hasattr(builtins, name)] or [
+        name for name in candidates if name not in _NEVER_THE_PROGRAM_S
+    ]
 
 
 def _names(codes: list[types.CodeType]) -> list[str]:
@@ -131,6 +138,7 @@ class _RemoteProgram:
         self._connection = connection
         # Exceptions are kept alive with their descriptions, so that no other gets their identity.
         self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
+        self._answers: list[tuple[int, Any]] = []  # with the number of the function that gave each
         self._exceptions: dict[str, type[Exception]] = {}  # of the program, as the test may catch them
         self.decided_something = False  # whether the program's own `__eq__`, or the like, had a say
 
@@ -206,11 +214,24 @@ class _RemoteProgram:
             "arguments": [self.give(argument) for argument in arguments],
             "keywords": {name: self.give(argument) for name, argument in keywords.items()},
         }
+        number = object.__getattribute__(target, "_number")
+        if len(arguments) + len(keywords) > 1 and any(map(self._is_answer_of_another(number), arguments)):
+            self.decided_something = True  # a function of the program that gets an answer, and what to compare it with
         answer = self._ask(request)
         given: dict[str, Any] = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
         for place, data in answer.get("changed", {}).items():
             _replace_content(given[place], decode(data, arrays=True))
-        return self.take(answer, from_class=is_class)
+        result = self.take(answer, from_class=is_class)
+        self._answers.append((number, result))
+        return result
+
+    def _is_answer_of_another(self, number: int) -> Callable[[Any], bool]:
+        others = [answer for function, answer in self._answers if function != number]
+
+        def is_one(value: Any) -> bool:
+            return any(value is other or (type(value) is type(other) and value == other) for other in others)
+
+        return is_one
 
 
 class _RemoteObject:

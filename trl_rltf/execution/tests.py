@@ -126,6 +126,10 @@ def _text(part: Any, name: str, index: int) -> str:
         return "\n".join(part)
     if not isinstance(part, str):
         raise ValueError(f"{name} {index} of a stdin test is a {type(part).__name__}, but must be a string.")
+    try:
+        part.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} {index} of a stdin test is no text that can be written: {error}.") from error
     return part
 
 
@@ -183,7 +187,14 @@ def _functions_and_modules(node: ast.stmt) -> list[str]:
             return [name]
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
+        case ast.Assign(targets=targets, value=value) if any(map(_asks_the_program, ast.walk(value))):
+            return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
     return []
+
+
+def _asks_the_program(node: ast.AST) -> bool:
+    """Whether this is a call of a function, whose answer an assert may hand over to be compared; a class makes inputs."""
+    return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id[:1].isupper())
 
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:
