@@ -135,6 +135,7 @@ def test_metrics_and_columns_go_to_the_hooks_of_trl(runner, tokenizer):
     assert metrics["outcome/pass_ratio"] == 0.25
     assert metrics["outcome/localized"] == 1.0
     assert metrics["grading/seconds"] > 0
+    assert metrics["grading/guarded"] == 0
 
 
 def test_a_missing_column_is_named(runner):

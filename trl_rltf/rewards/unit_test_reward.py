@@ -248,5 +248,7 @@ def _log(
         log_metric("outcome/pass_ratio", sum(r.num_passed / r.num_tests for r in graded) / len(graded))
     if errors:
         log_metric("outcome/localized", sum(errors) / len(errors))
+    # Programs that had a say in a verdict of theirs: a share that rises is a policy that learns to cheat.
+    log_metric("grading/guarded", sum(bool(report.guarded_tests) for report in reports) / len(reports))
     log_metric("grading/seconds", seconds)
     log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))
