@@ -38,7 +38,6 @@ class Job:
         self._stdout: str | None = None
         self._cpu = self._wall = 0.0
         self.num_deaths = 0
-        self.last_words = ""
         self.report: ExecutionReport | None = None
 
     def request(self) -> dict[str, Any]:
