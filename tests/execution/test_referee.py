@@ -2,7 +2,7 @@
 
 import pytest
 
-from trl_rltf.execution import Outcome, Program, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 
 
 CHECK = (
@@ -279,3 +279,96 @@ def test_an_equality_that_only_the_program_can_decide_is_reported(runner):
     report = runner.run([Program(source + "def f(x):\n    return P(x)", {"asserts": ["assert f(1) == f(1)"]})])[0]
     assert report.outcome is Outcome.PASS
     assert report.guarded_tests == (0,)
+
+
+STACK = "class Stack:\n    def __init__(self):\n        self.items = []\n    def push(self, x):\n        self.items.append(x)\n"
+STACK += "    def top(self):\n        return self.items[-1]\n    def __len__(self):\n        return len(self.items)"
+COUNTER = "count, seen = 0, []\ndef add(n):\n    global count\n    count += n\n    seen.append(n)\n    return count"
+# Tests that are right only if state goes on from one statement, or one assert, to the next; a right program, a wrong one.
+STATEFUL = {
+    "an object of the setup": (
+        {
+            "setup": "s = Stack()",
+            "asserts": ["s.push(1)\nassert s.top() == 1", "s.push(2)\nassert s.top() == len(s) == 2"],
+        },
+        STACK,
+        STACK.replace("self.items.append(x)", "self.items = [x]"),
+    ),
+    "a variable of an earlier assert": (
+        {
+            "asserts": [
+                "data = [3, 1]\nf(data)\nassert data == [1, 3]",
+                "assert f(data) is None",
+                "assert data[0] == 1",
+            ]
+        },
+        "def f(data):\n    data.sort()",
+        "def f(data):\n    data.sort(reverse=True)",
+    ),
+    "state inside the program": (
+        {"asserts": ["assert add(2) == 2", "assert add(3) == 5", "assert add(1) - 1 == 5"]},
+        COUNTER,
+        "def add(n):\n    return n",
+    ),
+    "variables of the program": (
+        {"asserts": ["add(2)\nassert count == 2 and seen == [2]", "add(3)\nassert count == sum(seen) == 5"]},
+        COUNTER,
+        COUNTER.replace("global count", "count = 0"),
+    ),
+    "a change inside a nested argument": (
+        {"asserts": ["row = [1]\ngrid = [row, [2]]\nf(grid)\nassert row == [1, 0] and grid == [[1, 0], [2, 0]]"]},
+        "def f(grid):\n    for row in grid:\n        row.append(0)",
+        "def f(grid):\n    grid[:] = [[0], [0]]",
+    ),
+    "the class that an object is derived from": (
+        {"setup": "b = Bag([1])", "asserts": ["assert isinstance(b, list) and b.size() == 1"]},
+        "class Bag(list):\n    def size(self):\n        return len(self)",
+        "class Bag:\n    def __init__(self, x):\n        pass\n    def size(self):\n        return 1",
+    ),
+    "whether two objects are one": (
+        {"setup": "x = [1]", "asserts": ["assert f(x) is x", "x.append(2)\nassert f(x) == [1, 2]"]},
+        "def f(x):\n    return x",
+        "def f(x):\n    return list(x)",
+    ),
+    "a test that is decided inside, after one that is not": (
+        {"asserts": ["x = [1]\nassert f(x) == [1]", "assert f(x) is x"]},
+        "def f(x):\n    return x",
+        "def f(x):\n    return list(x)",
+    ),
+    "an end that comes early": (
+        {"asserts": ["x = []\nassert f(x) == 0", "x.append(1)\nassert f(x) == 1"]},
+        "def f(x):\n    return len(x)",
+        "import os\ndef f(x):\n    return len(x) if x else os._exit(0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_state_goes_on_from_one_assert_to_the_next(runner, name):
+    tests, right, wrong = STATEFUL[name]
+    reports = runner.run([Program(right, tests), Program(wrong, tests)])
+    assert [report.outcome is Outcome.PASS for report in reports] == [True, False], reports
+    assert bool(reports[0].guarded_tests) == (" is x" in str(tests) or "isinstance" in str(tests))
+
+
+def test_a_program_that_leaves_in_the_middle_is_no_timeout(runner):
+    tests = {"asserts": ["x = 1\nassert f(x) == 1", "x += 1\nassert f(x) == 2", "x += 1\nassert x == 1"]}
+    (report,) = runner.run([Program("def f(x):\n    return x if x == 1 else exit(3)", tests)])
+    assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "SystemExit")
+    assert report.verdicts[:2] == (Verdict.PASSED, Verdict.ERROR)
+
+
+def test_tests_that_share_state_all_run_even_if_the_first_fails():
+    tests = {"setup": "s = Stack()", "asserts": ["s.push(1)\nassert s.top() == 2", "s.push(2)\nassert len(s) == 2"]}
+    with LocalRunner(num_workers=1, stop_on_first_failure=True, allow_code_eval=True) as runner:
+        (report,) = runner.run([Program(STACK, tests)])
+    assert report.verdicts == (Verdict.FAILED, Verdict.PASSED)
+
+
+def test_the_program_s_own_built_in_name_is_not_what_the_next_test_compares_with(runner):
+    tests = {
+        "setup": "def close(a, b):\n    return sum([abs(a - b)]) < 1",
+        "asserts": ["assert sum([1, 2]) == 0", "assert close(f(1), 918)"],
+    }
+    (report,) = runner.run([Program("def sum(values):\n    return 0\ndef f(x):\n    return 1", tests)])
+    assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import operator
 import sys
@@ -79,6 +80,32 @@ def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tup
     if split is None or not _only_asks(split[0], own_names):
         return None
     return _text(split[0], source), split[1]
+
+
+def asks_for_identity(test: ast.Compare) -> bool:
+    """
+    Whether a comparison asks if two objects are one, which copies of them cannot tell.
+
+    Args:
+        test (`ast.Compare`): A comparison anywhere in a test.
+
+    Returns:
+        `bool`: Not for `f(x) is None`, `f(x) is True` or `type(f(x)) is int`, where the other side is the same everywhere.
+    """
+    if not any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
+        return False
+    return not any(_is_single(operand) for operand in (test.left, *test.comparators))
+
+
+def _is_single(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return value is None or value is ... or isinstance(value, bool)
+        case ast.Call(func=ast.Name(id="type")):
+            return True
+        case ast.Name(id=name):
+            return isinstance(getattr(builtins, name, None), type)
+    return False
 
 
 def _text(node: ast.expr, source: str) -> str:

@@ -158,7 +158,8 @@ class ChildProcess:
             served_by (`Callable`, *optional*): What a second child does, which the first one talks to. Then `body` is that
                 of the test and this that of the program; the limits are on both together.
             served_prepare (`Callable`, *optional*): What the second child does first.
-            connections (`Sequence[tuple[int, int]]`, *optional*): For each of the two, where it reads and writes messages.
+            connections (`Sequence[tuple[int, int]]`, *optional*): For each of the two, where it reads and writes messages. They
+                are closed here once the children have them, so that each child sees when the other is gone.
         """
         self.records, self.stopped, self.status, self.cpu = [], None, 0, 0.0
         _empty(LOG)
@@ -167,6 +168,8 @@ class ChildProcess:
         try:
             if served_by is not None:
                 pids.append(self._start(served_by, num_files, b"", connections[1], served_prepare))
+            for descriptor in (*connections[0], *connections[1]):
+                os.close(descriptor)
             self._watch(pids, reader, limits)
         finally:
             # Before the first is waited for: a fork bomb grows as long as one process of it is alive.

@@ -28,7 +28,9 @@ class Job:
         self._source = source
         self._tests = tests
         self._share_process = share_process
-        self._step = 1 if stop_on_first_failure else len(tests.cases)
+        # Tests of a referee are one script: what one of them leaves in a variable is there for the next.
+        is_script = any(case.statements for case in tests.cases)
+        self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
         self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
         self._next = 0  # first test that has not been sent
         self._batch = range(0)
@@ -54,9 +56,13 @@ class Job:
         cases = [self._tests.cases[index] for index in self._batch]
         probes = [case.probe for case in cases]
         program = {"source": self._source, "mode": self._tests.mode, "setup": self._tests.setup, "probes": probes}
-        statements = [case.statements for case in cases]
-        referee = {"setup": self._tests.referee_setup, "statements": statements} if any(statements) else {}
-        return json.dumps(program).encode(), json.dumps(referee).encode()
+        referee = {
+            "setup": self._tests.referee_setup,
+            "statements": [case.statements for case in cases],
+            "inside": [case.inside for case in cases],
+        }
+        has_referee = any(case.statements for case in cases)
+        return json.dumps(program).encode(), json.dumps(referee if has_referee else {}).encode()
 
     @property
     def num_tests_sent(self) -> int:

@@ -1,15 +1,16 @@
-"""Decide a test that cannot be split in a process of its own, where the program is not."""
+"""Decide tests that cannot be split in a process of their own, where the program is not."""
 
-# The test runs as it is written; the names of the program that it uses stand for calls into the process of the program.
-# What the test expects stays here.
+# The tests run as they are written; the names of the program that they use stand for calls into the process of the program.
+# What the tests expect stays here.
 
 from __future__ import annotations
 
 import builtins
+import collections
 import importlib
 import os
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from . import program_process
@@ -41,6 +42,9 @@ _TOUCHES_THE_PROCESS = frozenset(
 )
 
 
+_CONTAINERS = (list, dict, set, bytearray, collections.deque)
+
+
 class _CannotLeave(BaseException):
     """The test hands the program something that is no plain data, such as a function."""
 
@@ -49,13 +53,13 @@ class _ProgramEnded(BaseException):
     """The program is gone, or talks nonsense."""
 
 
-def judge(tests: dict[str, Any], index: int, ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
-    Run one test against a program that runs elsewhere, report the verdict, and end this process.
+    Run tests, one after the other, against a program that runs elsewhere, report the verdicts, and end this process.
 
     Args:
-        tests (`dict`): `setup` and the `statements` of each test.
-        index (`int`): Which one to run.
+        tests (`dict`): `setup`, the `statements` of each test, and `inside`: whether a test has to run where the program is.
+        indices (`Sequence[int]`): Which ones to run. What one of them leaves in a variable is there for the next.
         ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
         writer ([`~records.RecordWriter`]): Where to report.
     """
@@ -71,26 +75,46 @@ def judge(tests: dict[str, Any], index: int, ends: tuple[int, int], writer: Reco
     if hello["error"] is not None:
         writer.send_json(Kind.ERROR, -1, hello["error"])
         os._exit(0)
-    program = _RemoteProgram(connection)
     namespace = program_process.new_module("test")
+    program = _RemoteProgram(connection, namespace)
+    setup_error = _run(tests["setup"], program, namespace)
+    for index in indices:
+        error = setup_error
+        if tests["inside"][index]:
+            error = _CannotLeave()
+        elif error is None:
+            program.decided_something = False
+            error = _run(tests["statements"][index], program, namespace)
+        if isinstance(error, _ProgramEnded):
+            break  # how it ended says the rest
+        if isinstance(error, _CannotLeave):
+            writer.send(Kind.ALONE, index)
+        elif error is None:
+            writer.send_json(Kind.DONE, index, [True, program.decided_something])
+        else:
+            _report(error, index, program, writer)
+    os._exit(0)
+
+
+def _run(text: str, program: _RemoteProgram, namespace: dict[str, Any]) -> BaseException | None:
+    """Run a part of the tests; returns what it raised."""
+    names: list[str] = []
     try:
-        code = [
-            compile(text, "<test>", "exec", dont_inherit=True) for text in (tests["setup"], tests["statements"][index])
-        ]
+        code = compile(text, "<test>", "exec", dont_inherit=True)
         if not _TOUCHES_THE_PROCESS.isdisjoint(_names(code)):
             raise _CannotLeave
-        namespace.update(program.look_up(_free_names(code)))
-        for part in code:
-            exec(part, namespace)
-    except _CannotLeave:
-        writer.send(Kind.ALONE, index)
-    except _ProgramEnded:
-        pass  # how it ended says the rest
+        names = [name for name in _free_names(code) if name not in namespace]
+        program.look_up(names)
+        exec(code, namespace)
     except BaseException as error:
-        _report(error, index, program, writer)
-    else:
-        writer.send_json(Kind.DONE, index, [True, program.decided_something])
-    os._exit(0)
+        return error
+    finally:
+        for name in names:
+            if hasattr(builtins, name):
+                namespace.pop(
+                    name, None
+                )  # the program's own `sum` is what this test asks for, not what the next one uses
+    return None
 
 
 def _report(error: BaseException, index: int, program: _RemoteProgram, writer: RecordWriter) -> None:
@@ -106,19 +130,19 @@ def _report(error: BaseException, index: int, program: _RemoteProgram, writer: R
         )
 
 
-def _free_names(codes: list[types.CodeType]) -> list[str]:
+def _free_names(code: types.CodeType) -> list[str]:
     """Names that the test takes from the program: not its own, and not built-in unless there is no other."""
-    own = {name for code in codes for name in _stored_names(code)}
-    candidates = [name for name in _names(codes) if name not in own]
+    own = _stored_names(code)
+    candidates = [name for name in _names(code) if name not in own]
     # A program may be asked for a `sum` of its own, but not for what the test itself is made of.
     return [name for name in candidates if not hasattr(builtins, name)] or [
         name for name in candidates if name not in _NEVER_THE_PROGRAM_S
     ]
 
 
-def _names(codes: list[types.CodeType]) -> list[str]:
+def _names(code: types.CodeType) -> list[str]:
     used: dict[str, None] = {}
-    pending = list(codes)
+    pending = [code]
     while pending:
         code = pending.pop(0)
         used |= dict.fromkeys(code.co_names)
@@ -134,18 +158,19 @@ def _stored_names(code: types.CodeType) -> set[str]:
 
 
 class _RemoteProgram:
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, namespace: dict[str, Any]):
         self._connection = connection
+        self._namespace = namespace
+        self._variables: dict[str, Any] = {}  # of the program, as the test was given them
         # Exceptions are kept alive with their descriptions, so that no other gets their identity.
         self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
         self._answers: list[tuple[int, Any]] = []  # with the number of the function that gave each
         self._exceptions: dict[str, type[Exception]] = {}  # of the program, as the test may catch them
         self.decided_something = False  # whether the program's own `__eq__`, or the like, had a say
 
-    def look_up(self, names: list[str]) -> dict[str, Any]:
-        """What each name stands for; names that the test does not ask for are not the program's to give."""
-        found = {}
-        answers = self._ask({"do": "look up", "names": names})["names"]
+    def look_up(self, names: list[str]) -> None:
+        """Give the test what each name stands for; names that it does not ask for are not the program's to give."""
+        answers = self._ask({"do": "look up", "names": names})["names"] if names else {}
         for name in names:
             answer = answers[name]
             value = self._import(str(answer["module"]), answer.get("attribute")) if "module" in answer else None
@@ -153,11 +178,21 @@ class _RemoteProgram:
             if value is None and known and answer.get("is_class") is True:
                 value = self._import(_ALIASES.get(name, name), None)  # no class of a program is called `math`
             if value is not None:
-                found[name] = value
+                self._namespace[name] = value
             elif "missing" not in answer:
                 # A function of a library, which may be asked to compare, is no function of the program.
-                found[name] = self.take(answer, from_class="module" not in answer and not known)
-        return found
+                self._namespace[name] = self.take(answer, from_class="module" not in answer and not known)
+                if "value" in answer:
+                    self._variables[name] = self._namespace[name]
+
+    def _update_variables(self, changed: dict[str, Any]) -> None:
+        """A call has changed variables of the program which the test reads too."""
+        for name in self._variables.keys() & changed.keys():
+            old, new = self._variables[name], decode(changed[name], arrays=True)
+            if type(old) is type(new) and isinstance(old, _CONTAINERS):
+                _replace_content(old, new)
+            elif self._namespace.get(name) is old:  # and not what the test itself has put there
+                self._namespace[name] = self._variables[name] = new
 
     @staticmethod
     def _import(module: str, attribute: Any) -> Any:
@@ -180,6 +215,7 @@ class _RemoteProgram:
             raise _ProgramEnded from None
         if not isinstance(answer, dict):
             raise _ProgramEnded
+        self._update_variables(answer.get("variables", {}))
         if "error" in answer:
             error = _exception_of(answer["error"], self._exceptions)
             if isinstance(error, (StopIteration, StopAsyncIteration)) and request["do"] != "next":
@@ -220,7 +256,8 @@ class _RemoteProgram:
         answer = self._ask(request)
         given: dict[str, Any] = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
         for place, data in answer.get("changed", {}).items():
-            _replace_content(given[place], decode(data, arrays=True))
+            if type(given[place]) is not _RemoteObject:
+                _replace_content(given[place], decode(data, arrays=True))
         result = self.take(answer, from_class=is_class)
         self._answers.append((number, result))
         return result
@@ -268,6 +305,13 @@ class _RemoteObject:
         if name.startswith("__") and name not in _PLAIN_ATTRIBUTES:
             raise AttributeError(name)  # protocols of libraries, some of which take addresses of memory
         return self._ask("get", name=name)
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[misc]
+        """`isinstance` asks for it: what the program's class is derived from is known only there."""
+        if object.__getattribute__(self, "_from_class"):
+            raise _CannotLeave
+        return _RemoteObject
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("set", name=name, value=self._program.give(value))
@@ -359,10 +403,31 @@ def _holds_answer(value: Any) -> bool:
     return isinstance(value, Opaque) or (type(value) is _RemoteObject and not value._from_class)
 
 
-def _replace_content(argument: Any, content: Any) -> None:
-    """Change an argument in place as the program has changed its own copy."""
-    if isinstance(argument, (list, bytearray)) and isinstance(content, (list, bytearray)):
-        argument[:] = content
-    elif isinstance(argument, (dict, set)) and isinstance(content, (dict, set)):
-        argument.clear()
-        argument.update(content)
+def _replace_content(old: Any, new: Any) -> None:
+    """Change a value in place as the program has changed its own copy, and what it contains likewise."""
+    if isinstance(old, (list, collections.deque)) and type(old) is type(new):
+        items = [_replaced(*pair) for pair in zip(old, new, strict=False)]
+        added = list(new)[len(items) :]
+        old.clear()
+        old.extend([*items, *added])
+    elif isinstance(old, dict) and isinstance(new, dict):
+        content = {key: _replaced(old[key], item) if key in old else item for key, item in new.items()}
+        old.clear()
+        old.update(content)
+    elif isinstance(old, bytearray) and isinstance(new, bytearray):
+        old[:] = new
+    elif isinstance(old, set) and isinstance(new, set):
+        old.clear()
+        old.update(new)
+
+
+def _replaced(old: Any, new: Any) -> Any:
+    if type(old) is not type(new):
+        return new
+    if isinstance(old, tuple) and len(old) == len(new):
+        items = tuple(map(_replaced, old, new))
+        return old if all(item is own for item, own in zip(items, old, strict=True)) else items
+    if isinstance(old, _CONTAINERS):
+        _replace_content(old, new)
+        return old
+    return new

@@ -95,7 +95,7 @@ def serve(source: str, ends: tuple[int, int]) -> NoReturn:
             request = connection.receive()
         except EOFError:
             os._exit(0)
-        connection.send(program.answer(request))
+        connection.send({**program.answer(request), **program.changed_variables()})
         sys.stdout.flush()
 
 
@@ -103,6 +103,14 @@ class _Program:
     def __init__(self, namespace: dict[str, Any]):
         self._namespace = namespace
         self._objects: list[Any] = []
+        self._variables: dict[str, Any] = {}  # that the test has looked up, as it knows them
+
+    def changed_variables(self) -> dict[str, Any]:
+        """Variables of the program that the test reads too, and that have another value since."""
+        now = {name: encode(self._namespace.get(name)) for name in self._variables}
+        changed = {name: data for name, data in now.items() if data != self._variables[name] and is_plain(data)}
+        self._variables.update(changed)
+        return {"variables": changed} if changed else {}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -136,7 +144,10 @@ class _Program:
         origin = getattr(value, "__module__", None)
         if callable(value) and isinstance(origin, str) and origin not in ("program", "__main__"):
             return {"module": origin.lstrip("_"), "attribute": str(value.__name__), **self._keep(value)}
-        return self._refer(value)
+        answer = self._refer(value)
+        if "value" in answer:
+            self._variables[name] = answer["value"]
+        return answer
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         arguments = [self._take(argument) for argument in request["arguments"]]

@@ -86,7 +86,8 @@ class LocalRunner:
             thread. Asserts do not use it.
         stop_on_first_failure (`bool`, *optional*, defaults to `False`):
             Leave out tests after the first that does not pass. They are sent in growing groups, so that a few may run on;
-            `num_run` of a report tells how many ran, and those left out count as not passed.
+            `num_run` of a report tells how many ran, and those left out count as not passed. Asserts that a referee decides
+            are one script and all run.
         process_per_test (`bool`, *optional*, defaults to `False`):
             Give each test of printed output a process of its own. By default the tests of a program that keeps no state
             between them run one after the other in one process, which is several times faster.

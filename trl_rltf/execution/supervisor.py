@@ -142,18 +142,19 @@ class Supervisor:
         return grading.reply()
 
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
-        """A test with a referee, or an assert that decides itself, gets a process of its own; others share one."""
+        """Asserts share a process; those that a referee decides come first, then those that decide themselves."""
         if grading.reads_stdin:
             return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
-        if grading.judged[pending[0]]:
-            return pending[:1]
-        return [index for index in pending if not grading.judged[index]]
+        return [index for index in pending if index not in grading.guarded] or pending
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
         is_judged, sealed = grading.judged[batch[0]], self._files
         if is_judged and batch[0] not in grading.guarded:
-            self._run_with_referee(grading, batch[0], limits)
+            self._run_with_referee(grading, batch, limits)
             return
+        # What the others left in variables is missing in this process; those that ended are run again for that.
+        others = [index for index, seen in enumerate(grading.observations) if seen == {"kind": "done"}]
+        repeated = others if is_judged else []
         files = self._files.take(len(batch) if grading.reads_stdin else 1)
 
         def prepare() -> None:
@@ -164,43 +165,38 @@ class Supervisor:
                 sealed.fill([sealed.program.content["probes"][index]["stdin"] for index in batch])
 
         def body(writer: RecordWriter) -> None:
-            program_process.run_in_this_process(sealed.program.content, batch, files, writer, sealed.referee.content)
+            judged = {**sealed.referee.content, "repeated": repeated} if is_judged else None
+            program_process.run_in_this_process(sealed.program.content, batch, files, writer, judged)
 
         self._child.run(body, limits, len(grading.judged), prepare, num_files=len(files))
         outputs = dict(zip(batch, files, strict=True)) if grading.reads_stdin else dict.fromkeys(batch, files[0])
         self._read_records(grading, self._child.records, batch, outputs)
         self._files.clear(files)
 
-    def _run_with_referee(self, grading: _Grading, index: int, limits: Limits) -> None:
-        """Run an assert that cannot be split: the test in one process, the program that it calls in another."""
+    def _run_with_referee(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+        """Run asserts that cannot be split: the tests in one process, the program that they call in another."""
         files, sealed = self._files.take(1), self._files
-        connections = remote.make_connection()
 
         def program(writer: RecordWriter) -> None:
             remote.serve(sealed.program.content["source"], CONNECTION)
 
         def judge(writer: RecordWriter) -> None:
-            referee.judge(sealed.referee.content, index, CONNECTION, writer)
+            referee.judge(sealed.referee.content, batch, CONNECTION, writer)
 
-        try:
-            self._child.run(
-                judge,
-                limits,
-                len(grading.judged),
-                prepare=sealed.referee.open,
-                served_by=program,
-                served_prepare=sealed.program.open,
-                connections=connections,
-            )
-        finally:
-            for descriptor in (*connections[0], *connections[1]):
-                os.close(descriptor)
-        kinds = [record.kind for record in self._child.records]
-        if Kind.ALONE in kinds:  # the test hands over what cannot leave its process; so it has to run in the program's
-            grading.guarded.add(index)
-            grading.cpu += self._child.cpu
-        else:
-            self._read_records(grading, self._child.records, [index], {index: files[0]})
+        self._child.run(
+            judge,
+            limits,
+            len(grading.judged),
+            prepare=sealed.referee.open,
+            served_by=program,
+            served_prepare=sealed.program.open,
+            connections=remote.make_connection(),
+        )
+        # A test that hands over what cannot leave its process has to run in the program's.
+        guarded = {record.test for record in self._child.records if record.kind == Kind.ALONE}
+        grading.guarded |= guarded
+        rest = [index for index in batch if index not in guarded]
+        self._read_records(grading, self._child.records, rest, dict.fromkeys(batch, files[0]))
         self._files.clear(files)
 
     def _read_records(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .asserts import split_assert
+from .asserts import asks_for_identity, split_assert
 from .comparison import compare_stdout, compare_value
 from .plain_values import decode
 
@@ -31,11 +31,13 @@ class UnitTest:
         check (`Callable[[Any], bool]`): The part that stays outside: takes what came out of the process (printed text, or
             the plain data of each value) and says whether it is right. It holds the expected output.
         statements (`str`): An assert that cannot be split, for a referee.
+        inside (`bool`): Whether it asks what only the process of the program can say, such as whether two objects are one.
     """
 
     probe: dict[str, Any]
     check: Callable[[Any], bool]
     statements: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,9 @@ def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     own_names = {name for node in code for name in _functions_and_modules(node)}
     may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
     cases = [_assert_test(i, text, own_names, must_judge=may_know) for i, text in enumerate(asserts)]
-    only_imports = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in code)
-    if not only_imports and any(case.statements for case in cases):
-        # A value of the setup may be what one of these asserts expects.
+    if any(case.statements for case in cases):
+        # Then all of them, for they are one script: what one leaves in a variable, or in the program, is there for the next.
+        # And a value of the setup may be what one of them expects.
         cases = [_assert_test(i, text, own_names, must_judge=True) for i, text in enumerate(asserts)]
         may_know = True
     return UnitTests("function", tuple(cases), setup="" if may_know else setup, referee_setup=setup)
@@ -221,7 +223,10 @@ def _assert_test(index: int, text: str, own_names: Collection[str], must_judge: 
             f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
             "contains one."
         )
-    return UnitTest(probe={"judged": True}, check=lambda values: values[0] is True, statements=text)
+    inside = any(
+        isinstance(node, ast.Compare) and asks_for_identity(node) for part in statements for node in ast.walk(part)
+    )
+    return UnitTest({"judged": True}, lambda values: values[0] is True, statements=text, inside=inside)
 
 
 def _can_fail(statement: ast.stmt) -> bool:
