@@ -306,8 +306,8 @@ class _RemoteObject:
             raise AttributeError(name)  # protocols of libraries, some of which take addresses of memory
         return self._ask("get", name=name)
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """`isinstance` asks for it: what the program's class is derived from is known only there."""
         if object.__getattribute__(self, "_from_class"):
             raise _CannotLeave
