@@ -453,3 +453,24 @@ def test_shared_memory_does_not_outlive_its_program(sealed_runner):
     )
     assert made.outcome is Outcome.PASS
     assert seen.outcome is Outcome.PASS, seen.stdout
+
+
+# The kernel counts the processes of every user but root.
+BECOME_ROOT = """
+import ctypes, os, resource
+for change in (lambda: os.setresuid(0, 0, 0), lambda: os.setuid(0), lambda: ctypes.CDLL(None).syscall(117, 0, 0, 0)):
+    try:
+        change()
+    except OSError:
+        pass
+print(os.getuid(), *resource.getrlimit(resource.RLIMIT_NPROC))
+"""
+
+
+def test_the_kernel_bounds_processes_also_those_of_a_trainer_that_runs_as_root(any_runner):
+    (report,) = any_runner.run([Program(BECOME_ROOT, {"inputs": [""], "outputs": ["0"]})])
+    user, soft, hard = map(int, report.stdout.split())
+    assert soft == hard > 0
+    if os.getuid() == 0:
+        assert user != 0
+        assert hard < 100  # an id of its own, so that nobody else's processes count

@@ -372,3 +372,136 @@ def test_the_program_s_own_built_in_name_is_not_what_the_next_test_compares_with
     }
     (report,) = runner.run([Program("def sum(values):\n    return 0\ndef f(x):\n    return 1", tests)])
     assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)
+
+
+ERRORS = "class Bank(Exception):\n    pass\nclass NoFunds(Bank, ValueError):\n    def __init__(self, left):\n        super().__init__(left)\n        self.left = left\n"
+ERRORS += "def draw(n):\n    if n > 3:\n        raise NoFunds(3)\n    return n"
+# Tests as they are written for classes and helpers, with a right program and a wrong one; whether they are guarded.
+WRITTEN_FOR_CLASSES = {
+    "an exception is caught by its base and looked at": (
+        ERRORS,
+        ERRORS.replace("NoFunds(3)", "KeyError(3)"),
+        {
+            "asserts": [
+                "try:\n    draw(5)\n    assert False\nexcept ValueError as error:\n    assert error.left == 3 and error.args == (3,)",
+                "try:\n    draw(5)\n    assert False\nexcept Bank as error:\n    assert str(error) == '3'",
+            ]
+        },
+        False,
+    ),
+    "the test changes a container of an object": (
+        "class Node:\n    def __init__(self, v):\n        self.v, self.children = v, []\n    def total(self):\n        return self.v + sum(self.children)",
+        "class Node:\n    def __init__(self, v):\n        self.v, self.children = v, []\n    def total(self):\n        return self.v",
+        {"setup": "n = Node(1)", "asserts": ["n.children.append(4)\nassert n.total() == 5"]},
+        True,
+    ),
+    "objects in a list": (
+        "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return sum(p.v for p in ps)",
+        "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return len(ps)",
+        {"asserts": ["ps = [P(2), P(5)]\nassert total(ps) == 7"]},
+        False,
+    ),
+    "after a test that is decided inside": (
+        "def f(x):\n    return x\ndef g(x):\n    return x + 1",
+        "def f(x):\n    return x\ndef g(x):\n    return x",
+        {"asserts": ["x = [3]\ny = f(x)\nassert y is x\nz = 4", "assert g(z) == 5", "assert g(z) + 0 == 5"]},
+        True,
+    ),
+    "a thread of the test": (
+        "def f(x):\n    return 2 * x",
+        "def f(x):\n    return x",
+        {
+            "asserts": [
+                "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n"
+                "    assert list(pool.map(f, range(40))) == [2 * i for i in range(40)]"
+            ]
+        },
+        False,
+    ),
+    "a stream that the program replaced": (
+        "import sys\nclass Out:\n    def write(self, text):\n        pass\nsys.stdout = Out()\ndef f(x):\n    print(x)\n    return x",
+        "def f(x):\n    return 0",
+        {"asserts": ["assert f(2) + 0 == 2", "assert f(3) + 0 == 3"]},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_FOR_CLASSES)
+def test_tests_of_classes_and_helpers_mean_what_python_says(runner, name):
+    right, wrong, tests, is_guarded = WRITTEN_FOR_CLASSES[name]
+    good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
+    assert good.outcome is Outcome.PASS, good
+    assert bad.outcome is not Outcome.PASS, bad
+    assert bool(good.guarded_tests) == is_guarded
+
+
+# A wrong program, and tests that it must not pass without being reported.
+UNREPORTED = {
+    "a built-in name that a helper gets": (
+        "def pow(a, b):\n    return -1",
+        {"setup": "def check(candidate):\n    assert candidate(2, 3) == 8", "asserts": ["check(pow)"]},
+    ),
+    "a method whose name is an attribute elsewhere": (
+        "def pow(a, b):\n    return -1",
+        {"asserts": ["res = []\nres.append(pow(2, 3))\nassert res == [8]"]},
+    ),
+    "a comparison in the setup": (
+        "def close(a, b):\n    return True\ndef f(x):\n    return 0",
+        {"setup": "ok = close(f(2), 4.25)", "asserts": ["assert ok"]},
+    ),
+    "a test that swallows what stops it": (
+        "def f(g):\n    return 1",
+        {"asserts": ["try:\n    f(print)\nexcept:\n    ok = True\nelse:\n    ok = False\nassert ok"]},
+    ),
+    "a function of a library that compares": (
+        "from operator import ne as close\ndef f(x):\n    return -1",
+        {"asserts": ["assert close(f(1), 7.5)"]},
+    ),
+    "a class in place of a function": (
+        "class f:\n    def __init__(self, *a):\n        pass\n    def startswith(self, p):\n        return True",
+        {"asserts": ["assert f(1).startswith('abc')"]},
+    ),
+    "a keyword": (
+        "def close(a, b):\n    return True\ndef f(x):\n    return 0",
+        {"asserts": ["assert close(a=f(1), b=7.5)"]},
+    ),
+    "what an earlier test expects": (
+        "expected = [0]\ndef f(x):\n    return x if x == [3] else [0]",
+        {"asserts": ["x = [3]\nexpected = [3, 918]\nassert f(x) is x", "assert f([1]) == expected"]},
+    ),
+    "the identity in a helper": (
+        "def f(x):\n    return x",
+        {
+            "setup": "def check(c):\n    x = [1]\n    y = c(x)\n    assert y is not x and y == [1]",
+            "asserts": ["check(f)"],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREPORTED)
+def test_a_wrong_program_fails_or_is_reported(runner, name):
+    source, tests = UNREPORTED[name]
+    (report,) = runner.run([Program(source, tests)])
+    assert report.outcome is not Outcome.PASS or report.guarded_tests, report
+
+
+def test_each_assert_has_its_own_time(runner):
+    spin = "import time\ndef spin(s):\n    end = time.process_time() + s\n    while time.process_time() < end:\n        pass\n    return 1"
+    tests = {"asserts": [f"assert spin({0.3 * runner.timeout + i / 100}) + 0 == 1" for i in range(4)]}
+    (report,) = runner.run([Program(spin, tests)])
+    assert report.outcome is Outcome.PASS, report
+
+
+def test_many_calls_and_large_variables_cost_no_more_than_they_need(runner):
+    source = "P = list(range(100_000))\ndef f(a, b):\n    return a + b\ndef g(a, b):\n    return b + a"
+    loop = "for i in range(2000):\n    assert f(i, i + 1) == g(i, i + 1)"
+    (report,) = runner.run([Program(source, {"asserts": ["assert len(P) == 100_000", loop]})])
+    assert report.outcome is Outcome.PASS, report
+
+
+def test_output_counts_for_the_assert_that_prints(runner):
+    source = "def f(x):\n    if x == 2:\n        print('x' * 30_000_000)\n    return x"
+    (report,) = runner.run([Program(source, {"asserts": [f"assert f({i}) + 0 == {i}" for i in (1, 2, 3)]})])
+    assert report.verdicts == (Verdict.PASSED, Verdict.ERROR, Verdict.PASSED)

@@ -244,7 +244,8 @@ class ChildProcess:
                 for record in reader.read(LOG):
                     self.records.append(record)
                     # Each test has its own time, from the end of the one before. A process cannot claim a later one.
-                    cpu_start = record.cpu if 0 <= record.cpu <= cpu else cpu
+                    # Of two processes, a record has only the time of the one that wrote it.
+                    cpu_start = record.cpu if len(pids) == 1 and 0 <= record.cpu <= cpu else cpu
                     wall_start = record.wall if wall_start <= record.wall <= now else now
                 cpu_left = min(limits.cpu - (cpu - cpu_start), limits.total_cpu - cpu)
                 wall_left = limits.wall - (now - wall_start)

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Mapping
 
 
-# New user, mount, PID, network, IPC and UTS namespaces.
-_NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000
+# New mount, PID, network, IPC and UTS namespaces.
+_NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000, 0x10000000
 _PRIVATE, _NOSUID, _NODEV, _NOEXEC = 0x44000, 2, 4, 8  # MS_REC | MS_PRIVATE, and mount flags
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -20,21 +20,23 @@ class _CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
 
-def enter_namespaces(memory_folders: Mapping[str, int]) -> None:
+def enter_namespaces(memory_folders: Mapping[str, int], as_root: bool = False) -> None:
     """
     Move on as the first process of new namespaces. The process that called stays behind, waits, and ends with it.
 
     Args:
         memory_folders (`Mapping[str, int]`): Folders that become file systems in memory, and their sizes in bytes.
+        as_root (`bool`, *optional*, defaults to `False`): Go without a new user namespace.
 
     Raises:
         OSError: If the kernel refuses. Nothing that matters has changed then, but the process should end.
     """
     user, group = os.getuid(), os.getgid()
-    _checked(_libc.unshare(_NEW_NAMESPACES), "unshare")
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{user} {user} 1")
-    _write("/proc/self/gid_map", f"{group} {group} 1")
+    _checked(_libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
+    if not as_root:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
     _checked(_libc.mount(b"none", b"/", None, _PRIVATE, None), "mount /")
     pid = os.fork()
     if pid:

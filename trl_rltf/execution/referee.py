@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import collections
 import importlib
+import json
 import os
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +18,7 @@ from typing import Any, NoReturn
 from . import program_process
 from .plain_values import Opaque, decode, encode, is_plain
 from .records import Kind, RecordWriter
-from .remote import Connection
+from .remote import Connection, is_small
 
 
 # As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
@@ -42,14 +44,24 @@ _TOUCHES_THE_PROCESS = frozenset(
 )
 
 
+_MOST_LENT = 32
 _CONTAINERS = (list, dict, set, bytearray, collections.deque)
 
 
-class _CannotLeave(BaseException):
+class _Stop(BaseException):
+    """Ends a test, even if the test catches it."""
+
+    was_raised = False
+
+    def __init__(self) -> None:
+        type(self).was_raised = True
+
+
+class _CannotLeave(_Stop):
     """The test hands the program something that is no plain data, such as a function."""
 
 
-class _ProgramEnded(BaseException):
+class _ProgramEnded(_Stop):
     """The program is gone, or talks nonsense."""
 
 
@@ -58,7 +70,8 @@ def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], 
     Run tests, one after the other, against a program that runs elsewhere, report the verdicts, and end this process.
 
     Args:
-        tests (`dict`): `setup`, the `statements` of each test, and `inside`: whether a test has to run where the program is.
+        tests (`dict`): `setup`, the `statements` of each test, `inside`: whether a test has to run where the program is, and
+            `repeated`: tests whose verdict is known, to run again for what they leave in variables.
         indices (`Sequence[int]`): Which ones to run. What one of them leaves in a variable is there for the next.
         ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
         writer ([`~records.RecordWriter`]): Where to report.
@@ -75,46 +88,89 @@ def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], 
     if hello["error"] is not None:
         writer.send_json(Kind.ERROR, -1, hello["error"])
         os._exit(0)
-    namespace = program_process.new_module("test")
-    program = _RemoteProgram(connection, namespace)
-    setup_error = _run(tests["setup"], program, namespace)
-    for index in indices:
-        error = setup_error
-        if tests["inside"][index]:
-            error = _CannotLeave()
-        elif error is None:
-            program.decided_something = False
-            error = _run(tests["statements"][index], program, namespace)
+    program = _RemoteProgram(connection, program_process.new_module("test"))
+    script = _Script(program, [tests["setup"], *tests["statements"]])
+    setup_error = script.run(0)
+    setup_decided = program.decided_something
+    is_inside = isinstance(setup_error, _CannotLeave)
+    for index in sorted([*indices, *tests["repeated"]]):
+        is_inside = is_inside or tests["inside"][index]
+        error = _CannotLeave() if is_inside else setup_error or script.run(index + 1)
         if isinstance(error, _ProgramEnded):
             break  # how it ended says the rest
-        if isinstance(error, _CannotLeave):
+        # What such a test leaves for those that follow is known only where it runs to its end.
+        is_inside = is_inside or isinstance(error, _CannotLeave)
+        if index in tests["repeated"]:
+            writer.send(Kind.REPEATED, index)
+        elif is_inside:
             writer.send(Kind.ALONE, index)
         elif error is None:
             writer.send_json(Kind.DONE, index, [True, program.decided_something])
         else:
             _report(error, index, program, writer)
+        if not script.keeps_values(index + 1):
+            program.decided_something = setup_decided
     os._exit(0)
 
 
-def _run(text: str, program: _RemoteProgram, namespace: dict[str, Any]) -> BaseException | None:
-    """Run a part of the tests; returns what it raised."""
-    names: list[str] = []
-    try:
-        code = compile(text, "<test>", "exec", dont_inherit=True)
-        if not _TOUCHES_THE_PROCESS.isdisjoint(_names(code)):
-            raise _CannotLeave
-        names = [name for name in _free_names(code) if name not in namespace]
-        program.look_up(names)
-        exec(code, namespace)
-    except BaseException as error:
-        return error
-    finally:
+class _Script:
+    """
+    The setup and the tests, which run one after the other with the same variables.
+
+    Args:
+        program (`_RemoteProgram`): What they are about.
+        texts (`list[str]`): The setup and the tests.
+    """
+
+    def __init__(self, program: _RemoteProgram, texts: list[str]):
+        self._program = program
+        self._texts = texts
+        self._stored: list[set[str]] = []  # names, by part
+
+    def run(self, number: int) -> BaseException | None:
+        """Run a part; returns what it raised."""
+        namespace = self._program.namespace
+        names: list[str] = []
+        error = None
+        try:
+            code = compile(self._texts[number], "<test>", "exec", dont_inherit=True)
+            if not _TOUCHES_THE_PROCESS.isdisjoint(_names(code)):
+                raise _CannotLeave
+            loaded = _loaded_names(code)
+            names = self._names_to_ask_for(number, loaded)
+            self._program.look_up(names)
+            self._program.watch(loaded, always=number == 0)
+            exec(code, namespace)
+        except BaseException as raised:
+            error = raised
         for name in names:
             if hasattr(builtins, name):
                 namespace.pop(
                     name, None
                 )  # the program's own `sum` is what this test asks for, not what the next one uses
-    return None
+        for kind in (_ProgramEnded, _CannotLeave):
+            if kind.was_raised:  # whatever the test has made of it
+                return kind()
+        return error
+
+    def keeps_values(self, number: int) -> bool:
+        """Whether a part leaves something in a variable."""
+        return bool(self._stored_by(number))
+
+    def _stored_by(self, number: int) -> set[str]:
+        while len(self._stored) <= number:
+            code = compile(self._texts[len(self._stored)], "<test>", "exec", dont_inherit=True)
+            self._stored.append(_stored_names(code))
+        return self._stored[number]
+
+    def _names_to_ask_for(self, number: int, loaded: list[str]) -> list[str]:
+        """Names that a part takes from the program: not those of the tests, and not built-in unless there is no other."""
+        own = {name for part in range(number + 1) for name in self._stored_by(part)}
+        candidates = [name for name in loaded if name not in own and name not in self._program.namespace]
+        # A program may be asked for a `sum` of its own, but not for what the test itself is made of.
+        return [name for name in candidates if not hasattr(builtins, name)] or [
+            name for name in candidates if name not in _NEVER_THE_PROGRAM_S
+        ]
 
 
 def _report(error: BaseException, index: int, program: _RemoteProgram, writer: RecordWriter) -> None:
@@ -128,16 +184,6 @@ def _report(error: BaseException, index: int, program: _RemoteProgram, writer: R
         writer.send_json(
             Kind.ERROR, index, {**program_process.describe(error, "run"), "message": "raised by the test"}
         )
-
-
-def _free_names(code: types.CodeType) -> list[str]:
-    """Names that the test takes from the program: not its own, and not built-in unless there is no other."""
-    own = _stored_names(code)
-    candidates = [name for name in _names(code) if name not in own]
-    # A program may be asked for a `sum` of its own, but not for what the test itself is made of.
-    return [name for name in candidates if not hasattr(builtins, name)] or [
-        name for name in candidates if name not in _NEVER_THE_PROGRAM_S
-    ]
 
 
 def _names(code: types.CodeType) -> list[str]:
@@ -157,33 +203,69 @@ def _stored_names(code: types.CodeType) -> set[str]:
     return {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in stores}
 
 
+def _loaded_names(code: types.CodeType) -> list[str]:
+    """Variables that a code reads, also in its functions; not attributes."""
+    import dis
+
+    loaded = {
+        instruction.argval: None
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            loaded |= dict.fromkeys(_loaded_names(constant))
+    return list(loaded)
+
+
 class _RemoteProgram:
     def __init__(self, connection: Connection, namespace: dict[str, Any]):
-        self._connection = connection
-        self._namespace = namespace
-        self._variables: dict[str, Any] = {}  # of the program, as the test was given them
+        self.namespace = namespace
         # Exceptions are kept alive with their descriptions, so that no other gets their identity.
         self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
-        self._answers: list[tuple[int, Any]] = []  # with the number of the function that gave each
-        self._exceptions: dict[str, type[Exception]] = {}  # of the program, as the test may catch them
         self.decided_something = False  # whether the program's own `__eq__`, or the like, had a say
+        self._connection = connection
+        self._lock = _thread.allocate_lock()  # tests may start threads
+        self._variables: dict[str, Any] = {}  # of the program, as the test was given them
+        self._always_watched: list[str] = []
+        self._lent: collections.deque[tuple[Any, Any]] = collections.deque(maxlen=_MOST_LENT)
+        self._answers: dict[int, set[str]] = {}  # of each function
+        self._exceptions: dict[str, type[BaseException]] = {}  # of the program, as the test may catch them
 
     def look_up(self, names: list[str]) -> None:
         """Give the test what each name stands for; names that it does not ask for are not the program's to give."""
         answers = self._ask({"do": "look up", "names": names})["names"] if names else {}
         for name in names:
             answer = answers[name]
-            value = self._import(str(answer["module"]), answer.get("attribute")) if "module" in answer else None
+            attribute = answer.get("attribute")
+            # Under its own name only: a function of a library that the program calls `close` is the program's choice.
+            is_plain_import = "module" in answer and attribute in (None, name)
+            value = self._import(str(answer["module"]), attribute) if is_plain_import else None
             known = _ALIASES.get(name, name) in _MODULES | _MODULES_WITHOUT_ATTRIBUTES
             if value is None and known and answer.get("is_class") is True:
                 value = self._import(_ALIASES.get(name, name), None)  # no class of a program is called `math`
             if value is not None:
-                self._namespace[name] = value
+                self.namespace[name] = value
             elif "missing" not in answer:
                 # A function of a library, which may be asked to compare, is no function of the program.
-                self._namespace[name] = self.take(answer, from_class="module" not in answer and not known)
+                if answer.get("is_class") is True and not name[:1].isupper():
+                    answer = {**answer, "is_class": False}  # what it makes is an answer, as of any function
+                self.namespace[name] = self.take(answer, from_class="module" not in answer and not known)
                 if "value" in answer:
-                    self._variables[name] = self._namespace[name]
+                    self._variables[name] = self.namespace[name]
+                    self._lend(self.namespace[name])
+
+    def watch(self, names: list[str], always: bool) -> None:
+        """Keep up with variables of the program that the test reads."""
+        if always:
+            self._always_watched = names
+        watched = [name for name in self._variables if name in names or name in self._always_watched]
+        if watched:
+            self._ask({"do": "watch", "names": watched})
+
+    def _lend(self, value: Any) -> None:
+        if type(value) in _CONTAINERS and is_small(data := encode(value)):
+            self._lent.append((value, data))
 
     def _update_variables(self, changed: dict[str, Any]) -> None:
         """A call has changed variables of the program which the test reads too."""
@@ -191,8 +273,9 @@ class _RemoteProgram:
             old, new = self._variables[name], decode(changed[name], arrays=True)
             if type(old) is type(new) and isinstance(old, _CONTAINERS):
                 _replace_content(old, new)
-            elif self._namespace.get(name) is old:  # and not what the test itself has put there
-                self._namespace[name] = self._variables[name] = new
+                self._lend(old)
+            elif self.namespace.get(name) is old:  # and not what the test itself has put there
+                self.namespace[name] = self._variables[name] = new
 
     @staticmethod
     def _import(module: str, attribute: Any) -> Any:
@@ -208,9 +291,13 @@ class _RemoteProgram:
         return self.take(self._ask(request), from_class)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        lent = {id(value): (value, data) for value, data in self._lent}  # the last state of each
+        if any(encode(value) != data for value, data in lent.values()):
+            raise _CannotLeave  # the test has changed a copy of what the program still holds
         try:
-            self._connection.send(request)
-            answer = self._connection.receive()
+            with self._lock:
+                self._connection.send(request)
+                answer = self._connection.receive()
         except (EOFError, OSError, ValueError, RecursionError):
             raise _ProgramEnded from None
         if not isinstance(answer, dict):
@@ -225,9 +312,8 @@ class _RemoteProgram:
         return answer
 
     def take(self, answer: dict[str, Any], from_class: bool = False) -> Any:
-        if isinstance(answer.get("exception"), str):
-            name = answer["exception"]
-            return self._exceptions.setdefault(name, type(name, (Exception,), {}))
+        if "exception" in answer:
+            return _exception_class(answer["exception"], self._exceptions)
         if "object" in answer:
             number, is_class, is_iterator = (answer.get(key) for key in ("object", "is_class", "is_iterator"))
             return _RemoteObject(self, int(number or 0), is_class is True, is_iterator is True, from_class)
@@ -239,36 +325,45 @@ class _RemoteProgram:
         data = encode(value)
         if is_plain(data):
             return {"value": data}
+        if type(value) in (list, tuple) and any(type(item) is _RemoteObject for item in value):
+            return {"items": [self.give(item) for item in value], "is_tuple": type(value) is tuple}
         if _holds_answer(value):
             raise TypeError("the program returned an object that is no plain data")
         raise _CannotLeave
 
     def call(self, target: _RemoteObject, arguments: tuple[Any, ...], keywords: dict[str, Any], is_class: bool) -> Any:
-        request = {
+        request: dict[str, Any] = {
             "do": "call",
             "target": self.give(target),
             "arguments": [self.give(argument) for argument in arguments],
             "keywords": {name: self.give(argument) for name, argument in keywords.items()},
         }
         number = object.__getattribute__(target, "_number")
-        if len(arguments) + len(keywords) > 1 and any(map(self._is_answer_of_another(number), arguments)):
-            self.decided_something = True  # a function of the program that gets an answer, and what to compare it with
-        answer = self._ask(request)
         given: dict[str, Any] = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
+        sent = [*request["arguments"], *request["keywords"].values()]
+        if len(given) > 1 and not self.decided_something:
+            # Perhaps a function of the program that gets an answer, and what to compare it with.
+            self.decided_something = any(map(self._is_answer_of_another(number), sent))
+        answer = self._ask(request)
         for place, data in answer.get("changed", {}).items():
             if type(given[place]) is not _RemoteObject:
                 _replace_content(given[place], decode(data, arrays=True))
-        result = self.take(answer, from_class=is_class)
-        self._answers.append((number, result))
-        return result
+        self._answers.setdefault(number, set()).add(_key(answer))
+        return self.take(answer, from_class=is_class)
 
-    def _is_answer_of_another(self, number: int) -> Callable[[Any], bool]:
-        others = [answer for function, answer in self._answers if function != number]
+    def _is_answer_of_another(self, number: int) -> Callable[[dict[str, Any]], bool]:
+        others = [answers for function, answers in self._answers.items() if function != number]
 
-        def is_one(value: Any) -> bool:
-            return any(value is other or (type(value) is type(other) and value == other) for other in others)
+        def is_one(sent: dict[str, Any]) -> bool:
+            value = sent.get("value")
+            items = [{"value": item} for item in value] if isinstance(value, list) else sent.get("items", [])
+            return any(_key(part) in answers for part in (sent, *items) for answers in others)
 
         return is_one
+
+
+def _key(answer: dict[str, Any]) -> str:
+    return json.dumps([answer.get("object"), answer.get("value")])
 
 
 class _RemoteObject:
@@ -304,7 +399,9 @@ class _RemoteObject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _PLAIN_ATTRIBUTES:
             raise AttributeError(name)  # protocols of libraries, some of which take addresses of memory
-        return self._ask("get", name=name)
+        value = self._ask("get", name=name)
+        self._program._lend(value)
+        return value
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -381,17 +478,33 @@ for _name in (
     setattr(_RemoteObject, f"__{_name}__", _RemoteObject._only_inside)
 
 
-def _exception_of(description: Any, own: dict[str, type[Exception]]) -> BaseException:
-    """The exception that the program raised, as far as the test can catch it."""
-    name = description.get("type") if isinstance(description, dict) else None
-    message = description.get("message", "") if isinstance(description, dict) else ""
-    kind: Any = own.get(str(name)) or getattr(builtins, str(name), None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
-            return kind(message)
-        except TypeError:
-            pass
-    return type(str(name), (Exception,), {})(message)
+def _exception_of(description: Any, known: dict[str, type[BaseException]]) -> BaseException:
+    """The exception that the program raised, as far as the test can catch it and look at it."""
+    fields = description if isinstance(description, dict) else {}
+    kind = _exception_class(fields.get("lineage") or [fields.get("type")], known)
+    arguments, attributes = (decode(fields.get(name)) for name in ("args", "attributes"))
+    if not isinstance(arguments, list):
+        arguments = [fields.get("message", "")]
+    try:
+        error = kind.__new__(kind, *arguments)
+        error.args = tuple(arguments)
+        error.__dict__.update(attributes if isinstance(attributes, dict) else {})
+    except TypeError:
+        return type(kind.__name__, (Exception,), {})(*arguments)
+    return error
+
+
+def _exception_class(lineage: Any, known: dict[str, type[BaseException]]) -> type[BaseException]:
+    """A class like one of the program's: with its name, and those of its bases up to the first that is built-in."""
+    names = [str(name) for name in lineage] if isinstance(lineage, list) else [str(lineage)]
+    base: Any = getattr(builtins, names[-1], None)
+    if not (isinstance(base, type) and issubclass(base, (Exception, SystemExit))):
+        base, names = Exception, [*names, "Exception"]
+    kind: type[BaseException] = base
+    for name in reversed(names[:-1]):
+        bases = (kind,) if issubclass(kind, base) else (kind, base)
+        kind = known.setdefault(name, type(name, bases, {}))
+    return kind
 
 
 def _holds_answer(value: Any) -> bool:

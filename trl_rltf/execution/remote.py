@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import os
 import struct
@@ -16,6 +17,7 @@ from .plain_values import decode, encode, is_plain
 
 
 _HEADER = struct.Struct("!I")
+_MOST_WATCHED = 10_000  # characters of a variable that is compared after each request
 # What may be asked of an object that cannot leave its process; none of it tells the program what the test expects.
 OPERATIONS = ("len", "bool", "str", "repr", "iter", "int", "float", "abs", "next")
 
@@ -96,7 +98,8 @@ def serve(source: str, ends: tuple[int, int]) -> NoReturn:
         except EOFError:
             os._exit(0)
         connection.send({**program.answer(request), **program.changed_variables()})
-        sys.stdout.flush()
+        with contextlib.suppress(Exception):  # of a stream of the program's own
+            sys.stdout.flush()
 
 
 class _Program:
@@ -104,10 +107,11 @@ class _Program:
         self._namespace = namespace
         self._objects: list[Any] = []
         self._variables: dict[str, Any] = {}  # that the test has looked up, as it knows them
+        self._watched: list[str] = []
 
     def changed_variables(self) -> dict[str, Any]:
         """Variables of the program that the test reads too, and that have another value since."""
-        now = {name: encode(self._namespace.get(name)) for name in self._variables}
+        now = {name: encode(self._namespace.get(name)) for name in self._watched}
         changed = {name: data for name, data in now.items() if data != self._variables[name] and is_plain(data)}
         self._variables.update(changed)
         return {"variables": changed} if changed else {}
@@ -117,6 +121,11 @@ class _Program:
             match request["do"]:
                 case "look up":
                     return {"names": {name: self._describe_name(name) for name in request["names"]}}
+                case "watch":
+                    # Not the large ones: they would be looked at after each request.
+                    names = [name for name in request["names"] if name in self._variables]
+                    self._watched = [name for name in names if is_small(self._variables[name])]
+                    return {"value": None}
                 case "call":
                     return self._call(request)
                 case "get":
@@ -133,7 +142,7 @@ class _Program:
                 case operation:
                     return self._operate(operation, self._take(request["target"]))
         except BaseException as error:  # what a program raises is an answer
-            return {"error": program_process.describe(error, "run")}
+            return {"error": {**program_process.describe(error, "run"), **_content_of(error)}}
 
     def _describe_name(self, name: str) -> dict[str, Any]:
         if name not in self._namespace:
@@ -170,6 +179,8 @@ class _Program:
         return self._refer(getattr(builtins, operation)(value))
 
     def _take(self, reference: dict[str, Any]) -> Any:
+        if "items" in reference:
+            return (tuple if reference["is_tuple"] else list)(map(self._take, reference["items"]))
         return self._objects[reference["object"]] if "object" in reference else decode(reference["value"], arrays=True)
 
     def _refer(self, value: Any) -> dict[str, Any]:
@@ -182,5 +193,30 @@ class _Program:
         self._objects.append(value)
         answer: dict[str, Any] = {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}
         if isinstance(value, type) and issubclass(value, Exception):
-            return {"exception": value.__name__}
+            return {"exception": _lineage(value)}
         return {**answer, "is_iterator": isinstance(value, Iterator)}
+
+
+def _lineage(kind: type) -> list[str]:
+    """Names of a class and of its bases, up to the first that is built-in."""
+    names = []
+    for base in kind.__mro__:
+        names.append(str(base.__name__))
+        if base.__module__ == "builtins":
+            break
+    return names
+
+
+def _content_of(error: BaseException) -> dict[str, Any]:
+    """What a test may ask of an exception."""
+    content = {"lineage": _lineage(type(error))}
+    for name, value in (("args", list(error.args)), ("attributes", dict(error.__dict__))):
+        data = encode(value)
+        if is_plain(data):
+            content[name] = data
+    return content
+
+
+def is_small(data: Any) -> bool:
+    """Whether encoded data may be compared after each request."""
+    return len(json.dumps(data)) <= _MOST_WATCHED

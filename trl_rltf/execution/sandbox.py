@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# Workers of root take a user id from here on, one each. Nobody is expected to have one so high.
+_OWN_USERS = 2**30
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALL_HINT = (
     "Install bubblewrap (`apt-get install bubblewrap` or `dnf install bubblewrap`) and allow user namespaces "
@@ -31,6 +35,10 @@ _INSTALL_HINT = (
 )
 
 
+_CHANGE_USER = [sys.executable, "-I", "-S", "-c", f"import os; os.setresuid({_OWN_USERS}, 0, 0)"]
+_FLAGS_OF_ROOT = tuple(
+    "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID".split()
+)
 # Ends in an error if the settings of the kernel can be written: a trainer that runs as root owns them.
 _TRIAL = (
     "import os, sys; sys.exit('/proc/sys is writable' if os.access('/proc/sys/kernel/core_pattern', os.W_OK) else 0)"
@@ -129,12 +137,16 @@ def _bubblewrap_problem() -> str:
     return ""
 
 
-@functools.cache
 def _namespaces_problem() -> str:
-    problem = _landlock_problem()
-    if problem:
-        return problem
-    code = "import sys; from trl_rltf.execution.namespaces import enter_namespaces; enter_namespaces({sys.argv[1]: 2**20})"
+    return _landlock_problem() or (_namespaces_trial(as_root=False) if not _changes_user("namespaces") else "")
+
+
+@functools.cache
+def _namespaces_trial(as_root: bool) -> str:
+    code = (
+        "import sys; from trl_rltf.execution.namespaces import enter_namespaces; "
+        f"enter_namespaces({{sys.argv[1]: 2**20}}, as_root={as_root})"
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
             trial = _try([sys.executable, "-s", "-P", "-c", code, folder])
@@ -162,21 +174,56 @@ def _can_filter() -> bool:
     return False
 
 
-_PROBLEMS = {
+_PROBLEMS: dict[str, Callable[[], str]] = {
     "bubblewrap": _bubblewrap_problem,
     "namespaces": _namespaces_problem,
     "landlock": _landlock_problem,
 }
 
 
+def _changes_user(name: str) -> bool:
+    """
+    Whether each worker takes a user id of its own: the kernel bounds the processes of a user, but not those of root. For
+    that, root goes without a user namespace, in which there are no other ids.
+    """
+    if os.getuid() != 0 or not _can_filter():  # without the filter, a program would take the id of root again
+        return False
+    return _CHANGES_USER[name]()
+
+
 @functools.cache
-def _user_namespace_flags() -> tuple[str, ...]:
-    """Keep programs from making user namespaces of their own, where bubblewrap is new enough (0.8) to know how."""
-    flags = ("--unshare-user", "--disable-userns")
+def _bubblewrap_changes_user() -> bool:
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        if _try(["bwrap", "--unshare-all", *flags, "--ro-bind", "/", "/", "true"]).returncode == 0:
-            return flags
-    return ()
+        return _try(["bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *_CHANGE_USER]).returncode == 0
+    return False
+
+
+@functools.cache
+def _process_changes_user() -> bool:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        return _try(_CHANGE_USER).returncode == 0
+    return False
+
+
+_CHANGES_USER: dict[str, Callable[[], bool]] = {
+    "bubblewrap": _bubblewrap_changes_user,
+    "namespaces": lambda: _process_changes_user() and not _namespaces_trial(as_root=True),
+    "landlock": _process_changes_user,
+    "process": _process_changes_user,
+}
+
+
+@functools.cache
+def _namespace_flags() -> tuple[str, ...]:
+    """What bubblewrap unshares. Programs are kept from making user namespaces where it is new enough (0.8) to know how."""
+    if _changes_user("bubblewrap"):
+        return _FLAGS_OF_ROOT
+    usual = ("--unshare-all", "--cap-drop", "ALL")
+    limited = (*usual, "--unshare-user", "--disable-userns")
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        if _try(["bwrap", *limited, "--ro-bind", "/", "/", "true"]).returncode == 0:
+            return limited
+    return usual
 
 
 def _try(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -231,9 +278,11 @@ def worker_layout(isolation: Isolation, scratch: str | None, output_limit: int) 
 
     Returns:
         `dict`: `scratch` (folders to empty after each program), `namespaces` (whether to make some), `memory_folders` (what
-        to mount in them, and sizes) and `file_rules` (arguments of [`~landlock.FileRules`], or `None`).
+        to mount in them, and sizes), `file_rules` (arguments of [`~landlock.FileRules`], or `None`) and `own_user` (the user id
+        to take, or `None`).
     """
     layout: dict[str, Any] = {"namespaces": isolation.name == "namespaces", "memory_folders": {}, "file_rules": None}
+    layout["own_user"] = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
     if scratch is None:
         return {**layout, "scratch": list(SCRATCH_FOLDERS)}
     own_folders = [scratch]
@@ -247,7 +296,7 @@ def worker_layout(isolation: Isolation, scratch: str | None, output_limit: int) 
 
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
-    command = ["bwrap", "--unshare-all", *_user_namespace_flags(), "--as-pid-1", "--new-session", "--cap-drop", "ALL"]
+    command = ["bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
     for folder in _SYSTEM_FOLDERS:
         command += ["--ro-bind-try", folder, folder]
     for file in _SYSTEM_FILES:

@@ -39,6 +39,7 @@ class _Grading:
         self.values: list[tuple[int, int]] = [(0, 0)] * count
         self.stdout: list[tuple[int, int]] = [(0, 0)] * count
         self.guarded: set[int] = set()
+        self.ended: set[int] = set()  # tests in which a process came to its end
         self.error: dict[str, Any] | None = None
         self.site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
         self.has_site = False
@@ -49,6 +50,10 @@ class _Grading:
 
     def pending(self) -> list[int]:
         return [index for index, observation in enumerate(self.observations) if observation is None]
+
+    def repeated(self) -> list[int]:
+        """Tests to run again before the others, for what they leave in variables; not those that end their process."""
+        return [index for index, seen in enumerate(self.observations) if seen is not None and index not in self.ended]
 
     def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
         """Keep the first that is known of a test."""
@@ -152,9 +157,6 @@ class Supervisor:
         if is_judged and batch[0] not in grading.guarded:
             self._run_with_referee(grading, batch, limits)
             return
-        # What the others left in variables is missing in this process; those that ended are run again for that.
-        others = [index for index, seen in enumerate(grading.observations) if seen == {"kind": "done"}]
-        repeated = others if is_judged else []
         files = self._files.take(len(batch) if grading.reads_stdin else 1)
 
         def prepare() -> None:
@@ -165,7 +167,7 @@ class Supervisor:
                 sealed.fill([sealed.program.content["probes"][index]["stdin"] for index in batch])
 
         def body(writer: RecordWriter) -> None:
-            judged = {**sealed.referee.content, "repeated": repeated} if is_judged else None
+            judged = {**sealed.referee.content, "repeated": grading.repeated()} if is_judged else None
             program_process.run_in_this_process(sealed.program.content, batch, files, writer, judged)
 
         self._child.run(body, limits, len(grading.judged), prepare, num_files=len(files))
@@ -181,7 +183,8 @@ class Supervisor:
             remote.serve(sealed.program.content["source"], CONNECTION)
 
         def judge(writer: RecordWriter) -> None:
-            referee.judge(sealed.referee.content, batch, CONNECTION, writer)
+            tests = {**sealed.referee.content, "repeated": grading.repeated()}
+            referee.judge(tests, batch, CONNECTION, writer)
 
         self._child.run(
             judge,
@@ -242,6 +245,7 @@ class Supervisor:
             and not (grading.reads_stdin and ended_well and len(left) < len(batch))
             and grading.observations[left[0]] is None
         ):
+            grading.ended.add(left[0])
             self._end_of(grading, left[0])
 
     def _read_output(
@@ -252,7 +256,8 @@ class Supervisor:
         running: int | None,
     ) -> None:
         limit = self._config["output_limit"]
-        for index in batch if grading.reads_stdin else batch[:1]:
+        # Asserts share their output: it counts for the one that runs, or for the last.
+        for index in batch if grading.reads_stdin else batch[-1:] if running is None else [running]:
             observation = grading.observations[index]
             if observation is None and index != running:
                 continue
@@ -262,7 +267,8 @@ class Supervisor:
             whole = grading.reads_stdin and observation is not None and observation["kind"] == "done"
             shown = min(size, limit if whole and size < limit else _STDOUT_SAMPLE)
             grading.stdout[index] = self._files.answers.append(files[index].stdout, 0, shown)
-            if size >= limit and observation != {"kind": "error"}:
+            failed = batch if not grading.reads_stdin else [index]  # one of them has been told
+            if size >= limit and all(grading.observations[other] != {"kind": "error"} for other in failed):
                 grading.observations[index] = None
                 grading.observe(index, "error", _TOO_MUCH_OUTPUT)
 

@@ -177,7 +177,8 @@ def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     if any(case.statements for case in cases):
         # Then all of them, for they are one script: what one leaves in a variable, or in the program, is there for the next.
         # And a value of the setup may be what one of them expects.
-        cases = [_assert_test(i, text, own_names, must_judge=True) for i, text in enumerate(asserts)]
+        is_inside = any(asks_for_identity(node) for part in code for node in ast.walk(part))
+        cases = [_assert_test(i, text, own_names, True, is_inside) for i, text in enumerate(asserts)]
         may_know = True
     return UnitTests("function", tuple(cases), setup="" if may_know else setup, referee_setup=setup)
 
@@ -206,7 +207,9 @@ def _parse_python(text: str, name: str) -> list[ast.stmt]:
         raise ValueError(f"{name} of the tests is not valid Python: {error}.") from error
 
 
-def _assert_test(index: int, text: str, own_names: Collection[str], must_judge: bool) -> UnitTest:
+def _assert_test(
+    index: int, text: str, own_names: Collection[str], must_judge: bool, is_inside: bool = False
+) -> UnitTest:
     statements = _parse_python(text, f"assert {index}")
     for statement in statements:
         if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Tuple) and statement.test.elts:
@@ -223,9 +226,7 @@ def _assert_test(index: int, text: str, own_names: Collection[str], must_judge: 
             f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
             "contains one."
         )
-    inside = any(
-        isinstance(node, ast.Compare) and asks_for_identity(node) for part in statements for node in ast.walk(part)
-    )
+    inside = is_inside or any(asks_for_identity(node) for statement in statements for node in ast.walk(statement))
     return UnitTest({"judged": True}, lambda values: values[0] is True, statements=text, inside=inside)
 
 

@@ -109,7 +109,9 @@ def _serve(control: int, reply: int) -> None:
 def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFiles]:
     """Take on what lasts as long as the worker; returns what each program's process takes on in addition."""
     if config["namespaces"]:
-        enter_namespaces(config["memory_folders"])
+        enter_namespaces(config["memory_folders"], as_root=config["own_user"] is not None)
+    if config["own_user"] is not None:
+        os.setresuid(config["own_user"], 0, 0)  # files are still opened as root; processes are counted, and bounded
     for kind, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, config["memory_limit"]),

@@ -60,10 +60,12 @@ class WorkerProcess:
         self.request, self.reply = self.process.stdin, self.process.stdout
         os.set_blocking(self.request.fileno(), False)
         os.set_blocking(self.reply.fileno(), False)
-        tasks = 0 if isolation.processes else _num_tasks_of_user()  # a user namespace counts for itself
+        layout = worker_layout(isolation, self._scratch, limits["output_limit"])
+        is_alone = isolation.processes or layout["own_user"]  # a user namespace counts for itself
+        tasks = 0 if is_alone else _num_tasks_of_user()
         config = {
             **limits,
-            **worker_layout(isolation, self._scratch, limits["output_limit"]),
+            **layout,
             "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
             "max_open_files": 256,
             "hidden_paths": [environment["PYTHONPATH"]],
