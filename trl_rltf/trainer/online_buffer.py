@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-
-logger = logging.getLogger(__name__)
 
 # One scored completion without padding: `prompt_ids` `(P,)`, `completion_ids`, `completion_mask`, `advantages` and
 # `old_per_token_logps` `(T,)`, and what else the trainer keeps.
@@ -35,6 +32,9 @@ class OnlineBuffer(TrainerCallback):
             as many as training draws until the next one, at most `capacity`.
         offline (`bool`, *optional*, defaults to `False`):
             Fill the queue to its capacity from the starting weights and never refresh it (the paper's ablation).
+        skip_zero_variance (`bool`, *optional*, defaults to `False`):
+            Leave out groups in which no token has an advantage, because all rewards are equal; `buffer/skipped` is their
+            share. Such a group adds no gradient of its own, but takes the place of one that does. Not in the paper.
         importance_sampling (`bool`, *optional*, defaults to `False`):
             Correct for the age of samples with TRL's clipped ratio of new to old probabilities. If `False`, old samples
             count like fresh ones, as in the paper.
@@ -50,6 +50,7 @@ class OnlineBuffer(TrainerCallback):
         samples_per_refresh: int | None = None,
         offline: bool = False,
         importance_sampling: bool = False,
+        skip_zero_variance: bool = False,
     ):
         for name, value in (
             ("capacity", capacity),
@@ -68,6 +69,7 @@ class OnlineBuffer(TrainerCallback):
         self.samples_per_refresh = samples_per_refresh
         self.offline = offline
         self.importance_sampling = importance_sampling
+        self.skip_zero_variance = skip_zero_variance
         self.num_refreshes = 0
         self._num_processes = 1
         self._samples: deque[tuple[int, Sample]] = deque()
@@ -82,13 +84,7 @@ class OnlineBuffer(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start empty: samples of an earlier run are not from the current weights."""
-        if self.offline and state.global_step > 0:
-            logger.warning(
-                "The offline buffer is filled again at step %d, from weights that have been trained already: a checkpoint "
-                "does not hold the samples.",
-                state.global_step,
-            )
+        """Start empty: samples of an earlier run are not from the current weights. A checkpoint is loaded later."""
         self._samples.clear()
         self._order.clear()
         self._generator.manual_seed(args.seed + args.process_index)
@@ -159,6 +155,50 @@ class OnlineBuffer(TrainerCallback):
             drawn.append(self._samples[self._order.pop()])
         return drawn
 
+    @property
+    def samples(self) -> list[tuple[int, Sample]]:
+        """What this process holds, oldest first: the step that each sample was generated at, and the sample."""
+        return list(self._samples)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What has to be the same when training resumes from a checkpoint."""
+        names = "capacity update_steps samples_per_refresh offline importance_sampling skip_zero_variance".split()
+        return {name: getattr(self, name) for name in names}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside the samples, as JSON can hold it."""
+        return {
+            "order": self._order,
+            "random_state": random_state(self._generator),
+            "num_refreshes": self.num_refreshes,
+        }
+
+    def restore(self, state: dict[str, Any], samples: list[tuple[int, Sample]], step: int) -> None:
+        """
+        Go on as if training had not been interrupted.
+
+        Args:
+            state (`dict`): What [`state`] gave.
+            samples (`list[tuple[int, Sample]]`): What [`samples`] gave.
+            step (`int`): Optimizer steps so far.
+        """
+        self._samples = deque(samples)
+        self._order = list(state["order"])
+        set_random_state(self._generator, state["random_state"])
+        self.num_refreshes = state["num_refreshes"]
+        self._refresh_is_due = not self.offline and step % self.update_steps == 0
+
     def mean_age(self, step: int) -> float:
         """Mean age of the samples in the queue, in optimizer steps."""
         return sum(step - born for born, _ in self._samples) / max(1, len(self._samples))
+
+
+def random_state(generator: torch.Generator) -> str:
+    """The state of a generator, as text."""
+    return bytes(generator.get_state().tolist()).hex()
+
+
+def set_random_state(generator: torch.Generator, state: str) -> None:
+    """Put a generator into a state that [`random_state`] gave."""
+    generator.set_state(torch.tensor(list(bytes.fromhex(state)), dtype=torch.uint8))

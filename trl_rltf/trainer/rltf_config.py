@@ -30,6 +30,9 @@ class RLTFConfig(GRPOConfig):
         center_token_rewards (`bool`, *optional*, defaults to `False`):
             Subtract from the advantages of a group the mean, over its completions, of the token rewards that come on top
             of the sequence reward, so that they move probability within a group only. Not in the paper.
+        overlap_rewards (`bool`, *optional*, defaults to `True`):
+            Run reward functions in a thread while the next generation batch of an online buffer's refresh is generated. It
+            changes when things happen, not what is sampled.
         max_prompt_length (`int`, *optional*):
             Number of tokens that a prompt may have; longer ones lose their beginning. `None` keeps prompts whole.
 
@@ -64,6 +67,13 @@ class RLTFConfig(GRPOConfig):
         metadata={
             "help": "Subtract from the advantages of a group the mean, over its completions, of the token rewards that come "
             "on top of the sequence reward, so that they move probability within a group only. Not in the paper."
+        },
+    )
+    overlap_rewards: bool = field(
+        default=True,
+        metadata={
+            "help": "Run reward functions in a thread while the next generation batch of an online buffer's refresh is "
+            "generated. It changes when things happen, not what is sampled."
         },
     )
     max_prompt_length: int | None = field(

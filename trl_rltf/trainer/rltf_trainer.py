@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import itertools
 import json
+import logging
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
-from trl import GRPOTrainer
 from trl.data_utils import is_conversational
 from trl.trainer.utils import is_async_callable, nanstd, pad
 
+from . import checkpoint
+from .buffered_batches import BufferedBatches
 from .checks import check_dataset, check_settings, find_buffer
-from .online_buffer import OnlineBuffer, Sample
+from .grpo_hooks import GRPOHooks
+from .online_buffer import OnlineBuffer, random_state, set_random_state
+from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import join_samples, split_batch
 
 
+logger = logging.getLogger(__name__)
 _EPSILON = 1e-4  # what TRL adds to a standard deviation
 
 
-class RLTFTrainer(GRPOTrainer):
+class RLTFTrainer(GRPOHooks):
     """
     Train a code model from unit-test feedback (RLTF, arXiv 2307.04349).
 
@@ -71,13 +70,6 @@ class RLTFTrainer(GRPOTrainer):
     Raises:
         ValueError: If settings contradict each other, or the dataset lacks a column that they need.
     """
-
-    # What this class reads of its parent beside the methods that it overrides.
-    reward_funcs: list[Any]
-    generation_config: Any
-    generation_kwargs: dict[str, Any]
-    _pending_extra_logs: Any
-    _pending_metrics: Any
 
     _tag_names = ["trl", "rltf"]
     _name = "RLTF"
@@ -125,20 +117,17 @@ class RLTFTrainer(GRPOTrainer):
             callbacks,
             **kwargs,
         )
-        if self.online_buffer is not None and self._is_vlm:
+        if self.online_buffer is not None and self.is_multimodal:
             raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
-        self._token_rewards: dict[int, list[Any]] = {}  # by reward function: what it returned for the last batch
-        self._is_recording = True
+        loop = self.async_loop if any(map(is_async_callable, self.reward_funcs)) else None
+        self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
+        self.reward_funcs = self.reward_calls.wrapped
+        self.buffered_batches = BufferedBatches(self, self.online_buffer) if self.online_buffer is not None else None
+        self._generated: list[tuple[Any, Any]] = []  # ahead of its turn, with the greedy completions
         self._rewards_per_func = torch.empty(0)
-        self._last_logps = torch.empty(0)
-        self._window: list[dict[str, Any]] = []  # batches of the optimizer step that runs
-        self._prompt_stream: Iterator[list[dict[str, Any]]] | None = None
+        self._restored: Any = None  # from a checkpoint, until training goes on
         # Which reference solution goes into the loss must not depend on how many random numbers generation took.
         self._reference_generator = torch.Generator().manual_seed(args.seed + args.process_index)
-        self.reward_funcs = [
-            function if isinstance(function, torch.nn.Module) else self._recorded(index, function)
-            for index, function in enumerate(self.reward_funcs)
-        ]
 
     def add_callback(self, callback: Any) -> None:
         """Add a callback. An [`OnlineBuffer`] has to be there from the start, for the settings depend on it."""
@@ -146,76 +135,50 @@ class RLTFTrainer(GRPOTrainer):
             raise ValueError("Pass the `OnlineBuffer` in `callbacks` when you construct the trainer.")
         super().add_callback(callback)
 
-    # ------------------------------------------------------------------ rewards of tokens
+    # ------------------------------------------------------------------ generation
 
-    def _recorded(self, index: int, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a reward function so that what it returns is kept before TRL makes one number of each entry."""
+    def generated(self, prompts: list[Any]) -> Any:
+        """Completions for these prompts; perhaps they are there already."""
+        rollouts, self.reward_calls.greedy = self._generated.pop(0) if self._generated else self._rollouts(prompts)
+        return rollouts
 
-        def keep(rewards: Any, completion_ids: Sequence[Sequence[int]]) -> Any:
-            rewards = list(rewards)
-            if self._is_recording and len(rewards) == len(completion_ids):  # else TRL says what is wrong
-                self._token_rewards[index] = [
-                    self._checked_tokens(name, row, reward, completion_ids[row]) for row, reward in enumerate(rewards)
-                ]
-            return rewards
+    def generate_meanwhile(self, prompts: list[Any]) -> None:
+        """Generate completions for these prompts, which are the next to be scored, while reward functions run."""
+        if self.args.overlap_rewards:
+            self.reward_calls.meanwhile = lambda: self._generated.append(self._rollouts(prompts))
 
-        name = self.reward_func_names[index]
-        if is_async_callable(function):
+    def _rollouts(self, prompts: list[Any]) -> tuple[Any, Any]:
+        rollouts = self.generate(prompts)
+        return rollouts, self._greedy_completions(prompts) if self._needs_greedy() else None
 
-            @functools.wraps(function)
-            async def call_async(**kwargs: Any) -> Any:
-                rewards = await function(**kwargs, processing_class=self.processing_class)
-                return keep(rewards, kwargs["completion_ids"])
+    def _needs_greedy(self) -> bool:
+        return self.args.baseline == "greedy" and self.model.training
 
-            return call_async
+    def _greedy_completions(self, prompts: list[Any]) -> tuple[list[Any], list[list[int]]]:
+        """The greedy completion of each prompt, as text or message, and as ids; equal prompts decode once."""
+        keys = [json.dumps(prompt) for prompt in prompts]
+        unique = dict(zip(keys, prompts, strict=True))
+        ids_of = dict(zip(unique, self.generate_greedily(list(unique.values())), strict=True))
+        completion_ids = [ids_of[key] for key in keys]
+        texts = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
+        if is_conversational({"prompt": prompts[0]}):
+            return [[{"role": "assistant", "content": text}] for text in texts], completion_ids
+        return texts, completion_ids
 
-        def call(**kwargs: Any) -> Any:
-            return keep(function(**kwargs, processing_class=self.processing_class), kwargs["completion_ids"])
+    # ------------------------------------------------------------------ rewards and advantages
 
-        call.__name__ = name
-        return call
+    def before_rewards(self) -> None:
+        """Forget the rewards of the last batch."""
+        self.reward_calls.begin()
 
-    def _checked_tokens(self, name: str, row: int, reward: Any, token_ids: Sequence[int]) -> list[float] | None:
-        """What the tokens of one completion get on top of the reward of the sequence."""
-        tokens = reward.tokens if hasattr(reward, "tokens") else None
-        if tokens is None:
-            return None
-        if len(tokens) != len(token_ids):
-            raise ValueError(
-                f"The reward function {name!r} returned {len(tokens)} token rewards for completion {row}, which has "
-                f"{len(token_ids)} tokens. `tokens` needs one number for each of `completion_ids[{row}]`."
-            )
-        if self.loss_type == "vespo" or self.off_policy_mask_threshold is not None:
-            raise ValueError(
-                f"The reward function {name!r} returns token rewards, but `loss_type='vespo'` and "
-                "`off_policy_mask_threshold` decide once a sequence from one advantage. Use another loss, or plain rewards."
-            )
-        return [float(token) - float(reward) for token in tokens]
+    def after_rewards(self, rewards_per_func: torch.Tensor) -> None:
+        """Keep what the reward functions gave, gathered over processes: `(B * num_processes, F)`."""
+        self._rewards_per_func = rewards_per_func
+        self.add_metric("time/rewards", self.reward_calls.seconds)
+        self.add_metric("time/rewards_exposed", self.reward_calls.exposed_seconds)
 
-    def _calculate_rewards(
-        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
-    ) -> torch.Tensor:
-        self._token_rewards.clear()
-        rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        self._rewards_per_func = rewards_per_func  # gathered over processes: `(B * num_processes, F)`
-        return rewards_per_func
-
-    def _token_extras(self, shape: torch.Size) -> torch.Tensor | None:
-        """Weighted sum of what the tokens get on top of the sequence reward, `(B, T)`; `None` if they get nothing."""
-        if not any(tokens is not None for rows in self._token_rewards.values() for tokens in rows):
-            return None
-        extras = torch.zeros(shape, device=self.accelerator.device)
-        for index, rows in self._token_rewards.items():
-            weight = self.reward_weights[index].item()
-            for row, tokens in enumerate(rows):
-                if tokens is not None:
-                    extras[row, : len(tokens)] += weight * torch.tensor(tokens, device=extras.device)
-        return extras
-
-    # ------------------------------------------------------------------ advantages
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        output = super()._generate_and_score_completions(inputs)
+    def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
+        """Replace TRL's advantages by A_t = r_t - b, where r_t is the reward of the sequence plus that of the token."""
         if self.args.baseline != "group_mean" and self.model.training:
             output["advantages"] = self._sequence_advantages(inputs, self._rewards_per_func)
         extras = self._token_extras(output["completion_ids"].shape)
@@ -226,14 +189,31 @@ class RLTFTrainer(GRPOTrainer):
             mask = output["completion_mask"]
             if self.args.center_token_rewards:
                 extras = extras - self._group_mean(extras, mask)
-            # A_t = r_t - b, where r_t is the reward of the sequence plus that of the token
             output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * mask
             marked = ((extras != 0) * mask).sum() / mask.sum().clamp(min=1)
-            self._metric("token_rewards/share", self.accelerator.gather(marked).mean().item())
+            self.add_metric("token_rewards/share", self.accelerator.gather(marked).mean().item())
         self._log_advantages(output)
         if self.args.ce_loss_weight > 0 and self.model.training:
             output |= self._reference_solutions(inputs)
         return output
+
+    def _token_extras(self, shape: torch.Size) -> torch.Tensor | None:
+        """Weighted sum of what the tokens get on top of the sequence reward, `(B, T)`; `None` if they get nothing."""
+        token_rewards = self.reward_calls.token_rewards
+        if not any(tokens is not None for rows in token_rewards.values() for tokens in rows):
+            return None
+        if self.loss_type == "vespo" or self.off_policy_mask_threshold is not None:
+            raise ValueError(
+                "A reward function returns token rewards, but `loss_type='vespo'` and `off_policy_mask_threshold` decide once a "
+                "sequence from one advantage. Use another loss, or plain rewards."
+            )
+        extras = torch.zeros(shape, device=self.accelerator.device)
+        for index, rows in token_rewards.items():
+            weight = self.reward_weights[index].item()
+            for row, tokens in enumerate(rows):
+                if tokens is not None:
+                    extras[row, : len(tokens)] += weight * torch.tensor(tokens, device=extras.device)
+        return extras
 
     def _group_mean(self, extras: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Mean over each group of the completions' mean token extras, `(B, 1)`."""
@@ -264,7 +244,7 @@ class RLTFTrainer(GRPOTrainer):
             greedy, _ = self._weighted(self._greedy_rewards(inputs))
             means = torch.nanmean(groups, dim=1).repeat_interleave(size)
             baseline = torch.where(torch.isnan(greedy), means, greedy)
-            self._metric("baseline/greedy", torch.nanmean(greedy).item())
+            self.add_metric("baseline/greedy", torch.nanmean(greedy).item())
         advantages = rewards - baseline
         if self.scale_rewards == "group":
             advantages = advantages / _scale(nanstd(groups, dim=1)).repeat_interleave(size)
@@ -280,62 +260,23 @@ class RLTFTrainer(GRPOTrainer):
         return rewards, is_unscorable
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
-        """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`; equal prompts decode once."""
-        prompts = [row["prompt"] for row in inputs]
-        keys = [json.dumps(prompt) for prompt in prompts]
-        unique = dict(zip(keys, prompts, strict=True))
-        prompt_ids, images, fields = self._tokenize_prompts(list(unique.values()))
-        with self._greedy_decoding():
-            unique_ids, _ = self._generate_single_turn(prompt_ids, images, fields, 1)
-        ids_of = dict(zip(unique, unique_ids, strict=True))
-        completion_ids = [ids_of[key] for key in keys]
-        texts = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
-        if is_conversational({"prompt": prompts[0]}):
-            completions: list[Any] = [[{"role": "assistant", "content": text}] for text in texts]
-        else:
-            completions = texts
-        with self._unlogged():
-            return super()._calculate_rewards(inputs, prompts, completions, completion_ids)
-
-    @contextlib.contextmanager
-    def _greedy_decoding(self) -> Iterator[None]:
-        config, kwargs = self.generation_config, self.generation_kwargs
-        greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, "min_p": None}
-        self.generation_kwargs = {**kwargs, **greedy}
-        self.generation_config = type(config).from_dict({**config.to_dict(), **greedy})
+        """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
+        calls = self.reward_calls
+        completions, completion_ids = calls.greedy or self._greedy_completions([row["prompt"] for row in inputs])
+        calls.is_greedy_pass = True
         try:
-            yield
+            return self.rewards_of(inputs, completions, completion_ids)
         finally:
-            self.generation_config, self.generation_kwargs = config, kwargs
-
-    @contextlib.contextmanager
-    def _unlogged(self) -> Iterator[None]:
-        """Keep what reward functions say of greedy completions out of the record of the sampled ones."""
-        kept = self._pending_extra_logs, self._pending_metrics
-        self._pending_extra_logs, self._pending_metrics = (type(logs)(logs.default_factory) for logs in kept)
-        self._is_recording = False
-        try:
-            yield
-        finally:
-            self._is_recording = True
-            self._pending_extra_logs, self._pending_metrics = kept
+            calls.is_greedy_pass, calls.greedy = False, None
 
     def _log_advantages(self, output: dict[str, Any]) -> None:
         # TRL's own column has the advantage of the sequence before the baseline and the token rewards of this trainer.
         advantages, mask = output["advantages"], output["completion_mask"]
         if advantages.dim() == 2:
             advantages = (advantages * mask).sum(1) / mask.sum(1).clamp(min=1)
-        self._logs["extra"]["rltf_advantage"].extend(gather_object(advantages.tolist()))
-
-    def _metric(self, name: str, value: float) -> None:
-        self._metrics["train" if self.model.training else "eval"][name].append(value)
+        self.add_column("rltf_advantage", advantages.tolist())
 
     # ------------------------------------------------------------------ losses
-
-    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
-        prompt_ids, images, fields = super()._tokenize_prompts(prompts)
-        limit = self.args.max_prompt_length
-        return (prompt_ids if limit is None else [ids[-limit:] for ids in prompt_ids]), images, fields
 
     def _reference_solutions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Tokens of one reference solution a row, drawn at random, `(B, R)`; a row without one is masked out."""
@@ -343,45 +284,45 @@ class RLTFTrainer(GRPOTrainer):
         for row in inputs:
             solutions = row.get("solutions") or []
             if not solutions:
-                rows.append((torch.tensor([self._tokenizer.pad_token_id]), torch.tensor([0])))
+                rows.append((torch.tensor([self.tokenizer.pad_token_id]), torch.tensor([0])))
                 continue
             choice = int(torch.randint(len(solutions), (1,), generator=self._reference_generator))
             text = solutions[choice]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
             # A solution that is cut off does not end there, and must not teach to stop there.
-            ids = [*self._tokenizer(text, add_special_tokens=False)["input_ids"], self._tokenizer.eos_token_id]
+            ids = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id]
             row_ids = torch.tensor(ids[: self.max_completion_length])
             rows.append((row_ids, torch.ones_like(row_ids)))
         device = self.accelerator.device
+        reference_mask = pad([mask for _, mask in rows], padding_value=0).to(device)
         return {
-            "reference_ids": pad([ids for ids, _ in rows], padding_value=self._tokenizer.pad_token_id).to(device),
-            "reference_mask": pad([mask for _, mask in rows], padding_value=0).to(device),
+            "reference_ids": pad([ids for ids, _ in rows], padding_value=self.tokenizer.pad_token_id).to(device),
+            "reference_mask": reference_mask,
+            "num_reference_tokens": self.accelerator.gather(reference_mask.sum()).sum(),
         }
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
-        self._last_logps = result[0].detach()
-        return result
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        loss = super()._compute_loss(model, inputs)
+    def total_loss(self, model: Any, inputs: dict[str, Any], loss: torch.Tensor) -> torch.Tensor:
+        """TRL's loss of the advantages, plus the weighted cross entropy of reference solutions."""
         if "buffered_logps" in inputs:
             mask = inputs["completion_mask"]
-            ratio = torch.exp(self._last_logps - inputs["buffered_logps"])
+            ratio = torch.exp(self.last_logps - inputs["buffered_logps"])
             mean = (ratio * mask).sum() / mask.sum().clamp(min=1)
-            self._metric("buffer/ratio", self.accelerator.gather(mean).mean().item())
+            self.add_metric("buffer/ratio", self.accelerator.gather(mean).mean().item())
         if "reference_ids" not in inputs:
             return loss
-        ce_loss = self._ce_loss(model, inputs)
+        total, count = self._cross_entropy(model, inputs)
         steps = self.current_gradient_accumulation_steps
-        self._metric("loss/rl", self.accelerator.gather(loss.detach() * steps).mean().item())
-        self._metric("loss/ce", self.accelerator.gather(ce_loss.detach()).mean().item())
-        # As in TRL, a loss that is a mean over the batch is divided by the number of batches of an optimizer step.
-        return loss + self.args.ce_loss_weight * ce_loss / steps
+        totals = self.accelerator.gather(torch.stack([total.detach(), count.float()])).view(-1, 2).sum(0)
+        self.add_metric("loss/rl", self.accelerator.gather(loss.detach() * steps).mean().item())
+        self.add_metric("loss/ce", (totals[0] / totals[1].clamp(min=1)).item())
+        # The mean over all reference tokens of an optimizer step, however it is cut into batches.
+        share = steps / self.args.steps_per_generation / self.accelerator.num_processes
+        num_tokens = (inputs["num_reference_tokens"] * share).clamp(min=1)
+        return loss + self.args.ce_loss_weight * total / num_tokens
 
-    def _ce_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """Cross entropy of the reference solutions, the mean over their tokens; at temperature 1."""
+    def _cross_entropy(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cross entropy of the reference solutions, summed over their tokens, at temperature 1; and the number of tokens."""
         labels = inputs["reference_ids"].masked_fill(inputs["reference_mask"] == 0, -100)
         input_ids = torch.cat([inputs["prompt_ids"], inputs["reference_ids"]], dim=1)
         attention_mask = torch.cat([inputs["prompt_mask"], inputs["reference_mask"]], dim=1)
@@ -390,94 +331,94 @@ class RLTFTrainer(GRPOTrainer):
         logits = logits[:, -labels.size(1) - 1 : -1].float()
         # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
         total = cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="sum")
-        return total / (labels != -100).sum().clamp(min=1)
+        return total, (labels != -100).sum()
 
-    # ------------------------------------------------------------------ online buffer
+    # ------------------------------------------------------------------ batches and checkpoints
 
-    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
-        if self.online_buffer is None or not self.model.training:
-            return super()._prepare_inputs(generation_batch)
-        if self.online_buffer.refresh_is_due:
-            self._window.clear()  # left over by a step that was interrupted
-        if not self._window:
-            if self.online_buffer.refresh_is_due or not len(self.online_buffer):
-                self._refresh_buffer(self.online_buffer)
-            self._window = self._draw_window(self.online_buffer)
-        return self._window.pop(0)
+    def next_batch(self) -> dict[str, Any] | None:
+        """The next batch from the online buffer, if there is one."""
+        if self._restored is not None:
+            restored, self._restored = self._restored, None
+            self._go_on(*restored)
+        return None if self.buffered_batches is None else self.buffered_batches.next()
 
-    def _refresh_buffer(self, buffer: OnlineBuffer) -> None:
-        """Generate and score with the current weights, one generation batch at a time."""
-        per_step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        wanted = buffer.refresh_size(per_step)
-        if self._prompt_stream is None:
-            self._prompt_stream = self._prompts()
-        fresh: list[Sample] = []
-        while len(fresh) < wanted:
-            # A data loader draws a seed for its workers: without this, a buffer would change what is sampled.
-            random_state = torch.get_rng_state()
-            prompts = next(self._prompt_stream)
-            torch.set_rng_state(random_state)
-            fresh += self._samples_of(self._generate_and_score_completions(prompts))
-        buffer.add(fresh, self.state.global_step)
-        buffer.num_refreshes += 1
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        """
+        Train, as [`~transformers.Trainer.train`] does.
 
-    def _prompts(self) -> Iterator[list[dict[str, Any]]]:
-        """Generation batches of prompts without end, in the order of TRL's own sampler."""
-        loader = self.get_train_dataloader()
-        repeats = self.num_iterations * self.args.steps_per_generation  # how often the sampler repeats each batch
-        while True:
-            yield from itertools.islice(loader, 0, None, repeats)
+        Args:
+            resume_from_checkpoint (`str` or `bool`, *optional*):
+                Folder of a checkpoint to go on from, exactly where it was written; `True` takes the newest in `output_dir`
+                whose writing came to its end.
+            *args, **kwargs:
+                As in [`~transformers.Trainer.train`].
 
-    def _samples_of(self, batch: dict[str, Any]) -> list[Sample]:
-        """Take a generation batch apart into samples without padding, on the CPU."""
-        if batch["advantages"].dim() == 1:
-            batch["advantages"] = batch["advantages"].unsqueeze(1) * batch["completion_mask"]
-        if "old_per_token_logps" not in batch:
-            ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-            # Padding, not `completion_mask`: that one is all zero for a masked truncated completion.
-            attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-            with torch.no_grad():
-                batch["old_per_token_logps"], _, _ = self._get_per_token_logps_and_entropies(
-                    self.model,
-                    ids,
-                    attention_mask,
-                    batch["completion_ids"].size(1),
-                    batch_size=self.args.per_device_train_batch_size,
-                )
-        return split_batch(batch, self._tokenizer.pad_token_id)
+        Raises:
+            ValueError: If there is no whole checkpoint, or it is damaged or of a run with other settings.
+        """
+        if resume_from_checkpoint is True:
+            found, broken = checkpoint.last_whole_checkpoint(self.args.output_dir, self.args.world_size)
+            for path in broken:
+                logger.warning("%s is not whole, because writing it was interrupted; an earlier one is used.", path)
+            if found is None:
+                raise ValueError(f"There is no whole checkpoint in {self.args.output_dir} to resume from.")
+            resume_from_checkpoint = found
+        self._restored = None
+        self._generated.clear()
+        if self.buffered_batches is not None:
+            self.buffered_batches.restart()
+        return super().train(resume_from_checkpoint, *args, **kwargs)
 
-    def _draw_window(self, buffer: OnlineBuffer) -> list[dict[str, Any]]:
-        """Draw the batches of one optimizer step and put the padding back."""
-        steps = self.current_gradient_accumulation_steps
-        size = self.args.per_device_train_batch_size
-        drawn = buffer.draw(steps * size)
-        pad_token_id, device = self._tokenizer.pad_token_id, self.accelerator.device
-        batches = [
-            join_samples([sample for _, sample in drawn[i * size : (i + 1) * size]], pad_token_id, device)
-            for i in range(steps)
-        ]
-        ages = [self.state.global_step - born for born, _ in drawn]
-        size_here = torch.tensor(float(len(buffer)), device=self.accelerator.device)
-        self._metric("buffer/size", self.accelerator.reduce(size_here, "sum").item())
-        self._metric("buffer/age", buffer.mean_age(self.state.global_step))
-        self._metric("buffer/drawn_age", sum(ages) / len(ages))
-        self._metric("buffer/refreshes", float(buffer.num_refreshes))
-        num_items = sum(batch["completion_mask"].sum() for batch in batches)
-        # TRL scales this count down from a generation batch to one optimizer step; here it is that of the step already.
-        num_items = self.accelerator.gather(num_items).sum() * self.args.steps_per_generation / steps
-        for batch in batches:
-            batch["num_items_in_batch"] = num_items
-            if not buffer.importance_sampling:
-                batch["buffered_logps"] = batch.pop("old_per_token_logps")
-            else:
-                batch["buffered_logps"] = batch["old_per_token_logps"]
-        return batches
+    def save_state(self, folder: str) -> None:
+        """Write the online buffer, or what is left of the last generation, and all states of random numbers."""
+        if self.args.save_only_model:
+            return
+        step, batches = self.progress
+        is_in_between = step % (self.args.steps_per_generation * self.num_iterations) != 0
+        state: dict[str, Any] = {"step": step, "reference_random_state": random_state(self._reference_generator)}
+        samples = None
+        if self.online_buffer is not None and self.buffered_batches is not None:
+            samples = self.online_buffer.samples
+            state["online_buffer"] = self.online_buffer.state()
+            state["num_generation_batches"] = self.buffered_batches.num_generation_batches
+            batches = None
+        checkpoint.save(
+            folder,
+            self.accelerator.process_index,
+            self._lasting_settings(),
+            state,
+            samples,
+            batches if is_in_between and not self.is_multimodal else None,
+            self.tokenizer,
+        )
+
+    def load_state(self, folder: str) -> None:
+        """Read them, and refuse what does not fit."""
+        self._restored = checkpoint.load(folder, self.accelerator.process_index, self._lasting_settings())
+
+    def _go_on(self, state: dict[str, Any], samples: Any, batches: Any) -> None:
+        set_random_state(self._reference_generator, state["reference_random_state"])
+        device = self.accelerator.device
+        rest = batches and [{key: value.to(device) for key, value in batch.items()} for batch in batches]
+        self.progress = state["step"], rest
+        if self.online_buffer is not None and self.buffered_batches is not None:
+            self.buffered_batches.restart(state["num_generation_batches"])
+            self.online_buffer.restore(state["online_buffer"], samples, self.state.global_step)
+
+    def _lasting_settings(self) -> dict[str, Any]:
+        """What has to be the same when training resumes, for the rest to be the same."""
+        names = (
+            "num_generations per_device_train_batch_size gradient_accumulation_steps steps_per_generation num_iterations seed "
+            "baseline"
+        ).split()
+        settings = {name: getattr(self.args, name) for name in names}
+        settings["num_processes"] = self.accelerator.num_processes
+        settings["train_dataset"] = checkpoint.fingerprint(self.train_dataset)
+        settings["online_buffer"] = None if self.online_buffer is None else self.online_buffer.settings
+        return settings
 
 
 def _scale(std: torch.Tensor) -> torch.Tensor:
     # Without variance, and with a baseline other than the mean, dividing by almost nothing would let one group drown the
     # others: such rewards stay as they are.
     return torch.where(std > _EPSILON, std + _EPSILON, torch.ones_like(std))
-
-
-__all__ = ["RLTFTrainer"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -20,6 +21,10 @@ _PER_TOKEN_KEYS = (
     "sampling_per_token_logps",
     "tool_mask",
 )
+
+
+# Integers take the least room that holds them while they wait.
+_STORED_AS = {"ids": torch.int32, "mask": torch.int8}
 
 
 def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
@@ -49,8 +54,19 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
         if "reference_ids" in batch:
             length = max(1, int(batch["reference_mask"][row].sum()))
             sample |= {key: batch[key][row, :length] for key in ("reference_ids", "reference_mask")}
-        samples.append({key: value.cpu().clone() for key, value in sample.items()})
+        samples.append(
+            {key: value.cpu().to(_STORED_AS.get(_kind(key), value.dtype), copy=True) for key, value in sample.items()}
+        )
     return samples
+
+
+def num_bytes(samples: Iterable[Sample]) -> int:
+    """Bytes that the tensors of these samples take."""
+    return sum(value.untyped_storage().nbytes() for sample in samples for value in sample.values())
+
+
+def _kind(key: str) -> str:
+    return key.rpartition("_")[2]
 
 
 def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device) -> dict[str, Any]:
@@ -71,6 +87,8 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
         side = "left" if key == "prompt_ids" else "right"
         value = pad_token_id if key.endswith("_ids") else 0
         batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
+        if _kind(key) in _STORED_AS:
+            batch[key] = batch[key].long()
         if key == "prompt_ids":
             masks = [torch.ones_like(row) for row in rows]
             batch["prompt_mask"] = pad(masks, padding_value=0, padding_side=side).to(device)

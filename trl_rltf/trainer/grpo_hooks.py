@@ -1,0 +1,235 @@
+"""The seam with TRL: whatever touches the private side of `GRPOTrainer` is in this module."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import trl
+from accelerate.utils import gather_object
+from trl import GRPOTrainer
+
+
+# Methods of TRL that are overridden or called here, with their parameters, as in TRL 1.16.
+METHODS = {
+    "_calculate_rewards": "inputs prompts completions completion_ids_list",
+    "_compute_loss": "model inputs",
+    "_generate": "prompts",
+    "_generate_and_score_completions": "inputs",
+    "_generate_single_turn": "prompt_ids images multimodal_fields num_generations has_tool_images",
+    "_get_per_token_logps_and_entropies": "model input_ids attention_mask logits_to_keep batch_size compute_entropy",
+    "_load_optimizer_and_scheduler": "checkpoint",
+    "_prepare_inputs": "generation_batch",
+    "_save_checkpoint": "model trial",
+    "_tokenize_prompts": "prompts",
+}
+# What is read from, or written to, an instance.
+ATTRIBUTES = (
+    "_buffered_inputs _is_vlm _logs _metrics _pending_extra_logs _pending_metrics _step _tokenizer generation_config "
+    "generation_kwargs reward_funcs reward_func_names reward_weights"
+).split()
+
+
+def differences() -> list[str]:
+    """
+    What this version of TRL has changed of what is used here.
+
+    Returns:
+        `list[str]`: A sentence for each method that is gone or takes other arguments; empty if all is as it was.
+    """
+    found = []
+    for name, expected in METHODS.items():
+        method = getattr(GRPOTrainer, name, None)
+        if method is None:
+            found.append(f"`GRPOTrainer.{name}` is gone.")
+            continue
+        parameters = list(inspect.signature(method).parameters)[1:]
+        wanted = expected.split()
+        if parameters[: len(wanted)] != wanted:
+            found.append(f"`GRPOTrainer.{name}` takes {parameters}, but {wanted} was expected.")
+    return found
+
+
+class GRPOHooks(GRPOTrainer):
+    """
+    TRL's trainer with names for the moments at which RLTF steps in.
+
+    A subclass overrides [`next_batch`], [`before_rewards`], [`after_rewards`], [`after_scoring`], [`total_loss`],
+    [`save_state`] and [`load_state`]; each does nothing here.
+
+    Raises:
+        RuntimeError: If the installed TRL has changed what this class builds on.
+    """
+
+    # What this class reads of its parent.
+    reward_funcs: list[Any]
+    generation_config: Any
+    generation_kwargs: dict[str, Any]
+    _buffered_inputs: list[dict[str, Any]] | None
+    _pending_extra_logs: Any
+    _pending_metrics: Any
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        changed = differences()
+        if changed:
+            raise RuntimeError(
+                f"TRL {trl.__version__} differs from what this version of trl-rltf was written for. {' '.join(changed)} Install "
+                "`trl==1.16.0`, or a newer trl-rltf."
+            )
+        self.last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
+        super().__init__(*args, **kwargs)
+        missing = [name for name in ATTRIBUTES if not hasattr(self, name)]
+        if missing:
+            raise RuntimeError(f"TRL {trl.__version__} has no {', '.join(missing)}. Install `trl==1.16.0`.")
+
+    # ------------------------------------------------------------------ moments
+
+    def next_batch(self) -> dict[str, Any] | None:
+        """The next batch of training, or `None` for TRL's own."""
+        return None
+
+    def generated(self, prompts: list[Any]) -> Any:
+        """Completions for these prompts, as [`generate`] gives them."""
+        return self.generate(prompts)
+
+    def before_rewards(self) -> None:
+        """Called before reward functions are."""
+
+    def after_rewards(self, rewards_per_func: torch.Tensor) -> None:
+        """Called with what they gave, `(B * num_processes, F)`."""
+
+    def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
+        """Called with the rows of a generation batch and what TRL made of them."""
+        return output
+
+    def total_loss(self, model: Any, inputs: dict[str, Any], loss: torch.Tensor) -> torch.Tensor:
+        """Called with TRL's loss of a batch; returns the loss to minimise."""
+        return loss
+
+    def save_state(self, folder: str) -> None:
+        """Called before TRL writes the checkpoint in this folder, so that a checkpoint that is whole has it."""
+
+    def load_state(self, folder: str) -> None:
+        """Called when training resumes from the checkpoint in this folder."""
+
+    # ------------------------------------------------------------------ TRL calls these
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        batch = self.next_batch() if self.model.training else None
+        return super()._prepare_inputs(generation_batch) if batch is None else batch
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        return self.generated(prompts)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        return self.after_scoring(inputs, super()._generate_and_score_completions(inputs))
+
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> torch.Tensor:
+        self.before_rewards()
+        rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        self.after_rewards(rewards_per_func)
+        return rewards_per_func
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
+        prompt_ids, images, fields = super()._tokenize_prompts(prompts)
+        limit = self.args.max_prompt_length
+        return (prompt_ids if limit is None else [ids[-limit:] for ids in prompt_ids]), images, fields
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self.last_logps = result[0].detach()
+        return result
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        return self.total_loss(model, inputs, super()._compute_loss(model, inputs))
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.save_state(f"{self._get_output_dir(trial=trial)}/checkpoint-{self.state.global_step}")
+        super()._save_checkpoint(model, trial)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            self.load_state(checkpoint)
+
+    # ------------------------------------------------------------------ RLTF calls these
+
+    def generate(self, prompts: list[Any]) -> Any:
+        """What TRL makes of prompts: ids, texts and log-probs of the completions, and what goes with them."""
+        return super()._generate(prompts)
+
+    def generate_greedily(self, prompts: list[Any]) -> list[list[int]]:
+        """Ids of the greedy completion of each prompt."""
+        prompt_ids, images, fields = self._tokenize_prompts(prompts)
+        config, kwargs = self.generation_config, self.generation_kwargs
+        greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, "min_p": None}
+        self.generation_kwargs = {**kwargs, **greedy}
+        self.generation_config = type(config).from_dict({**config.to_dict(), **greedy})
+        try:
+            completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
+        finally:
+            self.generation_config, self.generation_kwargs = config, kwargs
+        return completion_ids
+
+    def rewards_of(
+        self, inputs: list[dict[str, Any]], completions: list[Any], completion_ids: list[list[int]]
+    ) -> torch.Tensor:
+        """Rewards of other completions of the same prompts, `(B * num_processes, F)`, out of the logs."""
+        with self._unlogged():
+            return super()._calculate_rewards(inputs, [row["prompt"] for row in inputs], completions, completion_ids)
+
+    @contextlib.contextmanager
+    def _unlogged(self) -> Iterator[None]:
+        kept = self._pending_extra_logs, self._pending_metrics
+        self._pending_extra_logs, self._pending_metrics = (type(logs)(logs.default_factory) for logs in kept)
+        try:
+            yield
+        finally:
+            self._pending_extra_logs, self._pending_metrics = kept
+
+    def score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Generate and score completions for the rows of a generation batch."""
+        return self._generate_and_score_completions(inputs)
+
+    def logps_of(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Log-probs of the completions under the current weights, `(B, T)`."""
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        attention_mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        size = self.args.per_device_train_batch_size
+        with torch.no_grad():
+            logps: torch.Tensor = self._get_per_token_logps_and_entropies(
+                self.model, ids, attention_mask, batch["completion_ids"].size(1), batch_size=size
+            )[0]
+        return logps
+
+    def add_metric(self, name: str, value: float) -> None:
+        """Log a number; TRL averages it over a logging step."""
+        self._metrics["train" if self.model.training else "eval"][name].append(value)
+
+    def add_column(self, name: str, values: list[Any]) -> None:
+        """Log a column of the completions table."""
+        self._logs["extra"][name].extend(gather_object(values))
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, also where the processing class is a processor."""
+        return self._tokenizer
+
+    @property
+    def progress(self) -> tuple[int, list[dict[str, Any]] | None]:
+        """Micro-batches so far, and the batches of the last generation that are left to train on."""
+        return self._step, self._buffered_inputs
+
+    @progress.setter
+    def progress(self, value: tuple[int, list[dict[str, Any]] | None]) -> None:
+        self._step, self._buffered_inputs = value
+
+    @property
+    def is_multimodal(self) -> bool:
+        """Whether the model takes images."""
+        return bool(self._is_vlm)
