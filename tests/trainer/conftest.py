@@ -38,6 +38,8 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
         dataset: Any = None,
         peft_config: Any = None,
         model_override: Any = None,
+        tokenizer_override: Any = None,
+        eval_dataset: Any = None,
         **settings: Any,
     ) -> Any:
         args = config_class(output_dir=str(tmp_path / "out"), **{**SMALL, **settings})
@@ -46,7 +48,8 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
             reward_funcs=reward_funcs,
             args=args,
             train_dataset=problems if dataset is None else dataset,
-            processing_class=tokenizer,
+            eval_dataset=eval_dataset,
+            processing_class=tokenizer if tokenizer_override is None else tokenizer_override,
             callbacks=callbacks,
             peft_config=peft_config,
         )

@@ -1,13 +1,16 @@
 """The trainer, always through a real `trainer.train()`."""
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from support import by_length, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
-from trl_rltf import RLTFConfig, RLTFTrainer, TokenReward, UnitTestRewardFunction
+from trl_rltf import RLTFTrainer, TokenReward, UnitTestRewardFunction
+from trl_rltf.trainer import grpo_hooks
 
 
 def history(trainer, key):
@@ -33,25 +36,6 @@ def test_every_parameter_moves(make_trainer, runner):
     before = snapshot(trainer.model)
     trainer.train()
     assert [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])] == []
-
-
-@pytest.mark.parametrize("loss_type", ["grpo", "dapo", "bnpo", "dr_grpo"])
-def test_with_a_plain_reward_it_is_grpo_to_the_last_bit(make_trainer, model, loss_type):
-    losses, weights = [], []
-    for trainer_class, config_class in ((GRPOTrainer, GRPOConfig), (RLTFTrainer, RLTFConfig)):
-        trainer = make_trainer(
-            by_length,
-            trainer_class=trainer_class,
-            config_class=config_class,
-            model_override=copy.deepcopy(model),
-            loss_type=loss_type,
-            max_steps=3,
-        )
-        trainer.train()
-        losses.append(history(trainer, "loss"))
-        weights.append(snapshot(trainer.model))
-    assert losses[0] == losses[1]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_token_rewards_without_differences_are_grpo_too(make_trainer, model):
@@ -378,24 +362,24 @@ def test_another_configuration_class_is_refused(make_trainer):
         make_trainer(by_length, config_class=GRPOConfig)
 
 
-def test_the_methods_of_trl_that_this_package_overrides_are_still_there():
-    """A TRL release that renames one of them must fail here, by its name, and not in a run."""
-    import inspect
+def test_trl_has_all_that_is_used_of_its_private_side():
+    """A TRL release that renames a method, or changes what it takes, fails here by its name, and not in a run."""
+    assert grpo_hooks.differences() == []
 
-    overridden = {
-        "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
-        "_compute_loss": ["model", "inputs"],
-        "_generate_and_score_completions": ["inputs"],
-        "_generate_single_turn": ["prompt_ids", "images", "multimodal_fields", "num_generations"],
-        "_get_per_token_logps_and_entropies": ["model", "input_ids", "attention_mask", "logits_to_keep", "batch_size"],
-        "_prepare_inputs": ["generation_batch"],
-        "_tokenize_prompts": ["prompts"],
-        "get_train_dataloader": [],
-    }
-    for name, parameters in overridden.items():
-        assert hasattr(GRPOTrainer, name), f"GRPOTrainer.{name} is gone"
-        found = [p for p in inspect.signature(getattr(GRPOTrainer, name)).parameters if p != "self"]
-        assert found[: len(parameters)] == parameters, f"GRPOTrainer.{name} takes {found}"
+
+def test_no_other_module_touches_the_private_side_of_trl():
+    private = [*grpo_hooks.METHODS, *(name for name in grpo_hooks.ATTRIBUTES if name.startswith("_"))]
+    for path in Path(grpo_hooks.__file__).parent.glob("*.py"):
+        if path.name != "grpo_hooks.py":
+            text = path.read_text()
+            assert [name for name in private if re.search(rf"(self|trainer)\.{name}\b", text)] == [], path.name
+
+
+def test_a_change_of_trl_is_named_at_construction(make_trainer, monkeypatch):
+    monkeypatch.delattr(GRPOTrainer, "_generate")
+    monkeypatch.setattr(GRPOTrainer, "_compute_loss", lambda self, model: None)
+    with pytest.raises(RuntimeError, match=r"_compute_loss. takes .*`GRPOTrainer._generate` is gone"):
+        make_trainer(by_length)
 
 
 def test_arguments_have_the_order_of_trl():
