@@ -1,11 +1,15 @@
 """The online buffer, seen from inside a real training run."""
 
+import copy
+import time
+
 import pytest
 import torch
 from support import by_length, snapshot
 from transformers import TrainerCallback
 
 from trl_rltf import OnlineBuffer, TokenReward
+from trl_rltf.trainer.samples import num_bytes
 
 
 class Watch(TrainerCallback):
@@ -225,3 +229,109 @@ def test_a_buffer_that_comes_late_is_refused(make_trainer):
 def test_the_class_instead_of_a_buffer_is_refused(make_trainer):
     with pytest.raises(ValueError, match="pass an instance"):
         make_trainer(by_length, callbacks=[OnlineBuffer])
+
+
+def constant_in_some_groups(prompts, completions, **columns):
+    """No variance in the groups of every second prompt."""
+    return [len(set(text)) / 10 if len(prompt) % 2 else 1.0 for prompt, text in zip(prompts, completions, strict=True)]
+
+
+def test_groups_without_variance_can_be_left_out(make_trainer):
+    settings = {"per_device_train_batch_size": 16, "max_steps": 3}
+    counts = {}
+    for skip in (False, True):
+        buffer = OnlineBuffer(capacity=64, update_steps=2, skip_zero_variance=skip)
+        trainer, _, _ = run(make_trainer, buffer, constant_in_some_groups, **settings)
+        groups = [buffer.samples[i : i + 4] for i in range(0, len(buffer), 4)]
+        counts[skip] = [any(sample["advantages"].any() for _, sample in group) for group in groups]
+        skipped = [row["buffer/skipped"] for row in trainer.state.log_history if "buffer/skipped" in row]
+        assert any(share > 0 for share in skipped) == skip
+    assert not all(counts[False])
+    assert all(counts[True])
+
+
+def test_if_no_group_has_variance_training_goes_on_with_what_there_is(make_trainer):
+    buffer = OnlineBuffer(capacity=16, update_steps=2, skip_zero_variance=True)
+    _, watch, _ = run(make_trainer, buffer, lambda completions, **columns: [1.0] * len(completions))
+    assert watch.sizes == [8] * 7
+
+
+def test_memory_is_proportional_to_the_tokens_held_and_not_to_their_padding(make_trainer, tokenizer):
+    buffer = OnlineBuffer(capacity=64, update_steps=8)
+    run(make_trainer, buffer, per_device_train_batch_size=8, max_steps=2, max_completion_length=40)
+    samples = [sample for _, sample in buffer.samples]
+    num_tokens = sum(len(sample["completion_ids"]) + len(sample["prompt_ids"]) for sample in samples)
+    assert len(samples) == 64
+    # Ids 4 bytes, mask 1, advantage 4, log-prob 4; 4 for a token of the prompt.
+    assert num_bytes(samples) <= 13 * num_tokens
+
+
+def test_a_refresh_never_generates_more_at_once_than_a_generation_batch(make_trainer):
+    buffer = OnlineBuffer(capacity=160, update_steps=40)
+    trainer = make_trainer(by_length, callbacks=[buffer], max_steps=1)
+    sizes = []
+    generate = trainer._generate_single_turn
+
+    def generate_and_count(prompt_ids, *args, **kwargs):
+        sizes.append(len(prompt_ids))
+        return generate(prompt_ids, *args, **kwargs)
+
+    trainer._generate_single_turn = generate_and_count
+    trainer.train()
+    assert sizes == [4] * 40
+    assert len(buffer) == 160
+
+
+async def _async_by_length(completions, **columns):
+    return by_length(completions)
+
+
+@pytest.mark.parametrize("baseline", ["group_mean", "greedy"])
+def test_rewards_are_computed_while_the_next_completions_are_generated(make_trainer, baseline):
+    events = []
+
+    def reward(completions, **columns):
+        events.append("reward begins")
+        time.sleep(0.3)
+        events.append("reward ends")
+        return by_length(completions)
+
+    buffer = OnlineBuffer(capacity=16, update_steps=4)
+    trainer = make_trainer([reward, _async_by_length], callbacks=[buffer], max_steps=1, baseline=baseline)
+    generate = trainer.generate
+
+    def generate_and_tell(prompts):
+        events.append("generates")
+        return generate(prompts)
+
+    trainer.generate = generate_and_tell
+    trainer.train()
+    text = " ".join(events)
+    # Of four batches, three are generated while the one before is graded; the fourth has nothing to wait with.
+    assert text.count("reward begins generates") == 3
+    assert text.count("generates") == 4
+
+
+@pytest.mark.parametrize("settings", [{}, {"baseline": "greedy"}, {"ce_loss_weight": 0.2}])
+def test_overlap_changes_when_things_happen_and_nothing_else(make_trainer, model, settings):
+    weights = []
+    for overlap in (True, False):
+        trainer = make_trainer(
+            [by_length, _async_by_length],
+            callbacks=[OnlineBuffer(capacity=32, update_steps=4)],
+            model_override=copy.deepcopy(model),
+            max_steps=6,
+            overlap_rewards=overlap,
+            **settings,
+        )
+        trainer.train()
+        weights.append(snapshot(trainer.model))
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_an_error_of_a_reward_function_in_the_background_ends_the_run_with_its_own_message(make_trainer):
+    def broken(completions, **columns):
+        raise LookupError("no such grader")
+
+    with pytest.raises(LookupError, match="no such grader"):
+        make_trainer(broken, callbacks=[OnlineBuffer(capacity=16, update_steps=4)]).train()

@@ -9,7 +9,7 @@ import torch
 from support import by_length, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
-from trl_rltf import RLTFTrainer, TokenReward, UnitTestRewardFunction
+from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
 from trl_rltf.trainer import grpo_hooks
 
 
@@ -427,3 +427,39 @@ def test_a_reward_function_may_be_a_generator(make_trainer):
         yield from by_length(completions)
 
     make_trainer(rewards, max_steps=1).train()
+
+
+def test_the_completions_table_marks_the_tokens_of_an_error(make_trainer, tmp_path, tokenizer):
+    import pandas
+
+    def reward(completions, completion_ids, **columns):
+        return [TokenReward(0.0, [-0.3 * (t in (1, 2)) for t in range(len(ids))]) for ids in completion_ids]
+
+    make_trainer(reward, log_completions=True, max_steps=1).train()
+    (file,) = (tmp_path / "out" / "completions").glob("*.parquet")
+    table = pandas.read_parquet(file)
+    for row in table.itertuples():
+        assert row.marked_completion.count("⟦") == row.marked_completion.count("⟧") == 1
+        before, _, rest = row.marked_completion.partition("⟦")
+        marked = rest.partition("⟧")[0]
+        assert len(tokenizer(before + marked, add_special_tokens=False)["input_ids"]) >= 1
+
+
+def test_tensorboard_gets_the_metrics_that_tell_how_training_goes(make_trainer, runner, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    make_trainer(
+        UnitTestRewardFunction(runner),
+        callbacks=[OnlineBuffer(capacity=16, update_steps=2)],
+        report_to="tensorboard",
+        ce_loss_weight=0.1,
+    ).train()
+    (folder,) = {path.parent for path in (tmp_path / "out").rglob("events.out.tfevents.*")}
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    wanted = (
+        "outcome/pass outcome/syntax_error outcome/pass_ratio token_rewards/share buffer/age buffer/ratio baseline loss/rl loss/ce "
+        "entropy grading/tests_per_second reward"
+    ).split()
+    assert {f"train/{name}" for name in wanted} <= set(events.Tags()["scalars"])

@@ -252,3 +252,4 @@ def _log(
     log_metric("grading/guarded", sum(bool(report.guarded_tests) for report in reports) / len(reports))
     log_metric("grading/seconds", seconds)
     log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))
+    log_metric("grading/tests_per_second", sum(report.num_run for report in reports) / max(seconds, 1e-9))

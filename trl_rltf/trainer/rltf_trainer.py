@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import textwrap
@@ -179,9 +180,11 @@ class RLTFTrainer(GRPOHooks):
 
     def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
         """Replace TRL's advantages by A_t = r_t - b, where r_t is the reward of the sequence plus that of the token."""
+        rewards, _ = self._weighted(self._rewards_per_func)
+        self.add_metric("baseline", torch.nanmean(rewards).item())
         if self.args.baseline != "group_mean" and self.model.training:
             output["advantages"] = self._sequence_advantages(inputs, self._rewards_per_func)
-        extras = self._token_extras(output["completion_ids"].shape)
+        extras = marks = self._token_extras(output["completion_ids"].shape)
         # Processes decide this together: what follows waits for all of them.
         has_extras = torch.tensor([extras is not None], device=self.accelerator.device)
         if self.accelerator.gather(has_extras).any():
@@ -192,7 +195,7 @@ class RLTFTrainer(GRPOHooks):
             output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * mask
             marked = ((extras != 0) * mask).sum() / mask.sum().clamp(min=1)
             self.add_metric("token_rewards/share", self.accelerator.gather(marked).mean().item())
-        self._log_advantages(output)
+        self._log_completions(output, marks)
         if self.args.ce_loss_weight > 0 and self.model.training:
             output |= self._reference_solutions(inputs)
         return output
@@ -269,12 +272,18 @@ class RLTFTrainer(GRPOHooks):
         finally:
             calls.is_greedy_pass, calls.greedy = False, None
 
-    def _log_advantages(self, output: dict[str, Any]) -> None:
+    def _log_completions(self, output: dict[str, Any], extras: torch.Tensor | None) -> None:
         # TRL's own column has the advantage of the sequence before the baseline and the token rewards of this trainer.
         advantages, mask = output["advantages"], output["completion_mask"]
         if advantages.dim() == 2:
             advantages = (advantages * mask).sum(1) / mask.sum(1).clamp(min=1)
         self.add_column("rltf_advantage", advantages.tolist())
+        if self.args.log_completions:
+            is_marked = torch.zeros_like(mask) if extras is None else (extras != 0) * mask
+            lengths = (output["completion_ids"] != self.tokenizer.pad_token_id).sum(1).tolist()
+            rows = zip(output["completion_ids"].tolist(), is_marked.tolist(), lengths, strict=True)
+            texts = [marked_text(ids[:length], marks[:length], self.tokenizer) for ids, marks, length in rows]
+            self.add_column("marked_completion", texts)
 
     # ------------------------------------------------------------------ losses
 
@@ -416,6 +425,20 @@ class RLTFTrainer(GRPOHooks):
         settings["train_dataset"] = checkpoint.fingerprint(self.train_dataset)
         settings["online_buffer"] = None if self.online_buffer is None else self.online_buffer.settings
         return settings
+
+
+def marked_text(token_ids: list[int], marks: list[int], tokenizer: Any) -> str:
+    """
+    Text of a completion, with the tokens that have a reward of their own in ⟦double brackets⟧.
+
+    Args:
+        token_ids (`list[int]`): Completion tokens, `T` of them.
+        marks (`list[int]`): Which of them are marked, `T` numbers.
+        tokenizer (`Any`): Decodes them.
+    """
+    runs = itertools.groupby(zip(token_ids, marks, strict=True), key=lambda pair: bool(pair[1]))
+    texts = [(is_marked, tokenizer.decode([token for token, _ in run])) for is_marked, run in runs]
+    return "".join(f"⟦{text}⟧" if is_marked else text for is_marked, text in texts)
 
 
 def _scale(std: torch.Tensor) -> torch.Tensor:
