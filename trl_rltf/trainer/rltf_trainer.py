@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import textwrap
@@ -12,19 +11,20 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 from trl.data_utils import is_conversational
-from trl.trainer.utils import is_async_callable, nanstd, pad
+from trl.trainer.utils import is_async_callable, pad
 
 from . import checkpoint
+from .advantages import sequence_advantages, weighted_rewards
 from .buffered_batches import BufferedBatches
 from .checks import check_dataset, check_settings, find_buffer
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
+from .samples import marked_text
 
 
 logger = logging.getLogger(__name__)
-_EPSILON = 1e-4  # what TRL adds to a standard deviation
 
 
 class RLTFTrainer(GRPOHooks):
@@ -180,10 +180,10 @@ class RLTFTrainer(GRPOHooks):
 
     def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
         """Replace TRL's advantages by A_t = r_t - b, where r_t is the reward of the sequence plus that of the token."""
-        rewards, _ = self._weighted(self._rewards_per_func)
+        rewards = weighted_rewards(self._rewards_per_func, self.reward_weights)
         self.add_metric("baseline", torch.nanmean(rewards).item())
         if self.args.baseline != "group_mean" and self.model.training:
-            output["advantages"] = self._sequence_advantages(inputs, self._rewards_per_func)
+            output["advantages"] = self._sequence_advantages(inputs, rewards)
         extras = marks = self._token_extras(output["completion_ids"].shape)
         # Processes decide this together: what follows waits for all of them.
         has_extras = torch.tensor([extras is not None], device=self.accelerator.device)
@@ -232,35 +232,14 @@ class RLTFTrainer(GRPOHooks):
         start = self.accelerator.process_index * count
         return rows[start : start + count]
 
-    def _sequence_advantages(self, inputs: list[dict[str, Any]], rewards_per_func: torch.Tensor) -> torch.Tensor:
-        """Reward minus baseline of each completion of this process, `(B,)`, scaled as `scale_rewards` says."""
-        rewards, is_unscorable = self._weighted(rewards_per_func)
-        size = self._group_size()
-        groups = rewards.view(-1, size)
-        baseline = torch.zeros_like(rewards)
-        if self.args.baseline == "leave_one_out":
-            counts = (~torch.isnan(groups)).sum(1, keepdim=True)
-            others = groups.nansum(1, keepdim=True) - groups.nan_to_num(0.0)
-            baseline = (others / (counts - 1).clamp(min=1)).view(-1)
-            baseline[(counts == 1).repeat_interleave(size)] = torch.nan  # alone in its group: nothing to compare with
-        elif self.args.baseline == "greedy":
-            greedy, _ = self._weighted(self._greedy_rewards(inputs))
-            means = torch.nanmean(groups, dim=1).repeat_interleave(size)
-            baseline = torch.where(torch.isnan(greedy), means, greedy)
+    def _sequence_advantages(self, inputs: list[dict[str, Any]], rewards: torch.Tensor) -> torch.Tensor:
+        """Reward minus baseline of each completion of this process, `(B,)`."""
+        greedy = None
+        if self.args.baseline == "greedy":
+            greedy = weighted_rewards(self._greedy_rewards(inputs), self.reward_weights)
             self.add_metric("baseline/greedy", torch.nanmean(greedy).item())
-        advantages = rewards - baseline
-        if self.scale_rewards == "group":
-            advantages = advantages / _scale(nanstd(groups, dim=1)).repeat_interleave(size)
-        elif self.scale_rewards == "batch":
-            advantages = advantages / _scale(nanstd(rewards))
-        advantages[is_unscorable] = 0.0
-        return self._local_rows(advantages.nan_to_num(0.0), len(inputs))
-
-    def _weighted(self, rewards_per_func: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        is_unscorable = torch.isnan(rewards_per_func).all(dim=1)
-        rewards = (rewards_per_func * self.reward_weights.to(rewards_per_func.device)).nansum(dim=1)
-        rewards[is_unscorable] = torch.nan
-        return rewards, is_unscorable
+        advantages = sequence_advantages(rewards, self._group_size(), self.args.baseline, self.scale_rewards, greedy)
+        return self._local_rows(advantages, len(inputs))
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
         """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
@@ -425,23 +404,3 @@ class RLTFTrainer(GRPOHooks):
         settings["train_dataset"] = checkpoint.fingerprint(self.train_dataset)
         settings["online_buffer"] = None if self.online_buffer is None else self.online_buffer.settings
         return settings
-
-
-def marked_text(token_ids: list[int], marks: list[int], tokenizer: Any) -> str:
-    """
-    Text of a completion, with the tokens that have a reward of their own in ⟦double brackets⟧.
-
-    Args:
-        token_ids (`list[int]`): Completion tokens, `T` of them.
-        marks (`list[int]`): Which of them are marked, `T` numbers.
-        tokenizer (`Any`): Decodes them.
-    """
-    runs = itertools.groupby(zip(token_ids, marks, strict=True), key=lambda pair: bool(pair[1]))
-    texts = [(is_marked, tokenizer.decode([token for token, _ in run])) for is_marked, run in runs]
-    return "".join(f"⟦{text}⟧" if is_marked else text for is_marked, text in texts)
-
-
-def _scale(std: torch.Tensor) -> torch.Tensor:
-    # Without variance, and with a baseline other than the mean, dividing by almost nothing would let one group drown the
-    # others: such rewards stay as they are.
-    return torch.where(std > _EPSILON, std + _EPSILON, torch.ones_like(std))

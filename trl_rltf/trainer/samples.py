@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -93,3 +94,17 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
             masks = [torch.ones_like(row) for row in rows]
             batch["prompt_mask"] = pad(masks, padding_value=0, padding_side=side).to(device)
     return batch
+
+
+def marked_text(token_ids: list[int], marks: list[int], tokenizer: Any) -> str:
+    """
+    Text of a completion, with the tokens that have a reward of their own in ⟦double brackets⟧.
+
+    Args:
+        token_ids (`list[int]`): Completion tokens, `T` of them.
+        marks (`list[int]`): Which of them are marked, `T` numbers.
+        tokenizer (`Any`): Decodes them.
+    """
+    runs = itertools.groupby(zip(token_ids, marks, strict=True), key=lambda pair: bool(pair[1]))
+    texts = [(is_marked, tokenizer.decode([token for token, _ in run])) for is_marked, run in runs]
+    return "".join(f"⟦{text}⟧" if is_marked else text for is_marked, text in texts)
