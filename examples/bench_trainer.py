@@ -94,19 +94,17 @@ def main() -> None:
 
     pause = 0.0
     refresh = args.num_batches
-    settings: dict[str, Any] = {"max_steps": 1}
     exposed: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(args.rounds):
         for overlap in (True, False):
             pause = 0.0
-            without = run(
-                start, tokenizer, dataset, slow, buffer=make_buffer(refresh), overlap_rewards=False, **settings
-            ).seconds
-            pause = without / refresh / 2  # half of the time of a generation batch
-            seconds = run(
-                start, tokenizer, dataset, slow, buffer=make_buffer(refresh), overlap_rewards=overlap, **settings
-            ).seconds
-            exposed[overlap].append((seconds - without) / (pause * refresh))
+            buffer = make_buffer(refresh)
+            seconds = run(start, tokenizer, dataset, slow, buffer=buffer, max_steps=1).seconds
+            pause = seconds / refresh / 2  # half of the time of a generation batch
+            buffer = make_buffer(refresh)
+            trainer = run(start, tokenizer, dataset, slow, buffer=buffer, overlap_rewards=overlap, max_steps=1)
+            row = next(row for row in trainer.state.log_history if "time/rewards" in row)
+            exposed[overlap].append(row["time/rewards_exposed"] / row["time/rewards"])
     add(table, f"share of reward time waited for, refresh of {refresh} batches, overlapped", exposed[True])
     add(table, "the same, not overlapped", exposed[False])
 

@@ -71,3 +71,23 @@ def test_a_folder_that_is_not_there_ends_with_a_sentence(tmp_path, pretrained):
     )
     assert result.returncode != 0
     assert "there is no folder 'nowhere'" in result.stderr
+
+
+def test_the_benchmark_of_the_trainer_runs(tmp_path):
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "bench_trainer.py"),
+        "--rounds",
+        "1",
+        "--steps",
+        "3",
+        "--num_batches",
+        "2",
+    ]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "step of RLTFTrainer / step of GRPOTrainer" in result.stdout
+    assert "localise" in result.stdout

@@ -344,7 +344,7 @@ class RLTFTrainer(GRPOHooks):
         Raises:
             ValueError: If there is no whole checkpoint, or it is damaged or of a run with other settings.
         """
-        if resume_from_checkpoint is True:
+        if resume_from_checkpoint in (True, "True", "true"):  # as text, it comes from a command line
             found, broken = checkpoint.last_whole_checkpoint(self.args.output_dir, self.args.world_size)
             for path in broken:
                 logger.warning("%s is not whole, because writing it was interrupted; an earlier one is used.", path)
