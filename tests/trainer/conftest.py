@@ -40,6 +40,7 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
         model_override: Any = None,
         tokenizer_override: Any = None,
         eval_dataset: Any = None,
+        rollout_func: Any = None,
         **settings: Any,
     ) -> Any:
         args = config_class(output_dir=str(tmp_path / "out"), **{**SMALL, **settings})
@@ -52,6 +53,7 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
             processing_class=tokenizer if tokenizer_override is None else tokenizer_override,
             callbacks=callbacks,
             peft_config=peft_config,
+            **({} if rollout_func is None else {"rollout_func": rollout_func}),
         )
 
     return make

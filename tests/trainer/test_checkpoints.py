@@ -210,3 +210,54 @@ def test_a_run_may_be_repeated_with_the_same_trainer(make_trainer):
     trainer.train()
     trainer.train()
     assert trainer.online_buffer.num_refreshes == 1
+
+
+@pytest.mark.parametrize("step", [5, 7])
+@pytest.mark.parametrize("buffer", [False, True])
+def test_a_run_goes_on_exactly_in_a_later_epoch(make_trainer, model, problems, tmp_path, step, buffer):
+    model.save_pretrained(tmp_path / "start")
+    dataset, prompts = problems.select(range(5)), []
+
+    def reward(prompts, completions, **columns):
+        seen.append(prompts[0])
+        return by_length(completions)
+
+    def train(resume=None, **more):
+        callbacks = [OnlineBuffer(capacity=8, update_steps=2)] if buffer else None
+        fresh = type(model).from_pretrained(tmp_path / "start")
+        trainer = make_trainer(reward, callbacks, model_override=fresh, dataset=dataset, max_steps=9, **more)
+        trainer.train(resume_from_checkpoint=resume)
+        return snapshot(trainer.model)
+
+    seen = prompts
+    expected = train(save_strategy="steps", save_steps=1)
+    seen = []
+    found = train(str(tmp_path / "out" / f"checkpoint-{step}"))
+    assert seen
+    assert seen == prompts[-len(seen) :]
+    assert all(torch.equal(found[key], weights) for key, weights in expected.items())
+
+
+def test_a_process_whose_state_is_missing_does_not_take_that_of_another(make_trainer, saved):
+    folder = saved / "checkpoint-3" / "rltf"
+    (folder / "state-rank0.json").rename(folder / "state-rank1.json")
+    with pytest.raises(ValueError, match=r"state-rank0.json is missing"):
+        resume(make_trainer, str(saved / "checkpoint-3"))
+
+
+@pytest.mark.parametrize(("setting", "value"), [("ce_loss_weight", 0.5), ("shuffle_dataset", False), ("seed", 3)])
+def test_settings_that_shape_the_samples_cannot_change(make_trainer, saved, setting, value):
+    with pytest.raises(ValueError, match=f"`{setting}.*` was .* and is"):
+        resume(make_trainer, str(saved / "checkpoint-3"), **{setting: value})
+
+
+def test_another_data_set_of_the_same_size_is_refused(make_trainer, saved, problems):
+    other = problems.map(lambda row: {"prompt": row["prompt"] + "!"})
+    with pytest.raises(ValueError, match=r"`train_dataset` was '32 rows .* and is '32 rows"):
+        resume(make_trainer, str(saved / "checkpoint-3"), dataset=other)
+
+
+def test_a_trainer_state_that_is_cut_off_is_passed_over(make_trainer, saved):
+    path = saved / "checkpoint-3" / "trainer_state.json"
+    path.write_text(path.read_text()[:50])
+    assert resume(make_trainer, True).state.global_step == 4

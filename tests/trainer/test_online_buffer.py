@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from datasets import IterableDataset
 from support import by_length, snapshot
 from transformers import TrainerCallback
 
@@ -301,6 +302,7 @@ def test_rewards_are_computed_while_the_next_completions_are_generated(make_trai
     generate = trainer.generate
 
     def generate_and_tell(prompts):
+        time.sleep(0.1)  # the thread may take a moment to begin
         events.append("generates")
         return generate(prompts)
 
@@ -335,3 +337,92 @@ def test_an_error_of_a_reward_function_in_the_background_ends_the_run_with_its_o
 
     with pytest.raises(LookupError, match="no such grader"):
         make_trainer(broken, callbacks=[OnlineBuffer(capacity=16, update_steps=4)]).train()
+
+
+def test_an_error_in_the_middle_of_a_refresh_leaves_nothing_for_what_comes_next(make_trainer, problems):
+    prompts_of_rewards = []
+
+    def fails_once(prompts, completions, **columns):
+        prompts_of_rewards.append(prompts[0])
+        if len(prompts_of_rewards) == 2:
+            raise LookupError("the grader is away")
+        return by_length(completions)
+
+    trainer = make_trainer(
+        fails_once,
+        callbacks=[OnlineBuffer(capacity=16, update_steps=4)],
+        eval_dataset=problems.select(range(2)),
+        per_device_eval_batch_size=4,
+    )
+    with pytest.raises(LookupError, match="the grader is away"):
+        trainer.train()
+    generated = []
+    generate = trainer.generate
+    trainer.generate = lambda prompts: generated.append(prompts[0]) or generate(prompts)
+    trainer.evaluate()
+    assert len(generated) == 2
+    assert generated == prompts_of_rewards[-2:]
+    trainer.train()
+    assert trainer.state.global_step == 2
+
+
+def test_what_was_generated_ahead_is_used_for_its_own_prompts_only(make_trainer):
+    trainer = make_trainer(by_length, callbacks=[OnlineBuffer(capacity=16, update_steps=4)], max_steps=1)
+    generate, asked = trainer.generate, []
+    trainer.generate = lambda prompts: asked.append(prompts) or generate(prompts)
+    score = trainer.score
+    # As an environment does, which makes the prompt when its batch is scored.
+    trainer.score = lambda rows: score([{**row, "prompt": row["prompt"] + " now"} for row in rows])
+    trainer.train()
+    assert sum(prompts[0].endswith(" now") for prompts in asked) == 4
+
+
+def test_groups_without_variance_are_left_out_of_the_first_refresh_too(make_trainer):
+    calls = []
+
+    def first_batches_constant(completions, **columns):
+        calls.append(1)
+        return by_length(completions) if len(calls) > 2 else [1.0] * len(completions)
+
+    buffer = OnlineBuffer(capacity=16, update_steps=4, skip_zero_variance=True)
+    trainer = make_trainer(first_batches_constant, callbacks=[buffer], max_steps=1)
+    trainer.train()
+    assert len(buffer) == 8
+    assert trainer.state.log_history[0]["buffer/skipped"] == 0.5
+
+
+@pytest.mark.filterwarnings("ignore:You are using 'rollout_func'")
+@pytest.mark.parametrize("loss_type", ["dapo", "cispo", "grpo"])
+def test_tokens_of_an_environment_do_not_count(make_trainer, model, loss_type):
+    """A buffer of one fresh batch gives the gradient of on-policy training, also where some tokens are not the policy's."""
+
+    def rollout(prompts, trainer):
+        ids = [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))]
+        return {
+            "prompt_ids": [[3, 4, 5]] * len(prompts),
+            "completion_ids": ids,
+            "logprobs": [[-1.0] * 6] * len(prompts),
+            "env_mask": [[1, 1, 0, 0, 1, 1]] * len(prompts),
+        }
+
+    norms = []
+    for buffer in (None, OnlineBuffer(capacity=4, update_steps=1)):
+        trainer = make_trainer(
+            lambda completions, **columns: [float(i) for i in range(len(completions))],
+            callbacks=None if buffer is None else [buffer],
+            model_override=copy.deepcopy(model),
+            max_steps=1,
+            loss_type=loss_type,
+            rollout_func=rollout,
+        )
+        trainer.train()
+        norms.append(trainer.state.log_history[0]["grad_norm"])
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
+
+
+def test_a_stream_that_can_be_read_once_ends_with_a_message(make_trainer, problems):
+    once = iter(problems.to_list())
+    dataset = IterableDataset.from_generator(lambda: once)
+    trainer = make_trainer(by_length, callbacks=[OnlineBuffer(200, 50)], dataset=dataset, max_steps=60)
+    with pytest.raises(ValueError, match="has ended and gives no more prompts"):
+        trainer.train()

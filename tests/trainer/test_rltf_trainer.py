@@ -463,3 +463,54 @@ def test_tensorboard_gets_the_metrics_that_tell_how_training_goes(make_trainer, 
         "entropy grading/tests_per_second reward"
     ).split()
     assert {f"train/{name}" for name in wanted} <= set(events.Tags()["scalars"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_token_rewards_that_are_no_finite_numbers_are_refused(make_trainer, value):
+    def reward(completions, completion_ids, **columns):
+        return [TokenReward(0.0, [value] * len(ids)) for ids in completion_ids]
+
+    with pytest.raises(ValueError, match="no finite numbers for completion 0"):
+        make_trainer(reward).train()
+
+
+def test_a_reward_that_is_nan_does_not_count_as_in_trl(make_trainer):
+    def reward(completions, completion_ids, **columns):
+        return [
+            TokenReward(float("nan") if i == 0 else float(i), [float(i)] * len(ids))
+            for i, ids in enumerate(completion_ids)
+        ]
+
+    trainer = make_trainer(reward)
+    trainer.train()
+    assert all(torch.isfinite(value).all() for value in trainer.model.parameters())
+
+
+def test_a_reward_function_may_have_exactly_the_arguments_of_trl(make_trainer):
+    def reward(prompts, completions, completion_ids, trainer_state, log_extra, log_metric, **columns):
+        return by_length(completions)
+
+    def narrow(
+        prompts, completions, completion_ids, tests, solutions, problem_id, difficulty, starter_code, trainer_state, log_extra,
+        log_metric,
+    ):  # fmt: skip
+        return by_length(completions)
+
+    trainer = make_trainer([reward, narrow])
+    trainer.train()
+    assert trainer.state.global_step == 2
+
+
+def test_the_greedy_baseline_is_refused_where_prompts_are_not_all(make_trainer):
+    with pytest.raises(ValueError, match="knows no `rollout_func`"):
+        make_trainer(by_length, baseline="greedy", rollout_func=lambda prompts, trainer: {})
+
+
+def test_no_thread_is_left_after_training(make_trainer):
+    import threading
+
+    make_trainer(by_length, callbacks=[OnlineBuffer(capacity=16, update_steps=4)], max_steps=1).train()
+    for thread in threading.enumerate():
+        if thread.name.startswith("rewards"):
+            thread.join(timeout=5)
+            assert not thread.is_alive()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .online_buffer import OnlineBuffer, Sample
-from .samples import join_samples, split_batch
+from .samples import join_samples, loss_mask, split_batch
 
 
 if TYPE_CHECKING:
@@ -57,16 +57,24 @@ class BufferedBatches:
         wanted = self._buffer.refresh_size(args.per_device_train_batch_size * args.gradient_accumulation_steps)
         num_batches = -(-wanted // (args.per_device_train_batch_size * args.steps_per_generation))
         fresh: list[Sample] = []
+        spare: list[Sample] = []  # for a refresh in which nothing is worth keeping
+        num_generated = 0
         rows = self._next_prompts()
-        for number in range(num_batches):
-            following = self._next_prompts() if number + 1 < num_batches else None
-            if following is not None:
-                trainer.generate_meanwhile([row["prompt"] for row in following])
-            fresh += self._samples_of(trainer.score(rows))
-            rows = following or []
-        trainer.add_metric("buffer/skipped", 1 - len(fresh) / max(1, self._num_generated))
-        self._num_generated = 0
-        self._buffer.add(fresh, trainer.state.global_step)
+        try:
+            for number in range(num_batches):
+                following = self._next_prompts() if number + 1 < num_batches else None
+                if following is not None:
+                    trainer.generate_meanwhile(following)
+                samples = self._samples_of(trainer.score(rows))
+                num_generated += len(samples)
+                fresh += self._worth_keeping(samples)
+                spare = [] if fresh else spare + samples
+                rows = following or []
+        finally:
+            trainer.forget_generated()
+        trainer.add_metric("buffer/skipped", 1 - len(fresh) / num_generated)
+        # With nothing at all to draw from, training could not go on.
+        self._buffer.add(fresh if fresh or len(self._buffer) else spare, trainer.state.global_step)
         self._buffer.num_refreshes += 1
 
     def _next_prompts(self) -> list[dict[str, Any]]:
@@ -86,10 +94,16 @@ class BufferedBatches:
         repeats = (
             trainer.num_iterations * trainer.args.steps_per_generation
         )  # how often the sampler repeats each batch
-        while True:
-            yield from itertools.islice(loader, 0, None, repeats)
-
-    _num_generated = 0
+        is_empty = False
+        while not is_empty:
+            is_empty = True
+            for batch in itertools.islice(loader, 0, None, repeats):
+                is_empty = False
+                yield batch
+        raise ValueError(
+            "The training set has ended and gives no more prompts, but the online buffer needs some. Use a stream that can be "
+            "read again, or a data set with more rows."
+        )
 
     def _samples_of(self, batch: dict[str, Any]) -> list[Sample]:
         """Take a generation batch apart into samples without padding, on the CPU."""
@@ -97,15 +111,14 @@ class BufferedBatches:
             batch["advantages"] = batch["advantages"].unsqueeze(1) * batch["completion_mask"]
         if "old_per_token_logps" not in batch:
             batch["old_per_token_logps"] = self._trainer.logps_of(batch)
-        samples = split_batch(batch, self._trainer.tokenizer.pad_token_id)
-        self._num_generated += len(samples)
+        return split_batch(batch, self._trainer.tokenizer.pad_token_id)
+
+    def _worth_keeping(self, samples: list[Sample]) -> list[Sample]:
         if not self._buffer.skip_zero_variance:
             return samples
         size = self._trainer.num_generations
         groups = [samples[start : start + size] for start in range(0, len(samples), size)]
-        kept = [group for group in groups if any(sample["advantages"].any() for sample in group)]
-        # With nothing at all to draw from, training could not go on.
-        return [sample for group in (kept if kept or len(self._buffer) else groups) for sample in group]
+        return [sample for group in groups if any(sample["advantages"].any() for sample in group) for sample in group]
 
     def _draw_window(self) -> list[dict[str, Any]]:
         """Draw the batches of one optimizer step and put the padding back."""
@@ -127,13 +140,14 @@ class BufferedBatches:
         trainer.add_metric("buffer/refreshes", float(buffer.num_refreshes))
         # TRL scales these counts down from a generation batch to one optimizer step; here they are of the step already.
         factor = trainer.args.steps_per_generation / steps
-        counts = {"num_items_in_batch": "completion_mask", "num_reference_tokens": "reference_mask"}
-        for name, mask in counts.items():
-            if mask in batches[0]:
-                num_items = sum(batch[mask].sum() for batch in batches)
-                num_items = trainer.accelerator.gather(num_items).sum() * factor
-                for batch in batches:
-                    batch[name] = num_items
+        masks = {"num_items_in_batch": [loss_mask(batch) for batch in batches]}
+        if "reference_mask" in batches[0]:
+            masks["num_reference_tokens"] = [batch["reference_mask"] for batch in batches]
+        for name, mask_of in masks.items():
+            num_items = torch.stack([mask.sum() for mask in mask_of]).sum()
+            num_items = trainer.accelerator.gather(num_items).sum() * factor
+            for batch in batches:
+                batch[name] = num_items
         for batch in batches:
             if buffer.importance_sampling:
                 batch["buffered_logps"] = batch["old_per_token_logps"]

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.torch
 import torch
+from datasets import Dataset
 
 from .online_buffer import Sample
 
 
 _FORMAT = 1
+_ROWS_LOOKED_AT = 64
 _FOLDER, _STATE, _BUFFER, _BATCHES = "rltf", "state", "online_buffer", "generation_batch"
 _DTYPES = {
     str(dtype): dtype for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int8)
@@ -95,6 +97,8 @@ def load(
         )
     content = _read_state(path if path.exists() else other_ranks[0])
     _compare(folder, content["settings"], settings)
+    if not path.exists():
+        raise ValueError(f"The checkpoint {folder} is damaged: {path} is missing. Resume from an earlier one.")
     for name, digest in content["files"].items():
         file = path.parent / name
         if not file.exists() or _digest(file) != digest:
@@ -105,13 +109,13 @@ def load(
     return content["state"], samples, rest
 
 
-def last_whole_checkpoint(output_dir: str, world_size: int) -> tuple[str | None, list[str]]:
+def last_whole_checkpoint(output_dir: str, is_shared: bool) -> tuple[str | None, list[str]]:
     """
     Find the newest checkpoint whose writing came to its end.
 
     Args:
         output_dir (`str`): Where checkpoints are.
-        world_size (`int`): Number of processes.
+        is_shared (`bool`): Whether all processes write to this folder, so that the state of each has to be there.
 
     Returns:
         `tuple[str | None, list[str]]`: It, and newer ones that are not whole.
@@ -123,12 +127,30 @@ def last_whole_checkpoint(output_dir: str, world_size: int) -> tuple[str | None,
     ]
     broken: list[str] = []
     for _, path in sorted(numbered, reverse=True):
-        states = [_path(str(path), _STATE, rank, "json") for rank in range(world_size)]
-        # Ours is written first, and the trainer's own state last of all.
-        if (path / "trainer_state.json").exists() and (states[0].exists() or not (path / _FOLDER).exists()):
+        if _is_whole(path, is_shared):
             return str(path), broken
         broken.append(str(path))
     return None, broken
+
+
+def _is_whole(path: Path, is_shared: bool) -> bool:
+    # Ours is written first, and the trainer's own state last of all.
+    states = list(path.glob(f"{_FOLDER}/{_STATE}-rank*.json"))
+    try:
+        json.loads((path / "trainer_state.json").read_text())
+        expected = _read_state(states[0])["settings"]["num_processes"] if states else 0
+    except (OSError, ValueError, KeyError):
+        return False
+    return len(states) >= (expected if is_shared else 1) or not (path / _FOLDER).exists()
+
+
+def completed_epochs(folder: str) -> int:
+    """Epochs that a run had completed when it wrote this checkpoint; 0 if the checkpoint does not say."""
+    try:
+        epoch = json.loads((Path(folder) / "trainer_state.json").read_text())["epoch"]
+    except (OSError, ValueError, KeyError):
+        return 0
+    return int((epoch or 0) + 1e-6)
 
 
 def _read_state(path: Path) -> dict[str, Any]:
@@ -198,6 +220,11 @@ def _batches(tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
 
 
 def fingerprint(dataset: Any) -> str:
-    """What identifies a dataset: its length and columns, for its rows may be many."""
-    length = len(dataset) if hasattr(dataset, "__len__") else "stream"
-    return f"{length} rows of {', '.join(sorted(dataset.column_names or []))}"
+    """What identifies a data set: its length, its columns, and some of its rows."""
+    columns = ", ".join(sorted(dataset.column_names or []))
+    if not isinstance(dataset, Dataset):
+        return f"a stream of {columns}"
+    step = max(1, len(dataset) // _ROWS_LOOKED_AT)
+    rows = [dataset[index] for index in range(0, len(dataset), step)]
+    digest = hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
+    return f"{len(dataset)} rows of {columns}, {digest[:16]}"

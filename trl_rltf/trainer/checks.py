@@ -25,10 +25,21 @@ def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
     return buffers[0] if buffers else None
 
 
-def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
-    """Refuse settings that do not go together with an online buffer."""
+def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[str, Any]) -> None:
+    """Refuse settings that do not go together with each other, with an online buffer, or with other arguments of the trainer."""
+    if args.baseline == "greedy":
+        for name in ("rollout_func", "tools", "environment_factory"):
+            if others.get(name):
+                raise ValueError(
+                    f"`baseline='greedy'` decodes each prompt by itself and knows no `{name}`. Use 'group_mean' or 'leave_one_out'."
+                )
     if buffer is None:
         return
+    if args.off_policy_mask_threshold is not None and not buffer.importance_sampling:
+        raise ValueError(
+            "`off_policy_mask_threshold` compares old and new probabilities, which an `OnlineBuffer` hands to the loss only with "
+            "`importance_sampling=True`. Set that, or leave the threshold out."
+        )
     if args.num_iterations > 1:
         raise ValueError(
             f"`num_iterations` is {args.num_iterations}, but with an `OnlineBuffer` samples are drawn from a queue. Leave "
@@ -49,11 +60,11 @@ def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
         )
 
 
-def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any) -> None:
+def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool) -> None:
     """Find now what would stop the run at a later step."""
     if not isinstance(dataset, Dataset):
         return
-    if "prompt" not in dataset.column_names:
+    if "prompt" not in dataset.column_names and not has_environment:
         raise ValueError(
             f"The training set has no column `prompt`; it has {dataset.column_names}. Rename the column that holds what the "
             "model is given."

@@ -11,6 +11,8 @@ import torch
 import trl
 from accelerate.utils import gather_object
 from trl import GRPOTrainer
+from trl.chat_template_utils import parse_response
+from trl.data_utils import is_conversational
 
 
 # Methods of TRL that are overridden or called here, with their parameters, as in TRL 1.16.
@@ -19,6 +21,7 @@ METHODS = {
     "_compute_loss": "model inputs",
     "_generate": "prompts",
     "_generate_and_score_completions": "inputs",
+    "_get_train_sampler": "dataset",
     "_generate_single_turn": "prompt_ids images multimodal_fields num_generations has_tool_images",
     "_get_per_token_logps_and_entropies": "model input_ids attention_mask logits_to_keep batch_size compute_entropy",
     "_load_optimizer_and_scheduler": "checkpoint",
@@ -29,7 +32,7 @@ METHODS = {
 # What is read from, or written to, an instance.
 ATTRIBUTES = (
     "_buffered_inputs _is_vlm _logs _metrics _pending_extra_logs _pending_metrics _step _tokenizer generation_config "
-    "generation_kwargs reward_funcs reward_func_names reward_weights"
+    "generation_kwargs reward_funcs reward_func_names reward_weights tools environment_factories rollout_func"
 ).split()
 
 
@@ -80,6 +83,7 @@ class GRPOHooks(GRPOTrainer):
                 "`trl==1.16.0`, or a newer trl-rltf."
             )
         self.last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
+        self.completed_epochs = 0  # before the one that training resumes in
         super().__init__(*args, **kwargs)
         missing = [name for name in ATTRIBUTES if not hasattr(self, name)]
         if missing:
@@ -148,6 +152,13 @@ class GRPOHooks(GRPOTrainer):
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         return self.total_loss(model, inputs, super()._compute_loss(model, inputs))
 
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        # TRL's sampler shuffles as in the first epoch again when training resumes.
+        for _ in range(self.completed_epochs if sampler.shuffle else 0):
+            torch.randperm(sampler.num_samples, generator=sampler.generator)
+        return sampler
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.save_state(f"{self._get_output_dir(trial=trial)}/checkpoint-{self.state.global_step}")
         super()._save_checkpoint(model, trial)
@@ -163,8 +174,8 @@ class GRPOHooks(GRPOTrainer):
         """What TRL makes of prompts: ids, texts and log-probs of the completions, and what goes with them."""
         return super()._generate(prompts)
 
-    def generate_greedily(self, prompts: list[Any]) -> list[list[int]]:
-        """Ids of the greedy completion of each prompt."""
+    def generate_greedily(self, prompts: list[Any]) -> list[tuple[Any, list[int]]]:
+        """The greedy completion of each prompt: as text or message, and as ids."""
         prompt_ids, images, fields = self._tokenize_prompts(prompts)
         config, kwargs = self.generation_config, self.generation_kwargs
         greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, "min_p": None}
@@ -174,7 +185,17 @@ class GRPOHooks(GRPOTrainer):
             completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
         finally:
             self.generation_config, self.generation_kwargs = config, kwargs
-        return completion_ids
+        texts: list[Any] = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
+        if not is_conversational({"prompt": prompts[0]}):
+            completions = texts
+        elif any(
+            getattr(self._tokenizer, name, None) is not None for name in ("response_template", "response_schema")
+        ):
+            pairs = zip(completion_ids, prompt_ids, strict=True)
+            completions = [[parse_response(self._tokenizer, ids, prefix=prefix)] for ids, prefix in pairs]
+        else:
+            completions = [[{"role": "assistant", "content": text}] for text in texts]
+        return list(zip(completions, completion_ids, strict=True))
 
     def rewards_of(
         self, inputs: list[dict[str, Any]], completions: list[Any], completion_ids: list[list[int]]
@@ -206,6 +227,11 @@ class GRPOHooks(GRPOTrainer):
                 self.model, ids, attention_mask, batch["completion_ids"].size(1), batch_size=size
             )[0]
         return logps
+
+    def forget_logs(self) -> None:
+        """Drop what reward functions have logged for a batch that was never finished."""
+        self._pending_extra_logs.clear()
+        self._pending_metrics.clear()
 
     def add_metric(self, name: str, value: float) -> None:
         """Log a number; TRL averages it over a logging step."""

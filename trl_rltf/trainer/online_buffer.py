@@ -34,7 +34,7 @@ class OnlineBuffer(TrainerCallback):
             Fill the queue to its capacity from the starting weights and never refresh it (the paper's ablation).
         skip_zero_variance (`bool`, *optional*, defaults to `False`):
             Leave out groups in which no token has an advantage, because all rewards are equal; `buffer/skipped` is their
-            share. Such a group adds no gradient of its own, but takes the place of one that does. Not in the paper.
+            share. The rewards of such a group teach nothing, but it takes the place of one that does. Not in the paper.
         importance_sampling (`bool`, *optional*, defaults to `False`):
             Correct for the age of samples with TRL's clipped ratio of new to old probabilities. If `False`, old samples
             count like fresh ones, as in the paper.

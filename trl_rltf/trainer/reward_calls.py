@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import torch
 from trl.trainer.utils import is_async_callable
+
+
+_PATIENCE = 5.0  # seconds
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
@@ -23,7 +28,7 @@ class RewardCalls:
     Args:
         functions (`list`): Reward functions, or reward models.
         names (`list[str]`): Their names.
-        processing_class (`Any`): Given to each function as `processing_class`.
+        processing_class (`Any`): Given to each function that takes an argument `processing_class`.
         async_loop (`asyncio.AbstractEventLoop`, *optional*): Where asynchronous functions run.
 
     Attributes:
@@ -40,6 +45,9 @@ class RewardCalls:
         self._async_loop = async_loop
         self._functions = {
             index: function for index, function in enumerate(functions) if not isinstance(function, torch.nn.Module)
+        }
+        self._takes_tokenizer = {
+            index: _takes(function, "processing_class") for index, function in self._functions.items()
         }
         self._executor: ThreadPoolExecutor | None = None
         self._running: dict[tuple[int, bool], Future[list[Any]]] = {}
@@ -58,12 +66,29 @@ class RewardCalls:
         self._is_started = False
         self.seconds = self.exposed_seconds = 0.0
 
+    def close(self) -> None:
+        """End the thread, which is started again when it is needed."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+
+    def _abandon(self) -> None:
+        """Training ends with an error: what has not begun is not begun, and what runs may come to its end."""
+        for future in self._running.values():
+            future.cancel()
+        wait(self._running.values(), timeout=_PATIENCE)
+        self._running.clear()
+
     def _wrap(self, index: int) -> Callable[..., list[Any]]:
         def call(**kwargs: Any) -> list[Any]:
-            if not self._is_started:
-                self._start(kwargs)
-            began = time.perf_counter()
-            rewards = self._result(index, kwargs)
+            try:
+                if not self._is_started:
+                    self._start(kwargs)
+                began = time.perf_counter()
+                rewards = self._result(index, kwargs)
+            except BaseException:
+                self._abandon()
+                raise
             self.exposed_seconds += time.perf_counter() - began
             if not self.is_greedy_pass and len(rewards) == len(
                 kwargs["completion_ids"]
@@ -84,21 +109,27 @@ class RewardCalls:
         for is_greedy in (False, True) if self.greedy is not None else (False,):
             for index, function in self._functions.items():
                 if is_async_callable(function):
-                    coroutine = self._awaited(index, self._arguments(kwargs, is_greedy))
+                    coroutine = self._awaited(index, self._arguments(index, kwargs, is_greedy))
                     self._running[index, is_greedy] = asyncio.run_coroutine_threadsafe(coroutine, self._async_loop)
                 elif meanwhile is not None:
                     self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="rewards")
-                    arguments = self._arguments(kwargs, is_greedy)
+                    arguments = self._arguments(index, kwargs, is_greedy)
                     self._running[index, is_greedy] = self._executor.submit(self._called, index, arguments)
         if meanwhile is not None:
             meanwhile()
 
     def _result(self, index: int, kwargs: dict[str, Any]) -> list[Any]:
         future = self._running.pop((index, self.is_greedy_pass), None)
-        return self._called(index, self._arguments(kwargs, self.is_greedy_pass)) if future is None else future.result()
+        return (
+            self._called(index, self._arguments(index, kwargs, self.is_greedy_pass))
+            if future is None
+            else future.result()
+        )
 
-    def _arguments(self, kwargs: dict[str, Any], is_greedy: bool) -> dict[str, Any]:
-        arguments = {**kwargs, "processing_class": self._processing_class}
+    def _arguments(self, index: int, kwargs: dict[str, Any], is_greedy: bool) -> dict[str, Any]:
+        arguments = dict(kwargs)
+        if self._takes_tokenizer[index]:
+            arguments["processing_class"] = self._processing_class
         if is_greedy and self.greedy is not None:
             arguments["completions"], arguments["completion_ids"] = self.greedy
             # What reward functions say of greedy completions stays out of the record of the sampled ones.
@@ -128,4 +159,17 @@ class RewardCalls:
                 f"The reward function {name!r} returned {len(tokens)} token rewards for completion {row}, which has "
                 f"{len(token_ids)} tokens. `tokens` needs one number for each of `completion_ids[{row}]`."
             )
-        return [float(token) - float(reward) for token in tokens]
+        if math.isnan(reward):  # as `None`: TRL leaves the completion out
+            return None
+        extras = [float(token) - float(reward) for token in tokens]
+        if not all(map(math.isfinite, extras)):
+            raise ValueError(
+                f"The reward function {name!r} returned token rewards that are no finite numbers for completion {row}. Return "
+                "`None` for a completion that has no reward."
+            )
+        return extras
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(parameter.name == name or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

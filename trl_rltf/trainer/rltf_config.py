@@ -32,7 +32,7 @@ class RLTFConfig(GRPOConfig):
             of the sequence reward, so that they move probability within a group only. Not in the paper.
         overlap_rewards (`bool`, *optional*, defaults to `True`):
             Run reward functions in a thread while the next generation batch of an online buffer's refresh is generated. It
-            changes when things happen, not what is sampled.
+            changes when things happen, not what is sampled, unless a reward function draws random numbers from torch.
         max_prompt_length (`int`, *optional*):
             Number of tokens that a prompt may have; longer ones lose their beginning. `None` keeps prompts whole.
 
@@ -73,7 +73,7 @@ class RLTFConfig(GRPOConfig):
         default=True,
         metadata={
             "help": "Run reward functions in a thread while the next generation batch of an online buffer's refresh is "
-            "generated. It changes when things happen, not what is sampled."
+            "generated. It changes when things happen, not what is sampled, unless a reward function draws random numbers from torch."
         },
     )
     max_prompt_length: int | None = field(

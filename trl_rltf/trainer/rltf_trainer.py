@@ -21,7 +21,7 @@ from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import marked_text
+from .samples import loss_mask, marked_text
 
 
 logger = logging.getLogger(__name__)
@@ -105,8 +105,8 @@ class RLTFTrainer(GRPOHooks):
         if not isinstance(args, RLTFConfig):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
         self.online_buffer = find_buffer(callbacks)
-        check_settings(args, self.online_buffer)
-        check_dataset(train_dataset, args, reward_funcs)
+        check_settings(args, self.online_buffer, kwargs)
+        check_dataset(train_dataset, args, reward_funcs, has_environment=kwargs.get("environment_factory") is not None)
         super().__init__(
             model,
             reward_funcs,
@@ -124,7 +124,8 @@ class RLTFTrainer(GRPOHooks):
         self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
         self.reward_funcs = self.reward_calls.wrapped
         self.buffered_batches = BufferedBatches(self, self.online_buffer) if self.online_buffer is not None else None
-        self._generated: list[tuple[Any, Any]] = []  # ahead of its turn, with the greedy completions
+        # Ahead of its turn: prompts, what was generated for them, and the greedy completions.
+        self._generated: tuple[Any, Any, Any] | None = None
         self._rewards_per_func = torch.empty(0)
         self._restored: Any = None  # from a checkpoint, until training goes on
         # Which reference solution goes into the loss must not depend on how many random numbers generation took.
@@ -140,13 +141,26 @@ class RLTFTrainer(GRPOHooks):
 
     def generated(self, prompts: list[Any]) -> Any:
         """Completions for these prompts; perhaps they are there already."""
-        rollouts, self.reward_calls.greedy = self._generated.pop(0) if self._generated else self._rollouts(prompts)
+        ahead, self._generated = self._generated, None
+        if ahead is None or ahead[0] != prompts:
+            ahead = prompts, *self._rollouts(prompts)
+        _, rollouts, self.reward_calls.greedy = ahead
         return rollouts
 
-    def generate_meanwhile(self, prompts: list[Any]) -> None:
-        """Generate completions for these prompts, which are the next to be scored, while reward functions run."""
-        if self.args.overlap_rewards:
-            self.reward_calls.meanwhile = lambda: self._generated.append(self._rollouts(prompts))
+    def generate_meanwhile(self, rows: list[dict[str, Any]]) -> None:
+        """Generate completions for the prompts of these rows, which are the next to be scored, while reward functions run."""
+        # Tools and environments belong to the batch that is scored, and make their own prompts.
+        if self.args.overlap_rewards and not (self.tools or self.environment_factories or self.rollout_func):
+            prompts = [row["prompt"] for row in rows]
+
+            def generate() -> None:
+                self._generated = prompts, *self._rollouts(prompts)
+
+            self.reward_calls.meanwhile = generate
+
+    def forget_generated(self) -> None:
+        """Drop what was generated ahead of its turn, which an error may have left over."""
+        self._generated = self.reward_calls.meanwhile = None
 
     def _rollouts(self, prompts: list[Any]) -> tuple[Any, Any]:
         rollouts = self.generate(prompts)
@@ -159,12 +173,9 @@ class RLTFTrainer(GRPOHooks):
         """The greedy completion of each prompt, as text or message, and as ids; equal prompts decode once."""
         keys = [json.dumps(prompt) for prompt in prompts]
         unique = dict(zip(keys, prompts, strict=True))
-        ids_of = dict(zip(unique, self.generate_greedily(list(unique.values())), strict=True))
-        completion_ids = [ids_of[key] for key in keys]
-        texts = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
-        if is_conversational({"prompt": prompts[0]}):
-            return [[{"role": "assistant", "content": text}] for text in texts], completion_ids
-        return texts, completion_ids
+        greedy = self.generate_greedily(list(unique.values()))
+        completion_of = dict(zip(unique, greedy, strict=True))
+        return [completion_of[key][0] for key in keys], [list(completion_of[key][1]) for key in keys]
 
     # ------------------------------------------------------------------ rewards and advantages
 
@@ -189,10 +200,10 @@ class RLTFTrainer(GRPOHooks):
         has_extras = torch.tensor([extras is not None], device=self.accelerator.device)
         if self.accelerator.gather(has_extras).any():
             extras = torch.zeros_like(output["completion_ids"], dtype=torch.float32) if extras is None else extras
-            mask = output["completion_mask"]
+            mask = loss_mask(output)
             if self.args.center_token_rewards:
                 extras = extras - self._group_mean(extras, mask)
-            output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * mask
+            output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * output["completion_mask"]
             marked = ((extras != 0) * mask).sum() / mask.sum().clamp(min=1)
             self.add_metric("token_rewards/share", self.accelerator.gather(marked).mean().item())
         self._log_completions(output, marks)
@@ -345,17 +356,24 @@ class RLTFTrainer(GRPOHooks):
             ValueError: If there is no whole checkpoint, or it is damaged or of a run with other settings.
         """
         if resume_from_checkpoint in (True, "True", "true"):  # as text, it comes from a command line
-            found, broken = checkpoint.last_whole_checkpoint(self.args.output_dir, self.args.world_size)
+            found, broken = checkpoint.last_whole_checkpoint(self.args.output_dir, not self.args.save_on_each_node)
             for path in broken:
                 logger.warning("%s is not whole, because writing it was interrupted; an earlier one is used.", path)
             if found is None:
                 raise ValueError(f"There is no whole checkpoint in {self.args.output_dir} to resume from.")
             resume_from_checkpoint = found
         self._restored = None
-        self._generated.clear()
+        self.forget_generated()
+        self.forget_logs()
         if self.buffered_batches is not None:
             self.buffered_batches.restart()
-        return super().train(resume_from_checkpoint, *args, **kwargs)
+        elif resume_from_checkpoint:
+            self.completed_epochs = checkpoint.completed_epochs(str(resume_from_checkpoint))
+        try:
+            return super().train(resume_from_checkpoint, *args, **kwargs)
+        finally:
+            self.completed_epochs = 0
+            self.reward_calls.close()
 
     def save_state(self, folder: str) -> None:
         """Write the online buffer, or what is left of the last generation, and all states of random numbers."""
@@ -397,9 +415,11 @@ class RLTFTrainer(GRPOHooks):
         """What has to be the same when training resumes, for the rest to be the same."""
         names = (
             "num_generations per_device_train_batch_size gradient_accumulation_steps steps_per_generation num_iterations seed "
-            "baseline"
+            "baseline shuffle_dataset"
         ).split()
         settings = {name: getattr(self.args, name) for name in names}
+        settings["ce_loss_weight > 0"] = self.args.ce_loss_weight > 0
+        settings["beta != 0"] = self.args.beta != 0
         settings["num_processes"] = self.accelerator.num_processes
         settings["train_dataset"] = checkpoint.fingerprint(self.train_dataset)
         settings["online_buffer"] = None if self.online_buffer is None else self.online_buffer.settings

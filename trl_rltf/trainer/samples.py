@@ -61,6 +61,12 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
     return samples
 
 
+def loss_mask(batch: dict[str, Any]) -> torch.Tensor:
+    """Tokens that the loss counts, `(B, T)`: those of the policy, not those that a tool or an environment has put in."""
+    mask: torch.Tensor = batch["completion_mask"]
+    return mask * batch["tool_mask"] if "tool_mask" in batch else mask
+
+
 def num_bytes(samples: Iterable[Sample]) -> int:
     """Bytes that the tensors of these samples take."""
     return sum(value.untyped_storage().nbytes() for sample in samples for value in sample.values())
