@@ -165,6 +165,7 @@ def warm_start(
         logging_steps=10,
         save_strategy="no",
         report_to="none",
+        use_cpu=training_args.use_cpu,
     )
     SFTTrainer(model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer).train()
 

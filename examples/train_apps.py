@@ -68,6 +68,7 @@ def main() -> None:
     trainer.save_model(training_args.output_dir)
     if trainer.accelerator.is_main_process:
         report(before, after, trainer.state.log_history, training_args.output_dir)
+    trainer.accelerator.end_training()
 
 
 if __name__ == "__main__":

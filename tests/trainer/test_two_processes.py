@@ -60,7 +60,7 @@ trainer = RLTFTrainer(
     args=RLTFConfig(**{
         "output_dir": output, "per_device_train_batch_size": 8 // num_processes, "num_generations": 4, "max_completion_length": 6,
         "max_steps": 3, "report_to": "none", "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True,
-        "gradient_checkpointing": False, "use_cpu": True, **settings,
+        "gradient_checkpointing": False, **settings,
     }),
     train_dataset=data,
     processing_class=AutoTokenizer.from_pretrained(start),
@@ -74,6 +74,10 @@ if not second:
     sizes = [row["buffer/size"] for row in trainer.state.log_history if "buffer/size" in row]
     print(json.dumps({"step": trainer.state.global_step, "sizes": sizes, "processes": len(gathered)}))
     torch.save(trainer.accelerator.unwrap_model(trainer.model).state_dict(), f"{output}-{num_processes}.pt")
+trainer.accelerator.wait_for_everyone()
+trainer.accelerator.end_training()
+sys.stdout.flush()
+os._exit(0)  # all is done; at the end of an interpreter, the threads of gloo abort about one process in thirty here
 """
 
 

@@ -84,8 +84,10 @@ class RLTFConfig(GRPOConfig):
     )
 
     def __post_init__(self) -> None:
-        if self.bf16 is None and not self.fp16 and not torch.accelerator.is_available():
-            self.bf16 = False  # TRL's default is True, which Trainer refuses on a machine without an accelerator
+        if not torch.accelerator.is_available():
+            self.use_cpu = True  # or several processes would each train alone, because none starts a process group
+            if self.bf16 is None and not self.fp16:
+                self.bf16 = False  # TRL's default is True, which Trainer refuses on a machine without an accelerator
         super().__post_init__()
         if self.baseline not in BASELINES:
             raise ValueError(f"`baseline` is {self.baseline!r}, but must be one of {', '.join(map(repr, BASELINES))}.")
