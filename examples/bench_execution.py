@@ -93,7 +93,9 @@ def compare(
 ) -> Table:
     """Programs a second of each grader, all of them once a round; slow ones get every eighth program."""
     rates: dict[str, list[float]] = {grader: [] for grader, grade in graders.items() if grade is not None}
-    forks: dict[int, list[float]] = {1: [], args.num_workers: []}
+    forks: dict[tuple[int, bool], list[float]] = {
+        (1, False): [], (args.num_workers, False): [], (1, True): [], (args.num_workers, True): []
+    }  # fmt: skip
     for _ in range(args.rounds):
         for grader in rates:
             sample = programs if grader == "trl_rltf" else programs[::8]
@@ -102,11 +104,14 @@ def compare(
             rates[grader].append(len(sample) / (time.perf_counter() - began))
             if passed != len(sample):
                 raise SystemExit(f"{grader} passes {passed} of {len(sample)} right programs of the workload {name!r}.")
-        for num_loops, seen in forks.items():
-            seen.append(forks_per_second(num_loops))
+        for (num_loops, runs_program), seen in forks.items():
+            seen.append(forks_per_second(num_loops, programs[0] if runs_program else None))
     table = Table("grader", "programs/s, median [min, max]", "ours is faster by", title=name)
     ours = rates["trl_rltf"]
-    rows = rates | {f"fork + exit + wait, {n} at once": seen for n, seen in sorted(forks.items())}
+    rows = rates | {
+        f"fork{' + run, no sandbox' if runs else ''} + exit + wait, {number} at once": seen
+        for (number, runs), seen in forks.items()
+    }
     for grader, seen in rows.items():
         ratio = statistics.median(mine / other for mine, other in zip(ours, seen, strict=True))
         table.add_row(grader, f"{statistics.median(seen):.1f} [{min(seen):.1f}, {max(seen):.1f}]", f"{ratio:.2f}")
