@@ -91,9 +91,8 @@ class BufferedBatches:
         """Generation batches of prompts without end, in the order of TRL's own sampler."""
         trainer = self._trainer
         loader = trainer.get_train_dataloader()
-        repeats = (
-            trainer.num_iterations * trainer.args.steps_per_generation
-        )  # how often the sampler repeats each batch
+        # How often the sampler repeats each batch.
+        repeats = trainer.num_iterations * trainer.args.steps_per_generation
         is_empty = False
         while not is_empty:
             is_empty = True

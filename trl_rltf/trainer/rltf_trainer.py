@@ -255,7 +255,8 @@ class RLTFTrainer(GRPOHooks):
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
         """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
         calls = self.reward_calls
-        completions, completion_ids = calls.greedy or self._greedy_completions([row["prompt"] for row in inputs])
+        assert calls.greedy is not None  # generated together with the sampled ones
+        completions, completion_ids = calls.greedy
         calls.is_greedy_pass = True
         try:
             return self.rewards_of(inputs, completions, completion_ids)
