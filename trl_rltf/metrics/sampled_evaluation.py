@@ -85,7 +85,7 @@ def evaluate_in_shards(
     pending = run.pending()
     if pending:
         sampler = load_sampler()
-        run.settle("model", {"weights": sampler.fingerprint})
+        run.settle("weights", {"digest": sampler.fingerprint})
         previous: _Graded | None = None
         for index in tqdm(pending, desc="shards", disable=rank != 0):
             rows = [problems[i] for i in shards[index]]

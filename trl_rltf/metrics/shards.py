@@ -60,7 +60,7 @@ class ShardedRun:
         ]
         if changes:
             raise ValueError(
-                f"{str(self.folder)!r} holds a run that began with another {name}: {'; '.join(changes)}. Repeat it as it was to "
+                f"{str(self.folder)!r} holds a run that began with other {name}: {'; '.join(changes)}. Repeat it as it was to "
                 "go on, or give another folder to start anew."
             )
 
