@@ -88,6 +88,7 @@ class ProblemArguments(ScriptArguments):
     update_steps: int = field(default=50, metadata={"help": "Optimizer steps between refreshes of the buffer."})
     test_timeout: float = field(default=4.0, metadata={"help": "CPU seconds that each unit test may use."})
     eval_samples: int = field(default=10, metadata={"help": "Samples a held-out problem for pass@k."})
+    eval_batch_size: int = field(default=64, metadata={"help": "Samples of held-out problems generated at a time."})
     eval_problems: int | None = field(default=None, metadata={"help": "Held-out problems; all by default."})
 
 

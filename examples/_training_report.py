@@ -31,13 +31,14 @@ def report(before: PolicyEvaluation, after: PolicyEvaluation, history: Sequence[
         table.add_column(name, justify="right")
     for k in (1, 5):
         if k <= before.num_samples:
-            start, end = before.pass_at_k(k), after.pass_at_k(k)
+            gain = after.gain_over(before, k)
             cells = [
                 f"{result.pass_at_k(k):.1%} [{low:.0%}, {high:.0%}]"
                 for result in (before, after)
                 for low, high in [result.interval(k)]
             ]
-            table.add_row(f"pass@{k} [95 % interval]", *cells, f"{100 * (end - start):+.1f} points")
+            difference = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
+            table.add_row(f"pass@{k} [95 % interval]", *cells, difference)
     for outcome in reversed(Outcome):
         start, end = before.outcome_shares[outcome.name], after.outcome_shares[outcome.name]
         if outcome is not Outcome.NOT_GRADABLE or start or end:

@@ -46,6 +46,7 @@ def main(load_problems=load_apps_problems) -> None:
         "top_p": training_args.top_p,
         "max_new_tokens": training_args.max_completion_length,
         "max_prompt_length": training_args.max_prompt_length,
+        "batch_size": script_args.eval_batch_size,
     }
     reward = UnitTestRewardFunction(
         runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight

@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 
 from ..execution import Outcome, Program, Runner
 from ..rewards import extract_program
 from .generation import Sampling, generate_completions
 from .pass_at_k.pass_at_k import estimate_pass_at_k
-from .summary import bootstrap_interval
+from .summary import Estimate, bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,38 @@ class PolicyEvaluation:
 
     def pass_at_k(self, k: int) -> float:
         """Mean over problems of the unbiased estimate of pass@k."""
-        return float(estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k).mean())
+        return float(self._scores(k).mean())
 
     def interval(self, k: int, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
         """Bootstrap interval of pass@k over problems."""
-        scores = estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k)
-        return bootstrap_interval(scores, level, seed)
+        return bootstrap_interval(self._scores(k), level, seed)
+
+    def gain_over(self, other: PolicyEvaluation, k: int, level: float = 0.95, seed: int = 0) -> Estimate:
+        """
+        Difference of pass@k to another evaluation of the same problems, paired problem by problem.
+
+        Args:
+            other ([`PolicyEvaluation`]): What is subtracted.
+            k (`int`): The k of pass@k.
+            level (`float`, *optional*, defaults to `0.95`): Level of the bootstrap interval.
+            seed (`int`, *optional*, defaults to `0`): Seed of the bootstrap.
+
+        Returns:
+            [`Estimate`]: The mean difference and its interval over problems.
+
+        Raises:
+            ValueError: If the evaluations are of different numbers of problems.
+        """
+        if len(self.num_correct) != len(other.num_correct):
+            raise ValueError(
+                f"A paired difference needs the same problems, but there are {len(self.num_correct)} and "
+                f"{len(other.num_correct)}."
+            )
+        gains = self._scores(k) - other._scores(k)
+        return Estimate(float(gains.mean()), *bootstrap_interval(gains, level, seed))
+
+    def _scores(self, k: int) -> np.ndarray:
+        return estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k)
 
 
 def evaluate_policy(
