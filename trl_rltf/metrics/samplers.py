@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..data.prompts import chat_messages
 from ..rewards import extract_program
 from .generation import Sampling, generate_completions, weights_fingerprint
 
@@ -38,7 +37,7 @@ class PolicySampler:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         sampling ([`Sampling`]): How to sample.
         batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
-        as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as a chat message.
+        as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as the chat message of a user.
     """
 
     model: Any
@@ -54,7 +53,7 @@ class PolicySampler:
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
         """Sample from the model, in batches across problems."""
-        prompts = [chat_messages(row["prompt"]) if self.as_chat else row["prompt"] for row in problems]
+        prompts = [[{"role": "user", "content": row["prompt"]}] if self.as_chat else row["prompt"] for row in problems]
         completions = generate_completions(
             self.model,
             self.tokenizer,
