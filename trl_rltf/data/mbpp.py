@@ -44,7 +44,7 @@ def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "
         raise FileNotFoundError(
             f"{str(file)!r} is a folder. Give the file in it, `mbpp.jsonl` or `sanitized-mbpp.json`."
         )
-    elif file.suffix in (".json", ".jsonl") or str(path).count("/") != 1:
+    elif file.suffix in (".json", ".jsonl") or str(path).startswith((".", "/", "~")) or str(path).count("/") != 1:
         raise FileNotFoundError(
             f"there is no file {str(file)!r}. Give an `mbpp.jsonl` or `sanitized-mbpp.json`, or the id of a Hub dataset."
         )
