@@ -169,6 +169,7 @@ def test_other_settings_problems_or_weights_are_not_mixed_into_a_run(tmp_path, p
     data.write_text((shared_data / "mbpp" / "mbpp.jsonl").read_text().replace("assert", "assert  ", 99))
     with pytest.raises(ValueError, match=r"other problems: `digest` was"):
         call("evaluate_mbpp.py", *flags, "--dataset_name", data)
+    (tmp_path / "run" / "shards" / "000007.jsonl").touch()  # there are samples, and something is left to do
     (tmp_path / "run" / "samples.jsonl").unlink()
     model, _ = architectures.make("llama")
     model.save_pretrained(pretrained)
@@ -187,7 +188,7 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
     tokenizer = AutoTokenizer.from_pretrained(pretrained)
     tokenizer.chat_template = "{% for message in messages %}user: {{ message['content'] }}{% endfor %}"
     tokenizer.save_pretrained(pretrained)
-    assert len(call("evaluate_mbpp.py", *flags, output="chat")[1]) == 4
+    assert len(call("evaluate_mbpp.py", *flags)[1]) == 4
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,10 @@ def test_a_shard_whose_writer_was_killed_is_not_there(tmp_path):
 
 
 def test_a_run_goes_on_with_the_same_settings_only(tmp_path):
-    run = ShardedRun(tmp_path, 1)
-    run.settle("settings", {"temperature": 0.6, "stop": ("a",)})
+    run = ShardedRun(tmp_path, 2)
+    run.settle("settings", {"temperature": 7, "stop": ("a",)})
+    run.settle("settings", {"temperature": 0.6, "stop": ("a",)})  # nothing was sampled yet
+    run.write(0, [])
     run.settle("settings", {"temperature": 0.6, "stop": ["a"]})
     with pytest.raises(
         ValueError, match=r"other settings: `temperature` was 0.6 and is 1.0; `seed` was None and is 3"

@@ -38,7 +38,7 @@ class ShardedRun:
 
     def settle(self, name: str, values: Mapping[str, Any]) -> None:
         """
-        Note what the run depends on, or compare it with what was noted when the run began.
+        Note what the run depends on, or compare it with what was noted, once there are samples.
 
         Args:
             name (`str`): What it is about; the file is `<name>.json`.
@@ -49,7 +49,7 @@ class ShardedRun:
         """
         path = self.folder / f"{name}.json"
         mine = json.loads(json.dumps(values))
-        if not path.exists():
+        if not path.exists() or not self._has_begun():
             write_whole(path, [json.dumps(mine, indent=2), "\n"])
             return
         theirs = json.loads(path.read_text(encoding="utf-8"))
@@ -107,6 +107,9 @@ class ShardedRun:
         for index in range(self.num_shards):
             with open(self._path(index), encoding="utf-8") as file:
                 yield from file
+
+    def _has_begun(self) -> bool:
+        return self.samples.exists() or any(self._shards.glob("[0-9]*.jsonl"))
 
     def _is_done(self, index: int) -> bool:
         # In this order: the samples are there before the first process takes the shards away.
