@@ -146,10 +146,11 @@ def load_start(
 ) -> tuple[Any, Any]:
     """The model that RL starts from, after its warm start."""
     folder = Path(training_args.output_dir) / "warm-start"
-    if training_args.resume_from_checkpoint and (folder / "config.json").is_file():
+    is_warm = bool(training_args.resume_from_checkpoint) and (folder / "config.json").is_file()
+    if is_warm:
         # A checkpoint may hold an adapter alone, and the weights below it are those of the warm start.
-        return load_policy(replace(model_args, model_name_or_path=str(folder)))
-    if model_args.model_name_or_path is None:
+        model, tokenizer = load_policy(replace(model_args, model_name_or_path=str(folder)))
+    elif model_args.model_name_or_path is None:
         model, tokenizer = make_mini_model(train_set, seed=training_args.seed, architecture=script_args.architecture)
         if script_args.warm_start_steps is None and script_args.warm_start_epochs is None:
             script_args.warm_start_steps = 240
@@ -157,6 +158,8 @@ def load_start(
         model, tokenizer = load_policy(
             model_args, script_args.gguf_file, trust_remote_code=training_args.trust_remote_code
         )
-    if script_args.warm_start_steps or script_args.warm_start_epochs:
+    if model.config.is_encoder_decoder:
+        model_args.lora_task_type = "SEQ_2_SEQ_LM"
+    if not is_warm and (script_args.warm_start_steps or script_args.warm_start_epochs):
         warm_start(model, tokenizer, train_set, script_args, training_args, str(folder))
     return model, tokenizer
