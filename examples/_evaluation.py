@@ -17,6 +17,7 @@ from rich.table import Table
 from trl import ModelConfig
 
 import trl_rltf
+from trl_rltf.data import visible_tests
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import (
     EmptySampler,
@@ -131,7 +132,7 @@ def evaluate(
             _settings(script_args, model_args, name),
             script_args.num_samples,
             script_args.samples_per_shard,
-            script_args.filter_by_examples,
+            visible_tests if script_args.filter_by_examples else None,
             script_args.seed,
             _RANK,
             _WORLD_SIZE,

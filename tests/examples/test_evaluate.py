@@ -178,6 +178,23 @@ def test_other_settings_problems_or_weights_are_not_mixed_into_a_run(tmp_path, p
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
+def test_an_adapter_is_merged(tmp_path, pretrained, call, shared_data):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
+    flags += ["--eval_problems", "2"]
+    adapted = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(pretrained),
+        LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj"], init_lora_weights=False),
+    )
+    adapted.save_pretrained(tmp_path / "adapter")
+    _, plain = call("evaluate_mbpp.py", *flags)
+    _, merged = call("evaluate_mbpp.py", *flags, "--adapter_name_or_path", tmp_path / "adapter", output="adapted")
+    assert [row["completion"] for row in plain] != [row["completion"] for row in merged]
+
+
+@pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared_data):
     from transformers import AutoTokenizer
 

@@ -14,11 +14,13 @@ from typing import Any
 from datasets import Dataset
 from tqdm.auto import tqdm
 
-from ..data import visible_tests
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program
 from .samplers import Sampler
 from .shards import ShardedRun
 from .summary import ProblemCounts
+
+
+VisibleTests = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def evaluate_in_shards(
     settings: Mapping[str, Any],
     num_samples: int = 1,
     samples_per_shard: int = 256,
-    filter_by_examples: bool = False,
+    visible_tests: VisibleTests | None = None,
     seed: int = 0,
     rank: int = 0,
     world_size: int = 1,
@@ -62,7 +64,8 @@ def evaluate_in_shards(
         num_samples (`int`, *optional*, defaults to `1`): Samples a problem.
         samples_per_shard (`int`, *optional*, defaults to `256`): About how many samples a killed run loses at most; all samples
             of a problem are in one shard.
-        filter_by_examples (`bool`, *optional*, defaults to `False`): Run the visible tests of each problem, too.
+        visible_tests (`Callable`, *optional*): Gives the tests that a problem shows, or `None` if it shows none. A sample is then
+            run on these, too.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
         rank (`int`, *optional*, defaults to `0`): Number of this process.
         world_size (`int`, *optional*, defaults to `1`): Number of processes that share the work.
@@ -80,7 +83,7 @@ def evaluate_in_shards(
     shards = _plan(problems, max(1, samples_per_shard // num_samples))
     run = ShardedRun(folder, len(shards), rank, world_size)
     sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
-    run.settle("settings", {**settings, **sizes, "filter_by_examples": filter_by_examples})
+    run.settle("settings", {**settings, **sizes, "filter_by_examples": visible_tests is not None})
     run.settle("problems", {"number": len(problems), "digest": _digest(problems)})
     pending = run.pending()
     if pending:
@@ -90,7 +93,7 @@ def evaluate_in_shards(
         for index in tqdm(pending, desc="shards", disable=rank != 0):
             rows = [problems[i] for i in shards[index]]
             completions = sampler.sample(rows, num_samples, seed * 1_000_003 + index)
-            graded = _submit(rows, completions, sampler, runner, filter_by_examples, index)
+            graded = _submit(rows, completions, sampler, runner, visible_tests, index)
             if previous is not None:
                 run.write(previous.index, previous.rows())
             previous = graded
@@ -152,13 +155,13 @@ def _submit(
     completions: list[list[str]],
     sampler: Sampler,
     runner: LocalRunner,
-    filter_by_examples: bool,
+    visible_tests: VisibleTests | None,
     index: int,
 ) -> _Graded:
     programs = []
     has_visible = []
     for problem, texts in zip(problems, completions, strict=True):
-        visible = visible_tests(problem) if filter_by_examples else None
+        visible = None if visible_tests is None else visible_tests(problem)
         has_visible.append(visible is not None)
         for text in texts:
             source = sampler.program(text)

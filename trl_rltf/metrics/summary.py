@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.problems import DIFFICULTIES
 from .pass_at_k.pass_at_k import estimate_pass_at_k
 
 
 _NUM_RESAMPLES = 2000
+_LEVELS = ("introductory", "interview", "competition")  # of APPS; others follow them
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def _groups(counts: Sequence[ProblemCounts]) -> dict[str, list[ProblemCounts]]:
     if not counts:
         raise ValueError("There are no problems to summarize.")
     levels = {problem.difficulty for problem in counts} - {""}
-    ordered = [level for level in DIFFICULTIES if level in levels] + sorted(levels - set(DIFFICULTIES))
+    ordered = [level for level in _LEVELS if level in levels] + sorted(levels - set(_LEVELS))
     return {
         "all": list(counts),
         **{level: [problem for problem in counts if problem.difficulty == level] for level in ordered},
