@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
-from .extraction import ExtractedProgram, extract_program
+from .extraction import ExtractedProgram, completion_text, extract_program
 from .feedback import COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
 from .localization import span_tokens, token_ranges
 
@@ -220,16 +220,6 @@ def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where:
             raise ValueError(f"{where.format(index)}{name}, column `tests`: {error}") from error
         if isinstance(entry, str):
             checked.add(entry)
-
-
-def completion_text(completion: Any) -> str:
-    """The assistant's last text; a chat message may hold a list of parts."""
-    if isinstance(completion, str):
-        return completion
-    content = completion[-1].get("content") if completion else ""
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
 
 
 def _marked_tokens(
