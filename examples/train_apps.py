@@ -20,7 +20,7 @@ Running it is the opt-in to running model-written code, in the sandbox that docs
 from _apps_run import AppsArguments, banner, load_problems, load_start, report, settings_for
 from trl import ModelConfig, TrlParser, get_peft_config
 
-from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import evaluate_policy
 
@@ -44,6 +44,8 @@ def main() -> None:
     reward = UnitTestRewardFunction(
         runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight
     )
+    if script_args.critic_model_name_or_path is not None:
+        reward = CriticRewardFunction(reward, script_args.critic_model_name_or_path)
     buffer = OnlineBuffer(script_args.buffer_capacity, script_args.update_steps)
     trainer = RLTFTrainer(
         model=model,
