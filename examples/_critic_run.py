@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from _apps_run import AppsArguments, console, load_problems, load_start
 from _models import load_policy
+from _training import ProblemArguments, load_apps_problems, load_start, prepared
+from _training_report import console
 from datasets import Dataset
 from rich.table import Table
 from transformers import AutoModelForTokenClassification, AutoTokenizer, TrainingArguments
@@ -16,7 +17,7 @@ from trl import ModelConfig, TrlParser
 
 from trl_rltf.data import make_mini_critic
 from trl_rltf.execution import LocalRunner, Program
-from trl_rltf.metrics.critic_sampling import continue_completions
+from trl_rltf.metrics import Sampling, generate_completions
 from trl_rltf.rewards import extract_program
 from trl_rltf.rewards.critic_training import (
     LABEL_SETTINGS,
@@ -43,7 +44,7 @@ MINI_SETTINGS: dict[str, Any] = {
 
 
 @dataclass
-class CriticArguments(AppsArguments):
+class CriticArguments(ProblemArguments):
     """
     Arguments of the script.
 
@@ -86,9 +87,13 @@ def load_samples(
     script_args: CriticArguments, training_args: TrainingArguments, model_args: ModelConfig
 ) -> tuple[Dataset, Dataset, Any]:
     """Graded samples to train on and of held-out problems, and the tokenizer of the policy that made them, if it is known."""
-    if script_args.samples is not None:
+    if script_args.samples is not None and script_args.dataset_name is None:
         return *split_by_problem(read_graded_samples(script_args.samples), seed=training_args.seed), None
-    train_set, test_set = load_problems(script_args)
+    train_set, test_set = prepared(load_apps_problems(script_args), script_args)
+    if script_args.samples is not None:
+        prompts = {row["problem_id"]: row["prompt"] for part in (train_set, test_set) for row in part}
+        samples = read_graded_samples(script_args.samples, prompts)
+        return *split_by_problem(samples, seed=training_args.seed), None
     if model_args.model_name_or_path is None:
         policy, tokenizer = load_start(script_args, training_args, model_args, train_set)
     else:
@@ -114,15 +119,14 @@ def _graded(
     training_args: TrainingArguments,
 ) -> list[dict[str, Any]]:
     rows = [row for row in problems for _ in range(script_args.num_samples)]
-    completions = continue_completions(
-        policy,
-        tokenizer,
-        [row["prompt"] for row in rows],
-        [""] * len(rows),
+    sampling = Sampling(
         temperature=script_args.temperature,
         max_new_tokens=script_args.max_completion_length,
         max_prompt_length=script_args.max_prompt_length,
-        seed=training_args.seed,
+    )
+    prompts = [row["prompt"] for row in rows]
+    completions = generate_completions(
+        policy, tokenizer, prompts, sampling, seed=training_args.seed, description="sampling"
     )
     programs = [extract_program(text).source for text in completions]
     reports = runner.run([Program(text, row["tests"]) for text, row in zip(programs, rows, strict=True)])

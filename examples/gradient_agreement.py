@@ -12,7 +12,7 @@ the gradients of 12 batches of prompts, with its standard error over batches. Ar
 """
 
 import torch
-from _apps_run import AppsArguments, load_problems, load_start, settings_for
+from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for
 from trl import ModelConfig, TrlParser
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
@@ -33,9 +33,9 @@ class GradientRecorder(RLTFTrainer):
 
 
 def main() -> None:
-    parser = TrlParser((AppsArguments, RLTFConfig, ModelConfig))
+    parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
     script_args, training_args, model_args = settings_for(parser)
-    train_set, _ = load_problems(script_args)
+    train_set, _ = prepared(load_apps_problems(script_args), script_args)
     model, tokenizer = load_start(script_args, training_args, model_args, train_set)
     training_args.max_steps = NUM_BATCHES
     training_args.learning_rate = 0.0  # all gradients are of the same weights

@@ -9,15 +9,21 @@ Without a flag, a tiny model learns MiniAPPS on the CPU; nothing is downloaded:
 
     accelerate launch examples/train_apps.py
 
-A model of the Hub on APPS (or a local folder in the layout of APPS), with LoRA:
+The same with an encoder-decoder: `--architecture t5`. A model of the Hub on APPS (or a local folder in its layout), with LoRA:
 
     accelerate launch examples/train_apps.py --model_name_or_path Qwen/Qwen2.5-Coder-0.5B --dataset_name codeparrot/apps \
         --use_peft --learning_rate 1e-5 --max_completion_length 512 --output_dir outputs/qwen-apps
 
+The paper's settings for CodeT5-770M and CodeGen-2.7B are in examples/configs:
+
+    accelerate launch --config_file examples/accelerate_configs/deepspeed_zero2.yaml examples/train_apps.py \
+        --config examples/configs/codet5_770m.yaml
+
 Running it is the opt-in to running model-written code, in the sandbox that docs/execution.md describes.
 """
 
-from _apps_run import AppsArguments, banner, load_problems, load_start, report, settings_for
+from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for
+from _training_report import banner, report
 from trl import ModelConfig, TrlParser, get_peft_config
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
@@ -25,10 +31,10 @@ from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import evaluate_policy
 
 
-def main() -> None:
-    parser = TrlParser((AppsArguments, RLTFConfig, ModelConfig))
+def main(load_problems=load_apps_problems) -> None:
+    parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
     script_args, training_args, model_args = settings_for(parser)
-    train_set, test_set = load_problems(script_args)
+    train_set, test_set = prepared(load_problems(script_args), script_args)
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
 
     banner("1. Warm start")
@@ -40,6 +46,7 @@ def main() -> None:
         "top_p": training_args.top_p,
         "max_new_tokens": training_args.max_completion_length,
         "max_prompt_length": training_args.max_prompt_length,
+        "batch_size": script_args.eval_batch_size,
     }
     reward = UnitTestRewardFunction(
         runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight

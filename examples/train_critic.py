@@ -19,8 +19,8 @@ From samples that have been graded (JSON Lines with prompt, completion and outco
 Then: `examples/train_apps.py --critic_model_name_or_path outputs/critic`. Sampling runs model-written code, in the sandbox.
 """
 
-from _apps_run import banner
 from _critic_run import CriticArguments, load_critic, load_samples, report, settings_for
+from _training_report import banner
 from transformers import TrainingArguments
 from trl import ModelConfig, TrlParser
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [
     *(sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"),
-    *("--mixed_precision", "no", "--dynamo_backend", "no", str(ROOT / "examples" / "train_apps.py")),
+    *("--mixed_precision", "no", "--dynamo_backend", "no"),
 ]
 QUICK = [
     *("--warm_start_steps", "2", "--max_steps", "2", "--per_device_train_batch_size", "4", "--num_generations", "2"),
@@ -20,9 +20,16 @@ QUICK = [
 ]
 
 
-def launch(*flags):
+def launch(*flags, script="train_apps.py"):
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
-    return subprocess.run([*LAUNCH, *flags], env=environment, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(
+        [*LAUNCH, str(ROOT / "examples" / script), *flags],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
 
 
 def test_the_embedded_default_ends_with_a_table_a_picture_and_a_model(tmp_path):
@@ -63,6 +70,76 @@ def test_any_causal_model_trains_with_lora_on_a_folder_in_the_layout_of_apps(tmp
     assert result.returncode == 0, result.stderr[-3000:]
     assert "has no split 'test'" in result.stdout
     assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["peft_type"] == "LORA"
+
+
+def test_an_encoder_decoder_goes_through_both_stages_and_resumes_from_its_warm_start(tmp_path):
+    from transformers import T5ForConditionalGeneration
+
+    flags = [
+        *(*QUICK, "--architecture", "t5", "--output_dir", str(tmp_path), "--use_buffer", "--buffer_capacity", "16"),
+        *("--ce_loss_weight", "1", "--baseline", "greedy", "--save_strategy", "steps", "--save_steps", "1"),
+    ]
+    result = launch(*flags)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "240" not in result.stdout
+    warm = T5ForConditionalGeneration.from_pretrained(tmp_path / "warm-start").state_dict()
+    trained = T5ForConditionalGeneration.from_pretrained(tmp_path).state_dict()
+    assert all(not warm[name].equal(trained[name]) for name in warm)
+    again = launch(*flags, "--resume_from_checkpoint", str(tmp_path / "checkpoint-1"))
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "/2 [" in again.stderr
+    resumed = T5ForConditionalGeneration.from_pretrained(tmp_path).state_dict()
+    assert all(trained[name].equal(resumed[name]) for name in trained)
+
+
+def test_an_instruction_model_trains_on_mbpp_with_chat_prompts(tmp_path, pretrained, tokenizer, shared_data):
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>{% endfor %}"
+    try:
+        tokenizer.save_pretrained(pretrained)
+    finally:
+        tokenizer.chat_template = None
+    result = launch(
+        *("--model_name_or_path", str(pretrained), "--dataset_name", str(shared_data / "mbpp" / "mbpp.jsonl")),
+        *(
+            "--prompt_style",
+            "chat",
+            "--per_device_train_batch_size",
+            "2",
+            "--num_generations",
+            "2",
+            "--max_steps",
+            "1",
+        ),
+        *("--max_completion_length", "8", "--eval_samples", "1", "--eval_problems", "2", "--report_to", "none"),
+        *("--warm_start_steps", "1", "--warm_start_batch_size", "2", "--output_dir", str(tmp_path / "out")),
+        script="train_mbpp.py",
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert re.search(r"2 held-out problems", result.stdout)
+
+
+@pytest.mark.parametrize("name", ["codet5_770m", "codegen_2.7b"])
+def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch):
+    from trl import ModelConfig, TrlParser
+
+    from trl_rltf import RLTFConfig
+
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from _training import ProblemArguments
+
+    parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
+    config = str(ROOT / "examples" / "configs" / f"{name}.yaml")
+    script_args, training_args, _ = parser.parse_args_and_config(["--config", config, "--output_dir", str(tmp_path)])
+    paper = RLTFConfig.paper(output_dir=str(tmp_path))
+    given = (
+        "baseline ce_loss_weight loss_type scale_rewards beta learning_rate weight_decay lr_scheduler_type warmup_steps "
+        "temperature top_p num_generations max_completion_length"
+    )
+    for setting in given.split():
+        assert getattr(training_args, setting) == getattr(paper, setting), setting
+    assert (script_args.buffer_capacity, script_args.update_steps, script_args.fine_weight) == (6400, 50, 0.3)
+    whole_groups = training_args.per_device_train_batch_size * training_args.steps_per_generation
+    assert whole_groups % training_args.num_generations == 0
 
 
 def test_a_folder_that_is_not_there_ends_with_a_sentence(tmp_path, pretrained):

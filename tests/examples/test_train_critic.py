@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 def test_without_a_flag_a_tiny_critic_learns(tmp_path):
     flags = (
-        "--warm_start_steps", "1", "--max_steps", "1", "--num_samples", "1", "--eval_problems", "3", "--difficulties", "introductory",
+        "--warm_start_steps", "1", "--max_steps", "1", "--num_samples", "1", "--eval_problems", "3",
         "--max_completion_length", "8", "--output_dir", str(tmp_path / "critic"),
     )  # fmt: skip
     result = subprocess.run(
@@ -34,7 +34,7 @@ def test_without_a_flag_a_tiny_critic_learns(tmp_path):
     assert re.search(r"SYNTAX_ERROR.*3.*%", result.stdout)
     assert re.search(r"always the most frequent one.*%", result.stdout)
     rows = [json.loads(line) for line in (tmp_path / "critic" / "samples-train.jsonl").read_text().splitlines()]
-    assert len(rows) > 50
+    assert len(rows) == 416
     assert {"prompt", "completion", "outcome", "problem_id"} == set(rows[0])
     assert Critic(str(tmp_path / "critic"))([""], ["x"])[0].verdict.sum().item() == pytest.approx(1.0)
 

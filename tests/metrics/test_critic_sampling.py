@@ -5,11 +5,13 @@ import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
 from trl_rltf.execution import Outcome
+from trl_rltf.metrics import Sampling, generate_completions
 from trl_rltf.metrics.critic_sampling import best_prefix, continue_completions, refine_with_critic
 from trl_rltf.rewards import Critic, CriticReading
 from trl_rltf.rewards.critic import LABELS, OUTCOMES, encode_program
 
 
+SHORT = Sampling(max_new_tokens=12)
 PASS = OUTCOMES.index(Outcome.PASS)
 
 
@@ -78,9 +80,9 @@ def test_a_completion_of_one_token_is_written_anew(text):
 
 
 def test_a_completion_goes_on_from_its_prefix_as_the_policy_would(policy, tokenizer):
-    """At almost no temperature, what follows is the most probable token after prompt and prefix."""
+    """Without sampling, what follows is the most probable token after prompt and prefix."""
     prompts, prefixes = ["QUESTION: add", "Q", "Q"], ["x = 1\nprint(", "", "y = "]
-    texts = continue_completions(policy, tokenizer, prompts, prefixes, temperature=1e-4, max_new_tokens=20)
+    texts = continue_completions(policy, tokenizer, prompts, prefixes, Sampling(temperature=0, max_new_tokens=20))
     for prompt, prefix, text in zip(prompts, prefixes, texts, strict=True):
         prompt_ids, ids = tokenizer(prompt)["input_ids"], tokenizer(prefix)["input_ids"] if prefix else []
         with torch.no_grad():
@@ -99,9 +101,7 @@ def test_the_same_seed_gives_the_same_completions_and_leaves_the_random_state_al
     state = torch.random.get_rng_state()
     policy.train()
     first, second = (
-        continue_completions(
-            policy, tokenizer, ["Q"] * 3, ["a = ", "", "b"], temperature=1.0, max_new_tokens=8, seed=5
-        )
+        continue_completions(policy, tokenizer, ["Q"] * 3, ["a = ", "", "b"], Sampling(1.0, max_new_tokens=8), seed=5)
         for _ in range(2)
     )
     assert first == second
@@ -113,9 +113,7 @@ def test_prefixes_are_taken_from_programs_that_pass_the_visible_tests(policy, to
     critic = Liking(tokenizer, "9")
     completions = [["a = 9\nb = 9\n", "c = 9\nd = 1\n", "e = 1\nf = 1\n"], ["g = 9\nh = 9\n", "i = 1\n"]]
     passed = [[False, True, True], [False, False]]
-    found = refine_with_critic(
-        policy, tokenizer, critic, ["Q", "R"], completions, passed, num_samples=3, max_new_tokens=12
-    )
+    found = refine_with_critic(policy, tokenizer, critic, ["Q", "R"], completions, passed, SHORT, num_samples=3)
     assert [len(texts) for texts in found] == [3, 3]
     assert all(text.startswith("c = 9") for text in found[0])  # `a` has more of what the critic likes, but fails
     assert all(text.startswith("g = 9") for text in found[1])  # none passes: all are candidates
@@ -125,7 +123,7 @@ def test_without_verdicts_all_are_candidates_and_several_prefixes_take_turns(pol
     critic = Liking(tokenizer, "9")
     completions = [["a = 9\nb = 1\n", "c = 9\nd = 9\n", "e = 1\nf = 1\n"]]
     (texts,) = refine_with_critic(
-        policy, tokenizer, critic, ["Q"], completions, num_samples=3, num_prefixes=2, max_new_tokens=12
+        policy, tokenizer, critic, ["Q"], completions, None, SHORT, num_samples=3, num_prefixes=2
     )
     assert [text[:5] for text in texts] == ["c = 9", "a = 9", "c = 9"]
 
@@ -133,19 +131,33 @@ def test_without_verdicts_all_are_candidates_and_several_prefixes_take_turns(pol
 def test_long_prompts_lose_their_beginning(policy, tokenizer):
     short = tokenizer.decode(tokenizer("QUESTION: add 2")["input_ids"][-2:])
     long, expected = (
-        continue_completions(policy, tokenizer, [prompt], [""], max_new_tokens=8, max_prompt_length=2, temperature=1.0)
+        continue_completions(policy, tokenizer, [prompt], [""], Sampling(1.0, 0.95, 8, max_prompt_length=2))
         for prompt in ("QUESTION: add 2", short)
     )
     assert long == expected
+
+
+def test_without_prefixes_it_samples_as_the_evaluation_does(policy, tokenizer):
+    prompts = ["Q", "QUESTION", "R"]
+    expected = generate_completions(policy, tokenizer, prompts, SHORT, seed=4)
+    assert continue_completions(policy, tokenizer, prompts, [""] * 3, SHORT, seed=4) == expected
+
+
+def test_a_stop_string_ends_a_completion(policy, tokenizer):
+    (whole,) = continue_completions(policy, tokenizer, ["Q"], ["x = "], SHORT)
+    stop = whole[6:8]
+    (cut,) = continue_completions(
+        policy, tokenizer, ["Q"], ["x = "], Sampling(max_new_tokens=12, stop_strings=(stop,))
+    )
+    assert cut == whole[: whole.index(stop)]
 
 
 def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
     template = "{% for message in messages %}<s>{{ message.content }}{% endfor %}"
     monkeypatch.setattr(tokenizer, "chat_template", template, raising=False)
     chat = [{"role": "user", "content": "Q"}]
-    options = {"temperature": 1.0, "max_new_tokens": 6}
-    assert continue_completions(model, tokenizer, [chat], ["x"], **options) == continue_completions(
-        model, tokenizer, ["<s>Q"], ["x"], **options
+    assert continue_completions(model, tokenizer, [chat], ["x"], SHORT) == continue_completions(
+        model, tokenizer, ["<s>Q"], ["x"], SHORT
     )
 
 
@@ -161,6 +173,6 @@ def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
     ],
 )
 def test_what_does_not_fit_is_refused(model, tokenizer, arguments, message):
-    given = {"prompts": ["Q"], "completions": [["x"]], **arguments}
+    given = {"prompts": ["Q"], "completions": [["x"]], "passed": None, "sampling": SHORT, **arguments}
     with pytest.raises(ValueError, match=message):
         refine_with_critic(model, tokenizer, Liking(tokenizer, "9"), **given)

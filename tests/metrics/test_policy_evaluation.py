@@ -56,3 +56,17 @@ def test_chat_prompts_are_sampled_through_the_template(model, tokenizer, problem
 def test_nothing_to_sample_is_refused(model, tokenizer, problems, runner):
     with pytest.raises(ValueError, match="nothing to sample: 0 samples"):
         evaluate_policy(model, tokenizer, problems, runner, num_samples=0)
+
+
+def test_a_gain_is_paired_problem_by_problem():
+    shares = {"PASS": 0.5}
+    before, after = PolicyEvaluation(4, (0, 4, 1, 2), shares), PolicyEvaluation(4, (1, 4, 2, 3), shares)
+    gain = after.gain_over(before, 1)
+    assert gain.value == pytest.approx(3 / 16)
+    # One problem gains nothing, three gain a quarter; apart, the intervals of both would be as wide as pass@1 itself.
+    assert 0 <= gain.low < gain.value < gain.high <= 0.25
+
+
+def test_a_gain_needs_the_same_problems():
+    with pytest.raises(ValueError, match="needs the same problems, but there are 1 and 2"):
+        PolicyEvaluation(4, (1,), {}).gain_over(PolicyEvaluation(4, (1, 2), {}), 1)

@@ -144,6 +144,16 @@ def test_samples_come_from_a_file(tmp_path):
     assert [row["outcome"] for row in graded_only(samples)] == ["FAILURE"]
 
 
+def test_a_sample_without_a_prompt_gets_that_of_its_problem(tmp_path):
+    rows = [{key: value for key, value in SAMPLE.items() if key != "prompt"}, SAMPLE]
+    path = tmp_path / "samples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    samples = read_graded_samples(path, {"p": "The prompt of p."})
+    assert samples["prompt"][:] == ["The prompt of p.", "Add."]
+    with pytest.raises(ValueError, match="line 1 has no prompt"):
+        read_graded_samples(path, {"q": ""})
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -41,3 +41,16 @@ def mbpp_prompt(text: str, tests: Sequence[str]) -> str:
         f"You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n"
         f"{shown}\n\n"
     )
+
+
+def chat_messages(prompt: str) -> list[dict[str, str]]:
+    """
+    A prompt as a chat message, for instruction models.
+
+    Args:
+        prompt (`str`): Prompt of a problem.
+
+    Returns:
+        `list[dict[str, str]]`: One user message: the prompt, and the wish for one block of code.
+    """
+    return [{"role": "user", "content": f"{prompt.strip()}\n\nAnswer with one block of Python code."}]

@@ -11,6 +11,7 @@ import torch
 from ..execution import Outcome
 from ..rewards import Critic, CriticReading
 from ..rewards.critic import OUTCOMES
+from .generation import Sampling, _cut, _encode, _end_tokens
 
 
 def refine_with_critic(
@@ -19,10 +20,12 @@ def refine_with_critic(
     critic: Critic,
     prompts: Sequence[Any],
     completions: Sequence[Sequence[str]],
-    passed: Sequence[Sequence[bool]] | None = None,
+    passed: Sequence[Sequence[bool]] | None,
+    sampling: Sampling,
     num_samples: int = 10,
     num_prefixes: int = 1,
-    **sampling: Any,
+    batch_size: int = 64,
+    seed: int = 0,
 ) -> list[list[str]]:
     """
     Write new programs for problems from the best beginnings of old ones.
@@ -36,11 +39,13 @@ def refine_with_critic(
         critic ([`~rewards.Critic`]): The critic.
         prompts (`Sequence`): Prompt of each problem, as text or as chat messages.
         completions (`Sequence[Sequence[str]]`): Completions of each problem, as text.
-        passed (`Sequence[Sequence[bool]]`, *optional*): Whether each of them passes the visible tests. Without it, all are
-            candidates.
+        passed (`Sequence[Sequence[bool]]` or `None`): Whether each of them passes the visible tests. `None` if there are no
+            such tests: then all are candidates.
+        sampling ([`Sampling`]): How to sample.
         num_samples (`int`, *optional*, defaults to `10`): New completions a problem.
         num_prefixes (`int`, *optional*, defaults to `1`): Old completions a problem that they are made from, in turn.
-        **sampling: Arguments of [`continue_completions`]: `temperature`, `max_new_tokens`, ...
+        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
+        seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
 
     Returns:
         `list[list[str]]`: New completions of each problem, prefix included, to be graded like any others.
@@ -62,7 +67,8 @@ def refine_with_critic(
         best = sorted(readings.items(), key=_belief, reverse=True)[:num_prefixes]
         prefixes = itertools.cycle(best_prefix(text, reading) for text, reading in best)
         requests += [(prompt, prefix) for prefix in itertools.islice(prefixes, num_samples)]
-    texts = continue_completions(model, tokenizer, [p for p, _ in requests], [t for _, t in requests], **sampling)
+    beginnings = [prompt for prompt, _ in requests], [prefix for _, prefix in requests]
+    texts = continue_completions(model, tokenizer, *beginnings, sampling, batch_size, seed)
     return [texts[start : start + num_samples] for start in range(0, len(texts), num_samples)]
 
 
@@ -93,10 +99,7 @@ def continue_completions(
     tokenizer: Any,
     prompts: Sequence[Any],
     prefixes: Sequence[str],
-    temperature: float = 0.6,
-    top_p: float = 0.95,
-    max_new_tokens: int = 128,
-    max_prompt_length: int | None = None,
+    sampling: Sampling,
     batch_size: int = 64,
     seed: int = 0,
 ) -> list[str]:
@@ -108,10 +111,7 @@ def continue_completions(
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         prompts (`Sequence`): Prompts, as text or as chat messages.
         prefixes (`Sequence[str]`): How the completion of each prompt begins; an empty one is sampled from the start.
-        temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature.
-        top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
-        max_new_tokens (`int`, *optional*, defaults to `128`): Tokens a completion may have, prefix included.
-        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose their beginning.
+        sampling ([`Sampling`]): How to sample; the prefix counts among the tokens that a completion may have.
         batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
 
@@ -119,11 +119,11 @@ def continue_completions(
         `list[str]`: Completions, prefix included.
     """
     is_encoder_decoder = model.config.is_encoder_decoder
+    known: dict[str, list[int]] = {}
     rows = []
     for index, (prompt, prefix) in enumerate(zip(prompts, prefixes, strict=True)):
-        prompt_ids = _prompt_ids(tokenizer, prompt)
-        prompt_ids = prompt_ids if max_prompt_length is None else prompt_ids[-max_prompt_length:]
-        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[:max_new_tokens]
+        prompt_ids = _encode(tokenizer, prompt, sampling.max_prompt_length, known)
+        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_new_tokens]
         rows.append((index, prompt_ids, prefix_ids))
     # Prefixes of one length together: nothing has to be padded inside a decoder's input.
     rows.sort(key=lambda row: len(row[2]))
@@ -132,40 +132,54 @@ def continue_completions(
     texts = [""] * len(rows)
     was_training = model.training
     model.eval()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(seed)
         for batch in batches:
-            contexts = [ids if is_encoder_decoder else [*ids, *prefix_ids] for _, ids, prefix_ids in batch]
-            inputs = tokenizer.pad({"input_ids": contexts}, return_tensors="pt", padding_side="left").to(model.device)
-            arguments = {key: inputs[key] for key in ("input_ids", "attention_mask")}
-            skipped = inputs["input_ids"].size(1)
-            if is_encoder_decoder:
-                start = [[model.generation_config.decoder_start_token_id, *prefix_ids] for _, _, prefix_ids in batch]
-                arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
-                skipped = len(start[0])
-            generated = model.generate(
-                **arguments,
-                do_sample=True,
-                temperature=temperature,
-                top_p=top_p,
-                top_k=0,
-                max_new_tokens=max(1, max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-            for (index, _, prefix_ids), new_ids in zip(batch, generated[:, skipped:].tolist(), strict=True):
-                # Decoded together: some tokenizers drop a blank at the beginning of a text.
-                texts[index] = tokenizer.decode([*prefix_ids, *new_ids][:max_new_tokens], skip_special_tokens=True)
+            for (index, _, _), text in zip(batch, _continue(model, tokenizer, batch, sampling), strict=True):
+                texts[index] = text
     model.train(was_training)
     return texts
 
 
-def _prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
-    if isinstance(prompt, str):
-        ids: list[int] = tokenizer(prompt)["input_ids"]
-        return ids
-    chat: list[int] = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"]
-    return chat
+def _continue(
+    model: Any, tokenizer: Any, batch: Sequence[tuple[int, list[int], list[int]]], sampling: Sampling
+) -> list[str]:
+    is_encoder_decoder = model.config.is_encoder_decoder
+    contexts = [ids if is_encoder_decoder else [*ids, *prefix_ids] for _, ids, prefix_ids in batch]
+    # As for completions without a prefix: an encoder is padded at the end, a causal model in front.
+    side = "right" if is_encoder_decoder else "left"
+    inputs = tokenizer.pad({"input_ids": contexts}, return_tensors="pt", padding_side=side).to(model.device)
+    arguments: dict[str, Any] = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+    skipped = inputs["input_ids"].size(1)
+    if is_encoder_decoder:
+        start = [[_decoder_start(model), *prefix_ids] for _, _, prefix_ids in batch]
+        arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
+        skipped = len(start[0])
+    if sampling.temperature == 0:
+        arguments |= {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    else:
+        arguments |= {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+    if sampling.stop_strings:
+        arguments |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
+    generated = model.generate(
+        **arguments,
+        num_beams=1,
+        repetition_penalty=1.0,
+        max_new_tokens=max(1, sampling.max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=_end_tokens(model, tokenizer),
+    )
+    # Decoded together with the prefix: some tokenizers drop a blank at the beginning of a text.
+    rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
+    ids = [[*prefix_ids, *new_ids][: sampling.max_new_tokens] for (_, _, prefix_ids), new_ids in rows]
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return [_cut(text, sampling.stop_strings) for text in texts]
+
+
+def _decoder_start(model: Any) -> int:
+    start = model.generation_config.decoder_start_token_id
+    token: int = model.config.decoder_start_token_id if start is None else start
+    return token
 
 
 def _prefix_ids(tokenizer: Any, prefix: str, is_encoder_decoder: bool) -> list[int]:

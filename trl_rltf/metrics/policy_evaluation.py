@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset
-from tqdm.auto import tqdm
 
 from ..execution import Outcome, Program, Runner
 from ..rewards import extract_program
+from .generation import Sampling, generate_completions
 from .pass_at_k.pass_at_k import estimate_pass_at_k
-
-
-_NUM_RESAMPLES = 2000
+from .summary import Estimate, bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +33,40 @@ class PolicyEvaluation:
 
     def pass_at_k(self, k: int) -> float:
         """Mean over problems of the unbiased estimate of pass@k."""
-        return float(estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k).mean())
+        return float(self._scores(k).mean())
 
     def interval(self, k: int, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
         """Bootstrap interval of pass@k over problems."""
-        scores = estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k)
-        rng = np.random.default_rng(seed)
-        means = rng.choice(scores, (_NUM_RESAMPLES, len(scores))).mean(axis=1)
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        return bootstrap_interval(self._scores(k), level, seed)
+
+    def gain_over(self, other: PolicyEvaluation, k: int, level: float = 0.95, seed: int = 0) -> Estimate:
+        """
+        Difference of pass@k to another evaluation of the same problems, paired problem by problem.
+
+        Args:
+            other ([`PolicyEvaluation`]): What is subtracted.
+            k (`int`): The k of pass@k.
+            level (`float`, *optional*, defaults to `0.95`): Level of the bootstrap interval.
+            seed (`int`, *optional*, defaults to `0`): Seed of the bootstrap.
+
+        Returns:
+            [`Estimate`]: The mean difference and its interval over problems.
+
+        Raises:
+            ValueError: If the evaluations are of different numbers of problems.
+        """
+        if len(self.num_correct) != len(other.num_correct):
+            raise ValueError(
+                f"A paired difference needs the same problems, but there are {len(self.num_correct)} and "
+                f"{len(other.num_correct)}."
+            )
+        gains = self._scores(k) - other._scores(k)
+        return Estimate(float(gains.mean()), *bootstrap_interval(gains, level, seed))
+
+    def _scores(self, k: int) -> np.ndarray:
+        return estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k)
 
 
-@torch.no_grad()
 def evaluate_policy(
     model: Any,
     tokenizer: Any,
@@ -67,8 +85,8 @@ def evaluate_policy(
     Sample programs for each problem and grade them.
 
     Args:
-        model ([`~transformers.PreTrainedModel`]): Causal language model.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer; prompts are padded on the left.
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         dataset ([`~datasets.Dataset`]): Problems, with columns `prompt` and `tests`.
         runner ([`~execution.Runner`]): What runs the tests.
         num_samples (`int`, *optional*, defaults to `10`): Samples a problem.
@@ -89,15 +107,9 @@ def evaluate_policy(
     if num_samples < 1 or len(dataset) == 0:
         raise ValueError(f"There is nothing to sample: {num_samples} samples for each of {len(dataset)} problems.")
     requests = [(index, prompt) for index, prompt in enumerate(dataset["prompt"]) for _ in range(num_samples)]
-    completions: list[str] = []
-    was_training = model.training
-    model.eval()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for start in tqdm(range(0, len(requests), batch_size), desc=description, leave=False):
-            prompts = [prompt for _, prompt in requests[start : start + batch_size]]
-            completions += _sample(model, tokenizer, prompts, temperature, top_p, max_new_tokens, max_prompt_length)
-    model.train(was_training)
+    sampling = Sampling(temperature, top_p, max_new_tokens, max_prompt_length)
+    prompts = [prompt for _, prompt in requests]
+    completions = generate_completions(model, tokenizer, prompts, sampling, batch_size, seed, description)
     tests = dataset["tests"]
     reports = runner.run(
         [
@@ -111,38 +123,3 @@ def evaluate_policy(
     counts = Counter(report.outcome.name for report in reports)
     shares = {outcome.name: counts[outcome.name] / len(reports) for outcome in reversed(Outcome)}
     return PolicyEvaluation(num_samples, tuple(correct), shares)
-
-
-def _sample(
-    model: Any,
-    tokenizer: Any,
-    prompts: Sequence[Any],
-    temperature: float,
-    top_p: float,
-    max_new_tokens: int,
-    max_prompt_length: int | None,
-) -> list[str]:
-    texts: list[str] = [
-        prompt
-        if isinstance(prompt, str)
-        else tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        for prompt in prompts
-    ]
-    ids = [tokenizer(text)["input_ids"] for text in texts]
-    if max_prompt_length is not None:
-        ids = [row[-max_prompt_length:] for row in ids]
-    inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side="left")
-    inputs = inputs.to(model.device)
-    generated = model.generate(
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        do_sample=True,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=0,
-        max_new_tokens=max_new_tokens,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    decoded: list[str] = tokenizer.batch_decode(generated[:, inputs["input_ids"].size(1) :], skip_special_tokens=True)
-    return decoded

@@ -32,12 +32,14 @@ LABEL_SETTINGS: dict[str, Any] = {
 _IGNORED = -100
 
 
-def read_graded_samples(path: str | Path) -> Dataset:
+def read_graded_samples(path: str | Path, prompts: Mapping[str, Any] | None = None) -> Dataset:
     """
     Read graded programs from a file.
 
     Args:
         path (`str` or `Path`): JSON Lines with at least `prompt`, `completion` and `outcome` in each row.
+        prompts (`Mapping[str, Any]`, *optional*): Prompts by `problem_id`, for rows without one, such as those of an
+            evaluation.
 
     Returns:
         [`~datasets.Dataset`]: Rows with these columns, and `problem_id` if the file has it.
@@ -52,6 +54,8 @@ def read_graded_samples(path: str | Path) -> Dataset:
                 row = json.loads(line)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}. Each line must be a JSON object.") from error
+            if "prompt" not in row and row.get("problem_id") in (prompts or {}):
+                row["prompt"] = (prompts or {})[row["problem_id"]]
             rows.append(_checked_row(row, f"{path}, line {number}"))
     return Dataset.from_list(rows)
 

@@ -14,6 +14,9 @@ from trl import GRPOTrainer
 from trl.chat_template_utils import parse_response
 from trl.data_utils import is_conversational
 
+from .positions import counts_padding, with_positions
+from .seq2seq import EncoderDecoder, disable_dropout
+
 
 # Methods of TRL that are overridden or called here, with their parameters, as in TRL 1.16.
 METHODS = {
@@ -31,8 +34,8 @@ METHODS = {
 }
 # What is read from, or written to, an instance.
 ATTRIBUTES = (
-    "_buffered_inputs _is_vlm _logs _metrics _pending_extra_logs _pending_metrics _step _tokenizer generation_config "
-    "generation_kwargs reward_funcs reward_func_names reward_weights tools environment_factories rollout_func"
+    "_buffered_inputs _entropy_bonus_enabled _is_vlm _logs _metrics _pending_extra_logs _pending_metrics _step _tokenizer generation_config "
+    "aux_loss_enabled generation_kwargs reward_funcs reward_func_names reward_weights tools environment_factories rollout_func"
 ).split()
 
 
@@ -88,6 +91,17 @@ class GRPOHooks(GRPOTrainer):
         missing = [name for name in ATTRIBUTES if not hasattr(self, name)]
         if missing:
             raise RuntimeError(f"TRL {trl.__version__} has no {', '.join(missing)}. Install `trl==1.16.0`.")
+        self.encoder_decoder: EncoderDecoder | None = None
+        if self.model.config.is_encoder_decoder:
+            if self.aux_loss_enabled:
+                raise ValueError(
+                    "The load-balancing loss of an encoder-decoder model with experts is not computed here. Set "
+                    "`router_aux_loss_coef=0`."
+                )
+            self.encoder_decoder = EncoderDecoder(self.model, self._tokenizer.pad_token_id, self.temperature)
+            if self.args.disable_dropout:
+                disable_dropout(self.model)
+        self._counts_padding = self.encoder_decoder is None and counts_padding(self.model)
 
     # ------------------------------------------------------------------ moments
 
@@ -144,8 +158,30 @@ class GRPOHooks(GRPOTrainer):
         limit = self.args.max_prompt_length
         return (prompt_ids if limit is None else [ids[-limit:] for ids in prompt_ids]), images, fields
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        if self.encoder_decoder is None:
+            return super()._generate_single_turn(*args, **kwargs)
+        with self.encoder_decoder.generating(self.accelerator.unwrap_model(self.model_wrapped)):
+            return super()._generate_single_turn(*args, **kwargs)
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        model = with_positions(model) if self._counts_padding else model
+        arguments = (model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy)
+        if self.encoder_decoder is None:
+            result = super()._get_per_token_logps_and_entropies(*arguments, **kwargs)
+        else:
+            with self.accelerator.autocast():
+                pair = self.encoder_decoder.logps_and_entropies(*arguments, self._entropy_bonus_enabled)
+            result = (*pair, None)
         self.last_logps = result[0].detach()
         return result
 
@@ -227,6 +263,18 @@ class GRPOHooks(GRPOTrainer):
                 self.model, ids, attention_mask, batch["completion_ids"].size(1), batch_size=size
             )[0]
         return logps
+
+    def completion_logits(self, model: Any, batch: dict[str, Any], name: str) -> torch.Tensor:
+        """Logits of completions of the batch's prompts, `(B, T, V)`; `name` is `"completion"` or `"reference"`."""
+        ids, mask = batch[f"{name}_ids"], batch[f"{name}_mask"]
+        with self.accelerator.autocast():
+            if self.encoder_decoder is not None:
+                return self.encoder_decoder.logits(model, batch["prompt_ids"], batch["prompt_mask"], ids)
+            input_ids = torch.cat([batch["prompt_ids"], ids], dim=1)
+            attention_mask = torch.cat([batch["prompt_mask"], mask], dim=1)
+            model = with_positions(model) if self._counts_padding else model
+            logits: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+            return logits[:, -ids.size(1) - 1 : -1]
 
     def forget_logs(self) -> None:
         """Drop what reward functions have logged for a batch that was never finished."""

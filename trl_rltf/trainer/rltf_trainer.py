@@ -22,6 +22,7 @@ from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import loss_mask, marked_text
+from .seq2seq import check_encoder_decoder, is_encoder_decoder
 
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class RLTFTrainer(GRPOHooks):
 
     Args:
         model (`str` or [`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]):
-            Causal language model, or its name or path.
+            Causal or encoder-decoder (T5, CodeT5, BART) language model, or its name or path.
         reward_funcs (`Callable` or `list`):
             Reward functions of TRL's form. An entry of what they return may be a [`TokenReward`], whose `tokens` has one
             number a completion token, and whose `weights` may have a factor of the advantage of each. They are also given
@@ -107,6 +108,8 @@ class RLTFTrainer(GRPOHooks):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
         self.online_buffer = find_buffer(callbacks)
         check_settings(args, self.online_buffer, kwargs)
+        if is_encoder_decoder(model, args):
+            check_encoder_decoder(args, kwargs)
         check_dataset(train_dataset, args, reward_funcs, has_environment=kwargs.get("environment_factory") is not None)
         super().__init__(
             model,
@@ -284,8 +287,11 @@ class RLTFTrainer(GRPOHooks):
             text = solutions[choice]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
+            # A decoder of its own starts as its tokenizer says (CodeT5: with `<s>`); a causal model goes on after the prompt.
+            ids = self.tokenizer(text, add_special_tokens=self.encoder_decoder is not None)["input_ids"]
+            if ids[-1:] != [self.tokenizer.eos_token_id]:
+                ids.append(self.tokenizer.eos_token_id)
             # A solution that is cut off does not end there, and must not teach to stop there.
-            ids = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id]
             row_ids = torch.tensor(ids[: self.max_completion_length])
             rows.append((row_ids, torch.ones_like(row_ids)))
         device = self.accelerator.device
@@ -318,11 +324,7 @@ class RLTFTrainer(GRPOHooks):
     def _cross_entropy(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         """Cross entropy of the reference solutions, summed over their tokens, at temperature 1; and the number of tokens."""
         labels = inputs["reference_ids"].masked_fill(inputs["reference_mask"] == 0, -100)
-        input_ids = torch.cat([inputs["prompt_ids"], inputs["reference_ids"]], dim=1)
-        attention_mask = torch.cat([inputs["prompt_mask"], inputs["reference_mask"]], dim=1)
-        with self.accelerator.autocast():
-            logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
-        logits = logits[:, -labels.size(1) - 1 : -1].float()
+        logits = self.completion_logits(model, inputs, "reference").float()
         # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
         total = cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="sum")
         return total, (labels != -100).sum()

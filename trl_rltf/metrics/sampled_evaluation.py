@@ -1,0 +1,187 @@
+"""Evaluate on many problems with many samples each: sampled and graded shard by shard, resumable, in several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from tqdm.auto import tqdm
+
+from ..data import visible_tests
+from ..execution import ExecutionReport, LocalRunner, Outcome, Program
+from .samplers import Sampler
+from .shards import ShardedRun
+from .summary import ProblemCounts
+
+
+@dataclass(frozen=True, slots=True)
+class SampledEvaluation:
+    """
+    What an evaluation has counted.
+
+    Args:
+        counts (`list[ProblemCounts]`): Counts of each problem, in the order of the data set.
+        outcomes (`dict[str, int]`): Number of samples with each outcome.
+    """
+
+    counts: list[ProblemCounts]
+    outcomes: dict[str, int]
+
+
+def evaluate_in_shards(
+    problems: Dataset,
+    load_sampler: Callable[[], Sampler],
+    runner: LocalRunner,
+    folder: str | Path,
+    settings: Mapping[str, Any],
+    num_samples: int = 1,
+    samples_per_shard: int = 256,
+    filter_by_examples: bool = False,
+    seed: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+) -> SampledEvaluation | None:
+    """
+    Sample programs for each problem and grade them. A run that was killed goes on where it was, with the samples that it
+    would have drawn: the seed of a shard is that of the run and its number.
+
+    Args:
+        problems ([`~datasets.Dataset`]): Problems, with the columns of `load_apps`.
+        load_sampler (`Callable`): Gives the [`Sampler`]; called only if there is something to sample.
+        runner ([`~execution.LocalRunner`]): What runs the tests. It grades one shard while the next is sampled.
+        folder (`str` or `Path`): Folder of the run.
+        settings (`Mapping[str, Any]`): Everything else that shapes the samples or their verdicts; a run is only resumed with the
+            same.
+        num_samples (`int`, *optional*, defaults to `1`): Samples a problem.
+        samples_per_shard (`int`, *optional*, defaults to `256`): About how many samples a killed run loses at most; all samples
+            of a problem are in one shard.
+        filter_by_examples (`bool`, *optional*, defaults to `False`): Run the visible tests of each problem, too.
+        seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
+        rank (`int`, *optional*, defaults to `0`): Number of this process.
+        world_size (`int`, *optional*, defaults to `1`): Number of processes that share the work.
+
+    Returns:
+        [`SampledEvaluation`] or `None`: The counts, on the first process, once the shards of all processes are there.
+
+    Raises:
+        ValueError: If there is nothing to sample, or the folder holds a run with other settings, problems or weights.
+    """
+    if num_samples < 1 or len(problems) == 0:
+        raise ValueError(f"There is nothing to sample: {num_samples} samples for each of {len(problems)} problems.")
+    if samples_per_shard < 1:
+        raise ValueError(f"`samples_per_shard` is {samples_per_shard}, but must be at least 1.")
+    shards = _plan(problems, max(1, samples_per_shard // num_samples))
+    run = ShardedRun(folder, len(shards), rank, world_size)
+    sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
+    run.settle("settings", {**settings, **sizes, "filter_by_examples": filter_by_examples})
+    run.settle("problems", {"number": len(problems), "digest": _digest(problems)})
+    pending = run.pending()
+    if pending:
+        sampler = load_sampler()
+        run.settle("weights", {"digest": sampler.fingerprint})
+        previous: _Graded | None = None
+        for index in tqdm(pending, desc="shards", disable=rank != 0):
+            rows = [problems[i] for i in shards[index]]
+            completions = sampler.sample(rows, num_samples, seed * 1_000_003 + index)
+            graded = _submit(rows, completions, sampler, runner, filter_by_examples, index)
+            if previous is not None:
+                run.write(previous.index, previous.rows())
+            previous = graded
+        assert previous is not None
+        run.write(previous.index, previous.rows())
+    if rank != 0:
+        return None
+    run.merge()
+    return _count(problems, run.rows())
+
+
+def _plan(problems: Dataset, problems_per_shard: int) -> list[list[int]]:
+    """Problems with prompts of like length go together, which saves padding; the longest first, to fail early if at all."""
+    lengths = [len(prompt) for prompt in problems["prompt"]]
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    return [order[i : i + problems_per_shard] for i in range(0, len(order), problems_per_shard)]
+
+
+def _digest(problems: Dataset) -> str:
+    digest = hashlib.sha256()
+    for row in problems:
+        digest.update(json.dumps([row["problem_id"], row["prompt"], row["tests"], row["solutions"]]).encode())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Graded:
+    """A shard whose grading is under way."""
+
+    index: int
+    problems: list[dict[str, Any]]
+    completions: list[list[str]]
+    reports: Future[list[ExecutionReport]]
+    has_visible: list[bool]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        reports = iter(self.reports.result())
+        for problem, completions, has_visible in zip(self.problems, self.completions, self.has_visible, strict=True):
+            for number, completion in enumerate(completions):
+                report = next(reports)
+                visible = next(reports) if has_visible else None
+                yield {
+                    "problem_id": problem["problem_id"],
+                    "difficulty": problem["difficulty"],
+                    "sample": number,
+                    "outcome": report.outcome.name,
+                    "num_passed": report.num_passed,
+                    "num_tests": report.num_tests,
+                    "error_type": report.error_type,
+                    "error_message": report.error_message,
+                    "error_line": None if report.span is None else report.span.line,
+                    "passes_visible_tests": None if visible is None else visible.outcome is Outcome.PASS,
+                    "completion": completion,
+                }
+
+
+def _submit(
+    problems: list[dict[str, Any]],
+    completions: list[list[str]],
+    sampler: Sampler,
+    runner: LocalRunner,
+    filter_by_examples: bool,
+    index: int,
+) -> _Graded:
+    programs = []
+    has_visible = []
+    for problem, texts in zip(problems, completions, strict=True):
+        visible = visible_tests(problem) if filter_by_examples else None
+        has_visible.append(visible is not None)
+        for text in texts:
+            source = sampler.program(text)
+            programs.append(Program(source, problem["tests"]))
+            if visible is not None:
+                programs.append(Program(source, visible))
+    return _Graded(index, problems, completions, runner.submit(programs), has_visible)
+
+
+def _count(problems: Dataset, rows: Iterator[dict[str, Any]]) -> SampledEvaluation:
+    counts = {
+        problem_id: ProblemCounts(problem_id, difficulty)
+        for problem_id, difficulty in zip(problems["problem_id"], problems["difficulty"], strict=True)
+    }
+    outcomes: Counter[str] = Counter()
+    for row in rows:
+        problem, is_correct = counts[row["problem_id"]], row["outcome"] == Outcome.PASS.name
+        is_kept = row["passes_visible_tests"] is not False
+        problem.num_samples += 1
+        problem.num_correct += is_correct
+        problem.num_kept += is_kept
+        problem.num_kept_correct += is_kept and is_correct
+        outcomes[row["outcome"]] += 1
+    return SampledEvaluation(
+        list(counts.values()), {outcome.name: outcomes[outcome.name] for outcome in reversed(Outcome)}
+    )

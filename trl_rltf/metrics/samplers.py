@@ -1,0 +1,100 @@
+"""Where the programs of an evaluation come from: a policy, the reference solutions, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..data.prompts import chat_messages
+from ..rewards import extract_program
+from .generation import Sampling, generate_completions, weights_fingerprint
+
+
+class Sampler(Protocol):
+    """What gives the completions of problems."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this sampler from others that may have the same name."""
+        ...
+
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+        """Give `num_samples` completions for each problem; the same ones for the same seed."""
+        ...
+
+    def program(self, completion: str) -> str:
+        """Find the program in a completion."""
+        ...
+
+
+@dataclass(slots=True)
+class PolicySampler:
+    """
+    Completions of a language model.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        sampling ([`Sampling`]): How to sample.
+        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
+        as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as a chat message.
+    """
+
+    model: Any
+    tokenizer: Any
+    sampling: Sampling
+    batch_size: int = 64
+    as_chat: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights."""
+        return weights_fingerprint(self.model)
+
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+        """Sample from the model, in batches across problems."""
+        prompts = [chat_messages(row["prompt"]) if self.as_chat else row["prompt"] for row in problems]
+        completions = generate_completions(
+            self.model,
+            self.tokenizer,
+            [prompt for prompt in prompts for _ in range(num_samples)],
+            self.sampling,
+            self.batch_size,
+            seed,
+        )
+        return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
+
+    def program(self, completion: str) -> str:
+        """The fenced block, or the whole completion."""
+        return extract_program(completion).source
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSampler:
+    """The reference solutions of each problem in turn, to check grader and data: they have to pass."""
+
+    fingerprint: str = "reference"
+
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+        """Take the solutions in their order, and from the first again where there are not enough."""
+        return [[row["solutions"][index % len(row["solutions"])] for index in range(num_samples)] for row in problems]
+
+    def program(self, completion: str) -> str:
+        """The solution as it is."""
+        return completion
+
+
+@dataclass(frozen=True, slots=True)
+class EmptySampler:
+    """Empty programs, to check grader and data: they must not pass."""
+
+    fingerprint: str = "empty"
+
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+        """Nothing, as often as asked for."""
+        return [[""] * num_samples for _ in problems]
+
+    def program(self, completion: str) -> str:
+        """The empty program."""
+        return completion

@@ -1,0 +1,132 @@
+"""Keep the work of a long evaluation in shards on disk, so that a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+class ShardedRun:
+    """
+    A folder with one file a shard, each written whole or not at all. In the end they become one `samples.jsonl`.
+
+    Several processes may work in one folder: shard `i` belongs to process `i % world_size`, so that they need not talk to each
+    other, and another number of processes may go on with the shards that are left.
+
+    Args:
+        folder (`str` or `Path`): Folder of the run; made if it is not there.
+        num_shards (`int`): Number of shards.
+        rank (`int`, *optional*, defaults to `0`): Number of this process.
+        world_size (`int`, *optional*, defaults to `1`): Number of processes.
+    """
+
+    def __init__(self, folder: str | Path, num_shards: int, rank: int = 0, world_size: int = 1):
+        self.folder = Path(folder).expanduser()
+        self.num_shards = num_shards
+        self.rank = rank
+        self.world_size = world_size
+        self.samples = self.folder / "samples.jsonl"
+        self._shards = self.folder / "shards"
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"{str(self.folder)!r} is a file, but has to be a folder for the samples.")
+        self._shards.mkdir(parents=True, exist_ok=True)
+
+    def settle(self, name: str, values: Mapping[str, Any]) -> None:
+        """
+        Note what the run depends on, or compare it with what was noted when the run began.
+
+        Args:
+            name (`str`): What it is about; the file is `<name>.json`.
+            values (`Mapping[str, Any]`): Plain values.
+
+        Raises:
+            ValueError: If the run in this folder began with other values. The message names them.
+        """
+        path = self.folder / f"{name}.json"
+        mine = json.loads(json.dumps(values))
+        if not path.exists():
+            write_whole(path, [json.dumps(mine, indent=2), "\n"])
+            return
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        changes = [
+            f"`{key}` was {theirs.get(key)!r} and is {mine.get(key)!r}"
+            for key in [*theirs, *(key for key in mine if key not in theirs)]
+            if theirs.get(key) != mine.get(key)
+        ]
+        if changes:
+            raise ValueError(
+                f"{str(self.folder)!r} holds a run that began with other {name}: {'; '.join(changes)}. Repeat it as it was to "
+                "go on, or give another folder to start anew."
+            )
+
+    def pending(self) -> list[int]:
+        """Shards of this process that are still to do."""
+        return [index for index in range(self.rank, self.num_shards, self.world_size) if not self._is_done(index)]
+
+    def write(self, index: int, rows: Iterable[Mapping[str, Any]]) -> None:
+        """
+        Write a shard.
+
+        Args:
+            index (`int`): Number of the shard.
+            rows (`Iterable[Mapping]`): Its samples.
+        """
+        write_whole(self._path(index), (json.dumps(row) + "\n" for row in rows))
+
+    def merge(self, poll_seconds: float = 1.0) -> None:
+        """
+        Wait for the shards of all processes, then make one file of them.
+
+        Args:
+            poll_seconds (`float`, *optional*, defaults to `1.0`): Seconds between two looks at the folder.
+        """
+        while not all(self._is_done(index) for index in range(self.num_shards)):
+            time.sleep(poll_seconds)
+        if not self.samples.exists():
+            write_whole(self.samples, self._lines())
+        shutil.rmtree(self._shards, ignore_errors=True)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The samples of a run that is complete, in the order of the shards."""
+        with open(self.samples, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise ValueError(
+                        f"{self.samples}, line {number}: not valid JSON ({error}). The file was changed after the run; "
+                        "start the run anew in another folder."
+                    ) from error
+
+    def _lines(self) -> Iterator[str]:
+        for index in range(self.num_shards):
+            with open(self._path(index), encoding="utf-8") as file:
+                yield from file
+
+    def _is_done(self, index: int) -> bool:
+        # In this order: the samples are there before the first process takes the shards away.
+        return self._path(index).exists() or self.samples.exists()
+
+    def _path(self, index: int) -> Path:
+        return self._shards / f"{index:06d}.jsonl"
+
+
+def write_whole(path: Path, lines: Iterable[str]) -> None:
+    """
+    Write a file that is there whole or not at all, whenever the process dies.
+
+    Args:
+        path (`Path`): File to write.
+        lines (`Iterable[str]`): What to write.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)

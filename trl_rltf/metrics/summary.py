@@ -1,0 +1,176 @@
+"""Turn the counts of each problem into pass@k, overall and by difficulty, with bootstrap intervals over the problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.problems import DIFFICULTIES
+from .pass_at_k.pass_at_k import estimate_pass_at_k
+
+
+_NUM_RESAMPLES = 2000
+
+
+@dataclass(slots=True)
+class ProblemCounts:
+    """
+    What is counted of one problem.
+
+    Args:
+        problem_id (`str`): Name of the problem.
+        difficulty (`str`): Its level; may be empty.
+        num_samples (`int`): Samples.
+        num_correct (`int`): Samples that pass all tests.
+        num_kept (`int`): Samples that pass the visible tests; all where the problem has none.
+        num_kept_correct (`int`): Those of them that pass all tests.
+    """
+
+    problem_id: str
+    difficulty: str = ""
+    num_samples: int = 0
+    num_correct: int = 0
+    num_kept: int = 0
+    num_kept_correct: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """
+    A mean over problems and its interval.
+
+    Args:
+        value (`float`): The mean.
+        low (`float`): Lower end of the interval.
+        high (`float`): Upper end of the interval.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    scores: Sequence[float] | np.ndarray, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """
+    Percentile bootstrap interval of a mean: the problems are drawn again, with replacement, 2000 times.
+
+    Args:
+        scores (`Sequence[float]`): Score of each problem, shape `(num_problems,)`.
+        level (`float`, *optional*, defaults to `0.95`): Share of the resampled means that the interval holds.
+        seed (`int`, *optional*, defaults to `0`): Seed of the drawing.
+
+    Returns:
+        `tuple[float, float]`: Lower and upper end.
+
+    Raises:
+        ValueError: If there are no scores, or the level is not between 0 and 1.
+    """
+    if len(scores) == 0:
+        raise ValueError("A bootstrap needs the score of at least one problem.")
+    if not 0 < level < 1:
+        raise ValueError(f"`level` is {level}, but must be between 0 and 1.")
+    rng = np.random.default_rng(seed)
+    means = rng.choice(np.asarray(scores), (_NUM_RESAMPLES, len(scores))).mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def check_ks(ks: Sequence[int] | None, num_samples: int, default: Sequence[int] = (1, 5, 10, 100, 1000)) -> list[int]:
+    """
+    Choose the k of pass@k.
+
+    Args:
+        ks (`Sequence[int]` or `None`): What was asked for; `None` for those of `default` that the samples allow.
+        num_samples (`int`): Samples a problem.
+        default (`Sequence[int]`, *optional*, defaults to `(1, 5, 10, 100, 1000)`): The usual k.
+
+    Returns:
+        `list[int]`: The k, in rising order.
+
+    Raises:
+        ValueError: If one of them is below 1 or above the number of samples.
+    """
+    if ks is None:
+        return [k for k in default if k <= num_samples]
+    for k in ks:
+        if k < 1:
+            raise ValueError(f"`k` is {k}, but must be at least 1.")
+        if k > num_samples:
+            raise ValueError(
+                f"pass@{k} needs at least {k} samples a problem, but there are {num_samples}. Raise `num_samples`, or leave "
+                f"{k} out of `k`."
+            )
+    return sorted(set(ks))
+
+
+def summarize(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:
+    """
+    Estimate pass@k, without bias, of all problems and of each difficulty.
+
+    Args:
+        counts (`Sequence[ProblemCounts]`): Counts of each problem.
+        ks (`Sequence[int]`): The k of pass@k.
+
+    Returns:
+        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty that is there, `{"pass@1": ..., ...}`.
+
+    Raises:
+        ValueError: If there are no problems, or a k is above the number of samples of one.
+    """
+    groups = _groups(counts)
+    return {name: {f"pass@{k}": _estimate(_pass_at_k(group, k)) for k in ks} for name, group in groups.items()}
+
+
+def summarize_filtered(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:
+    """
+    Estimate n@k: of the k samples of a problem those that pass its visible tests are kept, and n of them, drawn at random,
+    are handed in. The problem is solved if one of these passes all tests. Where no more than n are kept, all are handed in;
+    where none is kept, nothing is, and the problem is not solved.
+
+    Args:
+        counts (`Sequence[ProblemCounts]`): Counts of each problem.
+        ks (`Sequence[int]`): Numbers n of samples that are handed in.
+
+    Returns:
+        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty that is there, `{"1@20": ..., ...}`.
+
+    Raises:
+        ValueError: If there are no problems.
+    """
+    return {
+        name: {
+            f"{k}@{group[0].num_samples}": _estimate([_kept_pass_at_k(problem, k) for problem in group]) for k in ks
+        }
+        for name, group in _groups(counts).items()
+    }
+
+
+def _groups(counts: Sequence[ProblemCounts]) -> dict[str, list[ProblemCounts]]:
+    if not counts:
+        raise ValueError("There are no problems to summarize.")
+    levels = {problem.difficulty for problem in counts} - {""}
+    ordered = [level for level in DIFFICULTIES if level in levels] + sorted(levels - set(DIFFICULTIES))
+    return {
+        "all": list(counts),
+        **{level: [problem for problem in counts if problem.difficulty == level] for level in ordered},
+    }
+
+
+def _pass_at_k(group: Sequence[ProblemCounts], k: int) -> np.ndarray:
+    return estimate_pass_at_k(
+        [problem.num_samples for problem in group], [problem.num_correct for problem in group], k
+    )
+
+
+def _kept_pass_at_k(problem: ProblemCounts, k: int) -> float:
+    if problem.num_kept <= k:
+        return float(problem.num_kept_correct > 0)
+    return float(estimate_pass_at_k([problem.num_kept], [problem.num_kept_correct], k)[0])
+
+
+def _estimate(scores: Sequence[float] | np.ndarray) -> Estimate:
+    return Estimate(float(np.mean(scores)), *bootstrap_interval(scores))

@@ -1,0 +1,199 @@
+"""Encoder-decoder models in a trainer made for causal ones: the prompt goes to the encoder, the completion to the decoder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from transformers import AutoConfig
+from trl.trainer.utils import selective_log_softmax_and_entropy
+
+from .rltf_config import RLTFConfig
+
+
+# What generates or trains with causal models only: settings, and other arguments of the trainer.
+_CAUSAL_SETTINGS = {
+    "use_vllm": "vLLM has no T5 or BART. Leave it out to generate with transformers.",
+    "use_transformers_continuous_batching": "It generates with causal models only. Leave it out.",
+    "use_liger_kernel": "Its kernels are for causal models. Leave it out.",
+}
+# Attributes of encoders and decoders that hold a probability.
+_DROPOUT_NUMBERS = ("dropout", "activation_dropout", "attention_dropout", "layerdrop")
+_CAUSAL_ARGUMENTS = ("tools", "environment_factory")
+
+
+class EncoderDecoder:
+    """
+    How a batch of prompts and completions goes through an encoder-decoder model.
+
+    Prompts come padded on the left, as TRL pads them, and go into the encoder padded on the right, because the positions
+    of some models (BART) count from the first column, padding or not.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model; T5, CodeT5, BART and the like.
+        pad_token_id (`int`): Id of the padding token.
+        temperature (`float`): What logits are divided by, as in sampling.
+
+    Raises:
+        ValueError: If the model does not say which token its decoder starts with.
+    """
+
+    def __init__(self, model: Any, pad_token_id: int, temperature: float):
+        start = model.generation_config.decoder_start_token_id
+        start = model.config.decoder_start_token_id if start is None else start
+        if start is None:
+            raise ValueError(
+                "The encoder-decoder model does not say which token its decoder starts with. Set "
+                "`model.config.decoder_start_token_id`; T5 and CodeT5 use the id of their padding token."
+            )
+        self._start_token_id = int(start)
+        self._pad_token_id = pad_token_id
+        self._temperature = temperature
+
+    def logits(
+        self, model: Any, prompt_ids: torch.Tensor, prompt_mask: torch.Tensor, completion_ids: torch.Tensor
+    ) -> torch.Tensor:
+        """
+        Logits of completion tokens, each from the prompt and the completion tokens before it.
+
+        Args:
+            model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
+            prompt_ids (`torch.Tensor`), prompt_mask (`torch.Tensor`): Prompts, padded on the left, `(B, P)`.
+            completion_ids (`torch.Tensor`): Completions, padded on the right, `(B, T)`.
+
+        Returns:
+            `torch.Tensor`: Logits, `(B, T, V)`.
+        """
+        input_ids, attention_mask = self.right_padded(prompt_ids, prompt_mask)
+        start = torch.full_like(completion_ids[:, :1], self._start_token_id)
+        logits: torch.Tensor = model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            decoder_input_ids=torch.cat([start, completion_ids[:, :-1]], dim=1),
+            use_cache=False,
+        ).logits
+        return logits
+
+    def logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        num_completion_tokens: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        entropy_requires_grad: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """
+        Log-probs of completion tokens and entropies at their positions, at the sampling temperature.
+
+        Args:
+            model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
+            input_ids (`torch.Tensor`), attention_mask (`torch.Tensor`): Prompts followed by completions, `(B, P + T)`.
+            num_completion_tokens (`int`): `T`.
+            batch_size (`int`, *optional*): Rows that go through the model at a time. Defaults to all.
+            compute_entropy (`bool`, *optional*, defaults to `False`): Whether entropies are wanted.
+            entropy_requires_grad (`bool`, *optional*, defaults to `False`): Whether they are part of a loss.
+
+        Returns:
+            `tuple`: Log-probs and entropies (or `None`), `(B, T)`; 0 where the mask is.
+        """
+        all_logps, all_entropies = [], []
+        for ids, mask in zip(
+            input_ids.split(batch_size or len(input_ids)),
+            attention_mask.split(batch_size or len(input_ids)),
+            strict=True,
+        ):
+            prompt_ids, completion_ids = ids[:, :-num_completion_tokens], ids[:, -num_completion_tokens:]
+            prompt_mask, completion_mask = mask[:, :-num_completion_tokens], mask[:, -num_completion_tokens:]
+            logits = self.logits(model, prompt_ids, prompt_mask, completion_ids)
+            logps, entropies = selective_log_softmax_and_entropy(
+                logits, completion_ids, entropy_requires_grad, temperature=self._temperature
+            )
+            all_logps.append(logps * completion_mask)
+            all_entropies.append(entropies * completion_mask)
+        return torch.cat(all_logps), torch.cat(all_entropies) if compute_entropy else None
+
+    @contextlib.contextmanager
+    def generating(self, model: Any) -> Iterator[None]:
+        """
+        Let `model.generate` give what it gives for a causal model, prompts followed by completions, for a while.
+
+        Args:
+            model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model, unwrapped.
+        """
+        generate: Callable[..., torch.Tensor] = model.generate
+
+        def generate_after_prompt(input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any) -> Any:
+            ids, mask = self.right_padded(input_ids, attention_mask)
+            sequences = generate(input_ids=ids, attention_mask=mask, **kwargs)
+            return torch.cat([input_ids, sequences[:, 1:]], dim=1)  # without the start token
+
+        model.generate = generate_after_prompt
+        try:
+            yield
+        finally:
+            del model.generate  # and the method of its class is there again
+
+    def right_padded(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Move the padding of prompts from the left to the right, `(B, P)`."""
+        order = torch.argsort(mask, dim=1, descending=True, stable=True)
+        mask = mask.gather(1, order)
+        return ids.gather(1, order).masked_fill(mask == 0, self._pad_token_id), mask
+
+
+def disable_dropout(model: Any) -> None:
+    """
+    Switch off the dropout that is not a module: T5 and BART hand its probability to a function.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model; TRL has switched off the modules.
+    """
+    for module in model.modules():
+        for name in _DROPOUT_NUMBERS:
+            if isinstance(vars(module).get(name), float):
+                setattr(module, name, 0.0)
+
+
+def is_encoder_decoder(model: Any, args: RLTFConfig) -> bool:
+    """
+    Whether a model has an encoder for the prompt and a decoder for the completion.
+
+    Args:
+        model (`str` or [`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model, or its name or path.
+        args ([`RLTFConfig`]): Settings; how a model with code of its own is loaded.
+    """
+    if isinstance(model, str):
+        kwargs = args.model_init_kwargs or {}
+        config = AutoConfig.from_pretrained(
+            model,
+            revision=kwargs.get("revision"),
+            trust_remote_code=kwargs.get("trust_remote_code", args.trust_remote_code),
+        )
+    else:
+        config = model.config
+    return bool(config.is_encoder_decoder)
+
+
+def check_encoder_decoder(args: RLTFConfig, others: dict[str, Any]) -> None:
+    """
+    Refuse what works with causal models only.
+
+    Args:
+        args ([`RLTFConfig`]): Settings.
+        others (`dict`): Other arguments of the trainer.
+
+    Raises:
+        ValueError: If one of them is switched on.
+    """
+    for name, reason in _CAUSAL_SETTINGS.items():
+        if getattr(args, name):
+            raise ValueError(f"`{name}` does not go with an encoder-decoder model. {reason}")
+    for name in _CAUSAL_ARGUMENTS:
+        if others.get(name):
+            raise ValueError(
+                f"`{name}` does not go with an encoder-decoder model, whose completion cannot be interrupted by an answer. Use a "
+                "causal model."
+            )
