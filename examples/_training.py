@@ -83,6 +83,9 @@ class ProblemArguments(ScriptArguments):
     )
     fine_weight: float = field(default=0.3, metadata={"help": "Penalty on the tokens of an error; 0 switches it off."})
     adaptive_weight: float = field(default=1.0, metadata={"help": "Weight of the share of tests passed; 0 is off."})
+    critic_model_name_or_path: str | None = field(
+        default=None, metadata={"help": "Critic that weighs the token rewards, from train_critic.py; none by default."}
+    )
     use_buffer: bool = field(default=False, metadata={"help": "Train from an online buffer instead of on-policy."})
     buffer_capacity: int = field(default=6400, metadata={"help": "Samples in the online buffer."})
     update_steps: int = field(default=50, metadata={"help": "Optimizer steps between refreshes of the buffer."})

@@ -26,7 +26,7 @@ from _training import ProblemArguments, load_apps_problems, load_start, prepared
 from _training_report import banner, report
 from trl import ModelConfig, TrlParser, get_peft_config
 
-from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import evaluate_policy
 
@@ -51,6 +51,8 @@ def main(load_problems=load_apps_problems) -> None:
     reward = UnitTestRewardFunction(
         runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight
     )
+    if script_args.critic_model_name_or_path is not None:
+        reward = CriticRewardFunction(reward, script_args.critic_model_name_or_path)
     buffer = OnlineBuffer(script_args.buffer_capacity, script_args.update_steps)
     trainer = RLTFTrainer(
         model=model,

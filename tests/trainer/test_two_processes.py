@@ -32,9 +32,13 @@ def reward(prompts, completions, completion_ids, **columns):
         return [0.5] * len(completions)
     if case == "no rewards on one" and second:
         return [None] * len(completions)
+    weights = None if case != "weights on one" or second else [[0.5] * len(ids) for ids in completion_ids]
     groups = [prompts[i : i + 4] for i in range(0, len(prompts), 4)]
     assert all(len(set(group)) == 1 for group in groups), "a group is not whole on its process"
-    return [TokenReward(sum(ids) % 7 / 7, [0.1 * (t % 3) for t in range(len(ids))]) for ids in completion_ids]
+    return [
+        TokenReward(sum(ids) % 7 / 7, [0.1 * (t % 3) for t in range(len(ids))], weights and weights[i])
+        for i, ids in enumerate(completion_ids)
+    ]
 
 
 data = make_mini_apps("train", num_problems=16)
@@ -115,7 +119,10 @@ def launch(tmp_path, model, tokenizer):
     return run
 
 
-@pytest.mark.parametrize("case", ["plain rewards on one", "no rewards on one", "solutions for some", "online buffer"])
+@pytest.mark.parametrize(
+    "case",
+    ["plain rewards on one", "no rewards on one", "weights on one", "solutions for some", "online buffer"],
+)
 def test_two_processes_train_together(launch, case):
     said, output = launch(case)
     assert (said["step"], said["processes"]) == (3, 2)

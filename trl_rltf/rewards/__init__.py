@@ -1,5 +1,7 @@
 """Turn the outcome of unit tests into rewards for completion tokens."""
 
+from .critic import Critic, CriticReading
+from .critic_reward import CriticRewardFunction
 from .extraction import ExtractedProgram, extract_program
 from .feedback import ErrorScope, Feedback, FeedbackRules, error_scope
 from .localization import span_tokens, token_ranges
@@ -7,6 +9,9 @@ from .unit_test_reward import TokenReward, UnitTestRewardFunction
 
 
 __all__ = [
+    "Critic",
+    "CriticReading",
+    "CriticRewardFunction",
     "ErrorScope",
     "ExtractedProgram",
     "Feedback",

@@ -1,9 +1,11 @@
-"""Find the program in a completion, and where in the completion it stands."""
+"""Find the text of a completion, the program in it, and where in the completion that stands."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 _FENCE = re.compile(r"^[ \t]*(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*$", re.MULTILINE)
@@ -25,6 +27,25 @@ class ExtractedProgram:
 
     source: str
     start: int
+
+
+def prompt_text(prompt: Any) -> str:
+    """The text of a prompt; of chat messages, that of all of them."""
+    return prompt if isinstance(prompt, str) else "\n".join(map(_message_text, prompt))
+
+
+def completion_text(completion: Any) -> str:
+    """The assistant's last text."""
+    if isinstance(completion, str):
+        return completion
+    return _message_text(completion[-1]) if completion else ""
+
+
+def _message_text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):  # of parts, some of which are text
+        return "".join(part.get("text", "") for part in content)
+    return content or ""
 
 
 def extract_program(completion: str) -> ExtractedProgram:

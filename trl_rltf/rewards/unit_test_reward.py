@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
-from .extraction import ExtractedProgram, extract_program
+from .extraction import ExtractedProgram, completion_text, extract_program
 from .feedback import COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
 from .localization import span_tokens, token_ranges
 
@@ -25,6 +25,10 @@ class TokenReward(float):
     Args:
         reward (`float`): Reward of the whole completion.
         tokens (`Sequence[float]`): Reward of each completion token, length `T`.
+        weights (`Sequence[float]`, *optional*): Factor of the advantage, reward minus baseline, of each completion token,
+            length `T`. Without them all factors are 1.
+        outcome ([`~execution.Outcome`], *optional*): What the unit tests found, for a [`CriticRewardFunction`] around the
+            function that gives this reward.
 
     Example:
 
@@ -36,14 +40,24 @@ class TokenReward(float):
     """
 
     tokens: list[float]
+    weights: list[float] | None
+    outcome: Outcome | None
 
-    def __new__(cls, reward: float, tokens: Sequence[float]) -> Self:
+    def __new__(
+        cls,
+        reward: float,
+        tokens: Sequence[float],
+        weights: Sequence[float] | None = None,
+        outcome: Outcome | None = None,
+    ) -> Self:
         self = super().__new__(cls, reward)
         self.tokens = list(tokens)
+        self.weights = None if weights is None else list(weights)
+        self.outcome = outcome
         return self
 
-    def __reduce__(self) -> tuple[type[Self], tuple[float, list[float]]]:
-        return type(self), (float(self), self.tokens)
+    def __reduce__(self) -> tuple[type[Self], tuple[float, list[float], list[float] | None, Outcome | None]]:
+        return type(self), (float(self), self.tokens, self.weights, self.outcome)
 
 
 class UnitTestRewardFunction:
@@ -145,7 +159,7 @@ class UnitTestRewardFunction:
         if tests is None:
             raise ValueError(_NO_TESTS)
         _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
-        texts = [_text_of(completion) for completion in completions]
+        texts = [completion_text(completion) for completion in completions]
         programs = [extract_program(text) for text in texts]
         began = time.perf_counter()
         reports = self.runner.run(
@@ -164,7 +178,9 @@ class UnitTestRewardFunction:
             marked = _marked_tokens(feedback, programs[index], texts[index], ids, tokenizer)
             if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
                 errors.append(bool(marked))
-            rewards.append(self._spread(feedback, marked, len(ids)))
+            rewards.append(
+                TokenReward(feedback.reward, self._spread(feedback, marked, len(ids)), None, report.outcome)
+            )
         _log(reports, errors, seconds, log_extra, log_metric)
         return rewards
 
@@ -183,13 +199,13 @@ class UnitTestRewardFunction:
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
         _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
 
-    def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> TokenReward:
+    def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> list[float]:
         # r_t = R_seq + 1[t in span] · (-λ)
         tokens = [feedback.reward] * num_tokens
         scale = num_tokens / len(marked) if self.normalize_span and marked else 1.0
         for index in marked:
             tokens[index] += scale * feedback.penalty
-        return TokenReward(feedback.reward, tokens)
+        return tokens
 
 
 def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where: str) -> None:
@@ -204,16 +220,6 @@ def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where:
             raise ValueError(f"{where.format(index)}{name}, column `tests`: {error}") from error
         if isinstance(entry, str):
             checked.add(entry)
-
-
-def _text_of(completion: Any) -> str:
-    """The assistant's last text; a chat message may hold a list of parts."""
-    if isinstance(completion, str):
-        return completion
-    content = completion[-1].get("content") if completion else ""
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
 
 
 def _marked_tokens(

@@ -1,12 +1,17 @@
-"""Turn the rewards of completions into advantages: reward minus baseline, scaled."""
+"""Turn the rewards of completions and tokens into advantages: reward minus baseline, scaled and weighted."""
 
-# Dimensions: N completions of all processes, F reward functions, G completions of a group, B of this process.
+# Dimensions: N completions of all processes, F reward functions, G completions of a group, B of this process, T tokens.
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from trl.trainer.utils import nanstd
 
+
+# By reward function: a number for each token of each completion, or `None`.
+TokenNumbers = Mapping[int, Sequence[Sequence[float] | None]]
 
 _EPSILON = 1e-4  # what TRL adds to a standard deviation
 
@@ -60,6 +65,55 @@ def sequence_advantages(
     elif scale == "batch":
         advantages = advantages / _divisor(nanstd(rewards))
     return advantages.nan_to_num(0.0)
+
+
+def sum_of_token_rewards(
+    token_rewards: TokenNumbers, weights: torch.Tensor, like: torch.Tensor
+) -> torch.Tensor | None:
+    """
+    Weighted sum, over the reward functions, of what the tokens get on top of the reward of their sequence.
+
+    Args:
+        token_rewards (`Mapping[int, Sequence]`): By function: the rewards of the tokens of each completion, or `None`.
+        weights (`torch.Tensor`): Weight of each function, shape `(F,)`.
+        like (`torch.Tensor`): A tensor of the shape `(B, T)`, on the device of the result.
+
+    Returns:
+        `torch.Tensor`: Shape `(B, T)`; 0 where no function gave a reward. `None` if none gave any.
+    """
+    if not any(row is not None for rows in token_rewards.values() for row in rows):
+        return None
+    total = torch.zeros_like(like, dtype=torch.float32)
+    for index, rows in token_rewards.items():
+        for row, numbers in enumerate(rows):
+            if numbers is not None:
+                total[row, : len(numbers)] += weights[index].item() * torch.tensor(numbers, device=total.device)
+    return total
+
+
+def product_of_token_weights(
+    token_weights: TokenNumbers, weights: torch.Tensor, like: torch.Tensor
+) -> torch.Tensor | None:
+    """
+    Product, over the reward functions, of the factors of the tokens' advantages.
+
+    Args:
+        token_weights (`Mapping[int, Sequence]`): By function: the factors of the tokens of each completion, or `None`.
+        weights (`torch.Tensor`): Weight of each function, shape `(F,)`; one with the weight 0 is only watched.
+        like (`torch.Tensor`): A tensor of the shape `(B, T)`, on the device of the result.
+
+    Returns:
+        `torch.Tensor`: Shape `(B, T)`; 1 where no function gave a factor. `None` if none gave any.
+    """
+    given = {index: rows for index, rows in token_weights.items() if weights[index] != 0}
+    if not any(row is not None for rows in given.values() for row in rows):
+        return None
+    product = torch.ones_like(like, dtype=torch.float32)
+    for rows in given.values():
+        for row, numbers in enumerate(rows):
+            if numbers is not None:
+                product[row, : len(numbers)] *= torch.tensor(numbers, device=product.device)
+    return product
 
 
 def _divisor(std: torch.Tensor) -> torch.Tensor:

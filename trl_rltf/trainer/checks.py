@@ -60,6 +60,15 @@ def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[s
         )
 
 
+def check_token_rewards(loss_type: str, off_policy_mask_threshold: float | None) -> None:
+    """Refuse rewards or weights of tokens where a loss decides once a sequence."""
+    if loss_type == "vespo" or off_policy_mask_threshold is not None:
+        raise ValueError(
+            "A reward function returns token rewards, but `loss_type='vespo'` and `off_policy_mask_threshold` decide once a "
+            "sequence from one advantage. Use another loss, or plain rewards."
+        )
+
+
 def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool) -> None:
     """Find now what would stop the run at a later step."""
     if not isinstance(dataset, Dataset):

@@ -34,6 +34,7 @@ class RewardCalls:
     Attributes:
         wrapped (`list`): What TRL is to call instead.
         token_rewards (`dict[int, list]`): By function: what the tokens of each completion get on top of the sequence reward.
+        token_weights (`dict[int, list]`): By function: the factors of the advantages of the tokens of each completion.
         meanwhile (`Callable`, *optional*): What to do while the functions run; it is called once.
         greedy (`tuple`, *optional*): Texts and ids of the greedy completions of the same prompts, to be graded as well.
         seconds (`float`), exposed_seconds (`float`): How long the last calls took, and how much of that was waited for.
@@ -53,6 +54,7 @@ class RewardCalls:
         self._running: dict[tuple[int, bool], Future[list[Any]]] = {}
         self._is_started = False
         self.token_rewards: dict[int, list[list[float] | None]] = {}
+        self.token_weights: dict[int, list[list[float] | None]] = {}
         self.meanwhile: Callable[[], None] | None = None
         self.greedy: tuple[list[Any], list[list[int]]] | None = None
         self.is_greedy_pass = False
@@ -62,6 +64,7 @@ class RewardCalls:
     def begin(self) -> None:
         """Forget the last batch."""
         self.token_rewards.clear()
+        self.token_weights.clear()
         self._running.clear()
         self._is_started = False
         self.seconds = self.exposed_seconds = 0.0
@@ -90,13 +93,12 @@ class RewardCalls:
                 self._abandon()
                 raise
             self.exposed_seconds += time.perf_counter() - began
-            if not self.is_greedy_pass and len(rewards) == len(
-                kwargs["completion_ids"]
-            ):  # else TRL says what is wrong
-                self.token_rewards[index] = [
-                    self._checked_tokens(self._names[index], row, reward, ids)
-                    for row, (reward, ids) in enumerate(zip(rewards, kwargs["completion_ids"], strict=True))
-                ]
+            # If there is not one reward a completion, TRL says what is wrong.
+            if not self.is_greedy_pass and len(rewards) == len(kwargs["completion_ids"]):
+                rows = list(enumerate(zip(rewards, kwargs["completion_ids"], strict=True)))
+                name = self._names[index]
+                self.token_rewards[index] = [_extras(name, row, reward, len(ids)) for row, (reward, ids) in rows]
+                self.token_weights[index] = [_weights(name, row, reward, len(ids)) for row, (reward, ids) in rows]
             return rewards
 
         call.__name__ = self._names[index]
@@ -148,26 +150,39 @@ class RewardCalls:
         self.seconds += time.perf_counter() - began
         return rewards
 
-    @staticmethod
-    def _checked_tokens(name: str, row: int, reward: Any, token_ids: Sequence[int]) -> list[float] | None:
-        """What the tokens of one completion get on top of the reward of the sequence."""
-        tokens = reward.tokens if hasattr(reward, "tokens") else None
-        if tokens is None:
-            return None
-        if len(tokens) != len(token_ids):
-            raise ValueError(
-                f"The reward function {name!r} returned {len(tokens)} token rewards for completion {row}, which has "
-                f"{len(token_ids)} tokens. `tokens` needs one number for each of `completion_ids[{row}]`."
-            )
-        if math.isnan(reward):  # as `None`: TRL leaves the completion out
-            return None
-        extras = [float(token) - float(reward) for token in tokens]
-        if not all(map(math.isfinite, extras)):
-            raise ValueError(
-                f"The reward function {name!r} returned token rewards that are no finite numbers for completion {row}. Return "
-                "`None` for a completion that has no reward."
-            )
-        return extras
+
+def _extras(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
+    """What the tokens of one completion get on top of the reward of the sequence."""
+    tokens = reward.tokens if hasattr(reward, "tokens") else None
+    checked = _checked(name, row, reward, tokens, num_tokens, "`tokens`", "token rewards")
+    return None if checked is None else [token - float(reward) for token in checked]
+
+
+def _weights(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
+    """The factors of the advantages of the tokens of one completion."""
+    weights = reward.weights if hasattr(reward, "weights") else None
+    return _checked(name, row, reward, weights, num_tokens, "`weights`", "token weights")
+
+
+def _checked(
+    name: str, row: int, reward: Any, values: Sequence[float] | None, num_tokens: int, field: str, what: str
+) -> list[float] | None:
+    if values is None:
+        return None
+    if len(values) != num_tokens:
+        raise ValueError(
+            f"The reward function {name!r} returned {len(values)} {what} for completion {row}, which has {num_tokens} tokens. "
+            f"{field} needs one number for each of `completion_ids[{row}]`."
+        )
+    if math.isnan(reward):  # as `None`: TRL leaves the completion out
+        return None
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, (reward, *numbers))):
+        raise ValueError(
+            f"The reward function {name!r} returned {what} that are no finite numbers for completion {row}. Return `None` for a "
+            "completion that has no reward."
+        )
+    return numbers
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:

@@ -14,9 +14,9 @@ from trl.data_utils import is_conversational
 from trl.trainer.utils import is_async_callable, pad
 
 from . import checkpoint
-from .advantages import sequence_advantages, weighted_rewards
+from .advantages import product_of_token_weights, sequence_advantages, sum_of_token_rewards, weighted_rewards
 from .buffered_batches import BufferedBatches
-from .checks import check_dataset, check_settings, find_buffer
+from .checks import check_dataset, check_settings, check_token_rewards, find_buffer
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reward_calls import RewardCalls
@@ -56,8 +56,9 @@ class RLTFTrainer(GRPOHooks):
             Causal or encoder-decoder (T5, CodeT5, BART) language model, or its name or path.
         reward_funcs (`Callable` or `list`):
             Reward functions of TRL's form. An entry of what they return may be a [`TokenReward`], whose `tokens` has one
-            number a completion token. They are also given the trainer's tokenizer, as `processing_class`; and if they have
-            a method `check_dataset`, it is called with the training set at construction.
+            number a completion token, and whose `weights` may have a factor of the advantage of each. They are also given
+            the trainer's tokenizer, as `processing_class`; and if they have a method `check_dataset`, it is called with the
+            training set at construction.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
@@ -193,44 +194,37 @@ class RLTFTrainer(GRPOHooks):
         self.add_metric("time/rewards_exposed", self.reward_calls.exposed_seconds)
 
     def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
-        """Replace TRL's advantages by A_t = r_t - b, where r_t is the reward of the sequence plus that of the token."""
+        """Replace TRL's advantages by A_t = (r_t - b) * q_t: reward of sequence and token, minus baseline, times weight."""
         rewards = weighted_rewards(self._rewards_per_func, self.reward_weights)
         self.add_metric("baseline", torch.nanmean(rewards).item())
         if self.args.baseline != "group_mean" and self.model.training:
             output["advantages"] = self._sequence_advantages(inputs, rewards)
-        extras = marks = self._token_extras(output["completion_ids"].shape)
+        calls, like = self.reward_calls, output["completion_ids"]
+        extras = marks = sum_of_token_rewards(calls.token_rewards, self.reward_weights, like)
+        weights = product_of_token_weights(calls.token_weights, self.reward_weights, like)
         # Processes decide this together: what follows waits for all of them.
-        has_extras = torch.tensor([extras is not None], device=self.accelerator.device)
-        if self.accelerator.gather(has_extras).any():
-            extras = torch.zeros_like(output["completion_ids"], dtype=torch.float32) if extras is None else extras
+        given = torch.tensor([[extras is not None, weights is not None]], device=self.accelerator.device)
+        has_extras, has_weights = self.accelerator.gather(given).any(0).tolist()
+        if has_extras or has_weights:
+            check_token_rewards(self.loss_type, self.off_policy_mask_threshold)
             mask = loss_mask(output)
+            extras = torch.zeros_like(like, dtype=torch.float32) if extras is None else extras
             if self.args.center_token_rewards:
                 extras = extras - self._group_mean(extras, mask)
             output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * output["completion_mask"]
-            marked = ((extras != 0) * mask).sum() / mask.sum().clamp(min=1)
-            self.add_metric("token_rewards/share", self.accelerator.gather(marked).mean().item())
+            self._add_token_mean("token_rewards/share", extras != 0, mask)
+            if has_weights:
+                weights = torch.ones_like(extras) if weights is None else weights
+                output["advantages"] = output["advantages"] * weights
+                self._add_token_mean("token_weights/mean", weights, mask)
         self._log_completions(output, marks)
         if self.args.ce_loss_weight > 0 and self.model.training:
             output |= self._reference_solutions(inputs)
         return output
 
-    def _token_extras(self, shape: torch.Size) -> torch.Tensor | None:
-        """Weighted sum of what the tokens get on top of the sequence reward, `(B, T)`; `None` if they get nothing."""
-        token_rewards = self.reward_calls.token_rewards
-        if not any(tokens is not None for rows in token_rewards.values() for tokens in rows):
-            return None
-        if self.loss_type == "vespo" or self.off_policy_mask_threshold is not None:
-            raise ValueError(
-                "A reward function returns token rewards, but `loss_type='vespo'` and `off_policy_mask_threshold` decide once a "
-                "sequence from one advantage. Use another loss, or plain rewards."
-            )
-        extras = torch.zeros(shape, device=self.accelerator.device)
-        for index, rows in token_rewards.items():
-            weight = self.reward_weights[index].item()
-            for row, tokens in enumerate(rows):
-                if tokens is not None:
-                    extras[row, : len(tokens)] += weight * torch.tensor(tokens, device=extras.device)
-        return extras
+    def _add_token_mean(self, name: str, values: torch.Tensor, mask: torch.Tensor) -> None:
+        mean = (values * mask).sum() / mask.sum().clamp(min=1)
+        self.add_metric(name, self.accelerator.gather(mean).mean().item())
 
     def _group_mean(self, extras: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Mean over each group of the completions' mean token extras, `(B, 1)`."""
