@@ -28,6 +28,9 @@ from trl_rltf.rewards import extract_program
         ("def f(x):\n    return x + 1\n```\n", "def f(x):\n    return x + 1\n"),
         ("x = 1\nprint(x)\n```\nThis prints 1.", "x = 1\nprint(x)\n"),
         ("Here is the code:\n```\nx = 1\n", "x = 1\n"),
+        ("```python\ndef f():\n    pass\n```\nUse it:\n```python\nassert f() is None\n```", "def f():\n    pass\n"),
+        ("```python\ndef f():\n    pass\n```\nOr:\n```python\nprint(input())\n```", "print(input())\n"),
+        ("```python\ndef f():\n    pass\n```\nBetter:\n```python\nclass A:\n    pass\n```", "class A:\n    pass\n"),
     ],
 )
 def test_the_program_of_a_completion(completion, source):

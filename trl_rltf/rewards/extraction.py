@@ -13,6 +13,8 @@ _PYTHON = {"py", "py3", "python", "python3"}
 _CODE_LINE = re.compile(
     r"\s|@|#|(?:def|class|import|from|for|while|if|try|with|return|print)\b.*[:)\w]\s*$|[\w.\[\], ]+=|[\w.]+\("
 )
+_DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)\b", re.MULTILINE)
+_READING = re.compile(r"\binput[ \t]*\(|\bstdin\b|\bopen[ \t]*\([ \t]*0\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ def _message_text(message: Mapping[str, Any]) -> str:
 def extract_program(completion: str) -> ExtractedProgram:
     """
     Find the program: the last fenced block that is marked as Python, else the last one without a mark, else the whole
-    completion. A fence that was never closed (a truncated completion) holds what follows it; one that closes a block opened in
-    the prompt ends the program.
+    completion. A last block that only uses what an earlier one defines (asserts, an example call) is passed over. A fence that
+    was never closed (a truncated completion) holds what follows it; one that closes a block opened in the prompt ends the
+    program.
 
     Args:
         completion (`str`): Decoded completion.
@@ -60,37 +63,40 @@ def extract_program(completion: str) -> ExtractedProgram:
     Returns:
         [`ExtractedProgram`]: The program, unmodified.
     """
-    marked: ExtractedProgram | None = None
-    unmarked: ExtractedProgram | None = None
+    marked: list[ExtractedProgram] = []
+    unmarked: list[ExtractedProgram] = []
     opening: re.Match[str] | None = None
     fences = list(_FENCE.finditer(completion))
     if fences and not fences[0]["language"] and _closes_the_prompt(completion[: fences[0].start()]):
-        unmarked = ExtractedProgram(completion[: fences[0].start()], 0)
+        unmarked.append(ExtractedProgram(completion[: fences[0].start()], 0))
         fences = fences[1:]
+
+    def close(end: int) -> None:
+        assert opening is not None
+        start = min(opening.end() + 1, end)
+        language = opening["language"].lower()
+        if language in _PYTHON:
+            marked.append(ExtractedProgram(completion[start:end], start))
+        elif not language:
+            unmarked.append(ExtractedProgram(completion[start:end], start))
+
     for fence in fences:
         if opening is None:
             opening = fence
         elif fence["ticks"][0] == opening["ticks"][0] and not fence["language"]:
-            marked, unmarked = _with_block(completion, opening, fence.start(), marked, unmarked)
+            close(fence.start())
             opening = None
     if opening is not None:
-        marked, unmarked = _with_block(completion, opening, len(completion), marked, unmarked)
-    return marked or unmarked or ExtractedProgram(completion, 0)
+        close(len(completion))
+    return _chosen(marked or unmarked) or ExtractedProgram(completion, 0)
 
 
-def _with_block(
-    completion: str,
-    opening: re.Match[str],
-    end: int,
-    marked: ExtractedProgram | None,
-    unmarked: ExtractedProgram | None,
-) -> tuple[ExtractedProgram | None, ExtractedProgram | None]:
-    start = min(opening.end() + 1, end)
-    block = ExtractedProgram(completion[start:end], start)
-    language = opening["language"].lower()
-    if language in _PYTHON:
-        return block, unmarked
-    return marked, unmarked if language else block
+def _chosen(blocks: list[ExtractedProgram]) -> ExtractedProgram | None:
+    """The last block, or the last that defines something if the ones after it define and read nothing."""
+    for block in reversed(blocks):
+        if _DEFINITION.search(block.source) or _READING.search(block.source):
+            return block
+    return blocks[-1] if blocks else None
 
 
 def _closes_the_prompt(before: str) -> bool:
