@@ -20,6 +20,7 @@ import trl_rltf
 from trl_rltf.data import visible_tests
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import (
+    CriticSampler,
     EmptySampler,
     PolicySampler,
     ReferenceSampler,
@@ -31,6 +32,7 @@ from trl_rltf.metrics import (
     summarize,
     summarize_filtered,
 )
+from trl_rltf.rewards import Critic
 
 
 console = Console()
@@ -91,6 +93,13 @@ class EvaluationArguments:
     gguf_file: str | None = field(
         default=None, metadata={"help": "GGUF file in the folder or repository of the model."}
     )
+    critic_model_name_or_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "Critic, as train_critic.py makes it: sample again from the best prefixes of first samples."
+        },
+    )
+    critic_prefixes: int = field(default=5, metadata={"help": "First samples of a problem that the critic cuts."})
     adapter_name_or_path: str | None = field(default=None, metadata={"help": "PEFT adapter to merge into the model."})
     trust_remote_code: bool = field(default=False, metadata={"help": "Run code of the model's repository."})
 
@@ -126,7 +135,7 @@ def evaluate(
     with LocalRunner(script_args.num_workers, script_args.test_timeout, allow_code_eval=True) as runner:
         result = evaluate_in_shards(
             problems,
-            lambda: _load_sampler(script_args, model_args),
+            lambda: _load_sampler(script_args, model_args, runner),
             runner,
             folder,
             _settings(script_args, model_args, name),
@@ -153,7 +162,7 @@ def _settings(script_args: EvaluationArguments, model_args: ModelConfig, name: s
     return {"benchmark": name, "version": trl_rltf.__version__, **flags, **asdict(model_args)}
 
 
-def _load_sampler(script_args: EvaluationArguments, model_args: ModelConfig) -> Sampler:
+def _load_sampler(script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner) -> Sampler:
     if script_args.programs != "model":
         return ReferenceSampler() if script_args.programs == "reference" else EmptySampler()
     sampling = Sampling(
@@ -171,7 +180,11 @@ def _load_sampler(script_args: EvaluationArguments, model_args: ModelConfig) -> 
     )
     if use_accelerator and not (model_args.load_in_4bit or model_args.load_in_8bit):
         model.to(torch.accelerator.current_accelerator())
-    return PolicySampler(model, tokenizer, sampling, script_args.batch_size, script_args.prompt_style == "chat")
+    policy = PolicySampler(model, tokenizer, sampling, script_args.batch_size, script_args.prompt_style == "chat")
+    if script_args.critic_model_name_or_path is None:
+        return policy
+    critic = Critic(script_args.critic_model_name_or_path)
+    return CriticSampler(policy, critic, runner, visible_tests, script_args.critic_prefixes)
 
 
 def _report(

@@ -112,7 +112,7 @@ def load_apps_problems(script_args: ProblemArguments) -> tuple[Dataset, Dataset]
     """Training and held-out problems of APPS, or of MiniAPPS."""
     name, levels = script_args.dataset_name, script_args.difficulties
     if name is None:
-        return make_mini_apps("train", difficulties=levels), make_mini_apps("test", difficulties=levels)
+        return _mini_apps("train", levels), _mini_apps("test", levels)
     train_set = load_apps(name, script_args.dataset_train_split, levels)
     try:
         return train_set, load_apps(name, script_args.dataset_test_split, levels)
@@ -122,6 +122,12 @@ def load_apps_problems(script_args: ProblemArguments) -> tuple[Dataset, Dataset]
         )
         parts = train_set.train_test_split(test_size=0.2, seed=0)
         return parts["train"], parts["test"]
+
+
+def _mini_apps(split: str, levels: list[str] | None) -> Dataset:
+    make_mini_apps(split, num_problems=1, difficulties=levels)  # which says what is wrong with a level
+    problems = make_mini_apps(split)
+    return problems if levels is None else problems.filter(lambda row: row["difficulty"] in levels)
 
 
 def load_mbpp_problems(script_args: ProblemArguments) -> tuple[Dataset, Dataset]:

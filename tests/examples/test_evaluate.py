@@ -194,6 +194,24 @@ def test_an_adapter_is_merged(tmp_path, pretrained, call, shared_data):
     assert [row["completion"] for row in plain] != [row["completion"] for row in merged]
 
 
+@pytest.mark.parametrize("pretrained", ["llama", "codet5"], indirect=True)
+def test_with_a_critic_programs_are_written_anew_from_the_best_prefixes(tmp_path, pretrained, call, shared_data):
+    from transformers import AutoTokenizer
+
+    from trl_rltf.data import make_mini_critic
+
+    tokenizer = AutoTokenizer.from_pretrained(pretrained)
+    make_mini_critic(tokenizer, hidden_size=32, num_layers=1).save_pretrained(tmp_path / "critic")
+    tokenizer.save_pretrained(tmp_path / "critic")
+    flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
+    flags += ["--eval_problems", "2", "--critic_prefixes", "1"]
+    _, plain = call("evaluate_mbpp.py", *flags)
+    _, refined = call("evaluate_mbpp.py", *flags, "--critic_model_name_or_path", tmp_path / "critic", output="refined")
+    assert len(refined) == len(plain)
+    first_words = {row["completion"][:1] for row in refined if row["problem_id"] == refined[0]["problem_id"]}
+    assert len(first_words) == 1, "all programs of a problem go on from one prefix"
+
+
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared_data):
     from transformers import AutoTokenizer

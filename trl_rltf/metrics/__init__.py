@@ -1,5 +1,7 @@
 """Measure how often a model solves a problem."""
 
+from .critic_sampler import CriticSampler
+from .critic_sampling import refine_with_critic
 from .generation import Sampling, generate_completions, weights_fingerprint
 from .pass_at_k.pass_at_k import estimate_pass_at_k
 from .policy_evaluation import PolicyEvaluation, evaluate_policy
@@ -10,6 +12,7 @@ from .summary import Estimate, ProblemCounts, bootstrap_interval, check_ks, summ
 
 
 __all__ = [
+    "CriticSampler",
     "EmptySampler",
     "Estimate",
     "PolicyEvaluation",
@@ -26,6 +29,7 @@ __all__ = [
     "evaluate_in_shards",
     "evaluate_policy",
     "generate_completions",
+    "refine_with_critic",
     "summarize",
     "summarize_filtered",
     "weights_fingerprint",

@@ -11,7 +11,7 @@ import torch
 from ..execution import Outcome
 from ..rewards import Critic, CriticReading
 from ..rewards.critic import OUTCOMES
-from .generation import Sampling, _cut, _encode, _end_tokens
+from .generation import Sampling, cut_at_stop, encode_prompt, generation_arguments
 
 
 def refine_with_critic(
@@ -122,7 +122,7 @@ def continue_completions(
     known: dict[str, list[int]] = {}
     rows = []
     for index, (prompt, prefix) in enumerate(zip(prompts, prefixes, strict=True)):
-        prompt_ids = _encode(tokenizer, prompt, sampling.max_prompt_length, known)
+        prompt_ids = encode_prompt(tokenizer, prompt, sampling.max_prompt_length, known)
         prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_new_tokens]
         rows.append((index, prompt_ids, prefix_ids))
     # Prefixes of one length together: nothing has to be padded inside a decoder's input.
@@ -155,25 +155,16 @@ def _continue(
         start = [[_decoder_start(model), *prefix_ids] for _, _, prefix_ids in batch]
         arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
         skipped = len(start[0])
-    if sampling.temperature == 0:
-        arguments |= {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    else:
-        arguments |= {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
-    if sampling.stop_strings:
-        arguments |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
     generated = model.generate(
         **arguments,
-        num_beams=1,
-        repetition_penalty=1.0,
+        **generation_arguments(model, tokenizer, sampling),
         max_new_tokens=max(1, sampling.max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=_end_tokens(model, tokenizer),
     )
     # Decoded together with the prefix: some tokenizers drop a blank at the beginning of a text.
     rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
     ids = [[*prefix_ids, *new_ids][: sampling.max_new_tokens] for (_, _, prefix_ids), new_ids in rows]
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [_cut(text, sampling.stop_strings) for text in texts]
+    return [cut_at_stop(text, sampling.stop_strings) for text in texts]
 
 
 def _decoder_start(model: Any) -> int:

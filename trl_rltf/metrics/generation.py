@@ -85,7 +85,7 @@ def generate_completions(
         batches = range(0, len(prompts), batch_size)
         for start in tqdm(batches, desc=description, leave=False, disable=description is None):
             ids = [
-                _encode(tokenizer, prompt, sampling.max_prompt_length, encoded)
+                encode_prompt(tokenizer, prompt, sampling.max_prompt_length, encoded)
                 for prompt in prompts[start : start + batch_size]
             ]
             completions += _sample(model, tokenizer, ids, sampling)
@@ -112,7 +112,19 @@ def weights_fingerprint(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _encode(tokenizer: Any, prompt: Any, max_length: int | None, known: dict[str, list[int]]) -> list[int]:
+def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: dict[str, list[int]]) -> list[int]:
+    """
+    Ids of a prompt, as text or as chat messages.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        prompt (`str` or `list`): The prompt.
+        max_length (`int` or `None`): Tokens it may have; a longer one loses its beginning.
+        known (`dict`): Prompts that were encoded before; this one is added.
+
+    Raises:
+        ValueError: If there are chat messages, but the tokenizer has no chat template.
+    """
     is_text = isinstance(prompt, str)
     if not is_text:
         if tokenizer.chat_template is None:
@@ -132,36 +144,50 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
     # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
     side = "right" if is_encoder_decoder else "left"
     inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side=side).to(model.device)
-    how: dict[str, Any]
-    if sampling.temperature == 0:
-        how = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    else:
-        how = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
-    if sampling.stop_strings:
-        how |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
     generated = model.generate(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
-        **how,
-        num_beams=1,
-        repetition_penalty=1.0,
+        **generation_arguments(model, tokenizer, sampling),
         max_new_tokens=sampling.max_new_tokens,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=_end_tokens(model, tokenizer),
     )
     # An encoder-decoder gives back what its decoder wrote, from its start token on; a causal model also the prompt.
     start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
     texts = tokenizer.batch_decode(generated[:, start:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [_cut(text, sampling.stop_strings) for text in texts]
+    return [cut_at_stop(text, sampling.stop_strings) for text in texts]
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """The tokenizer's end token and those of the model; an instruction model may have one of its own for a turn."""
+def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict[str, Any]:
+    """
+    What `generate` has to be told to sample like that, apart from inputs and lengths.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        sampling ([`Sampling`]): How to sample.
+
+    Returns:
+        `dict`: Keyword arguments. The end tokens are the tokenizer's and those of the model, which may have one of its own for
+        the end of a turn.
+    """
+    arguments: dict[str, Any]
+    if sampling.temperature == 0:
+        arguments = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    else:
+        arguments = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+    if sampling.stop_strings:
+        arguments |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
     own = model.generation_config.eos_token_id
-    tokens = [tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])]
-    return sorted({token for token in tokens if token is not None})
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    return {
+        **arguments,
+        "num_beams": 1,
+        "repetition_penalty": 1.0,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": sorted(ends),
+    }
 
 
-def _cut(text: str, stop_strings: Sequence[str]) -> str:
+def cut_at_stop(text: str, stop_strings: Sequence[str]) -> str:
+    """The text before the first stop string."""
     ends = [end for end in (text.find(stop) for stop in stop_strings) if end >= 0]
     return text[: min(ends)] if ends else text

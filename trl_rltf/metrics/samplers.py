@@ -51,9 +51,13 @@ class PolicySampler:
         """Digest of the weights."""
         return weights_fingerprint(self.model)
 
+    def prompt(self, problem: Mapping[str, Any]) -> Any:
+        """What the model is given, as text or as a chat message."""
+        return [{"role": "user", "content": problem["prompt"]}] if self.as_chat else problem["prompt"]
+
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
         """Sample from the model, in batches across problems."""
-        prompts = [[{"role": "user", "content": row["prompt"]}] if self.as_chat else row["prompt"] for row in problems]
+        prompts = [self.prompt(row) for row in problems]
         completions = generate_completions(
             self.model,
             self.tokenizer,
