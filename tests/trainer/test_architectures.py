@@ -160,6 +160,44 @@ def test_an_encoder_decoder_is_loaded_from_a_folder_with_its_reference_model(
 
 
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
+def test_a_resumed_encoder_decoder_goes_on_exactly(name: str, make_trainer: Any, tmp_path: Any) -> None:
+    weights = []
+    for resume in (None, str(tmp_path / "out" / "checkpoint-3")):
+        model, tokenizer = make(name)
+        trainer = make_trainer(
+            by_length,
+            model_override=model,
+            tokenizer_override=tokenizer,
+            callbacks=[OnlineBuffer(capacity=16, update_steps=2, importance_sampling=True)],
+            baseline="greedy",
+            ce_loss_weight=0.5,
+            scale_rewards="none",
+            max_steps=5,
+            save_strategy="steps",
+            save_steps=1,
+        )
+        trainer.train(resume_from_checkpoint=resume)
+        weights.append(snapshot(model))
+    assert [key for key in weights[0] if not torch.equal(weights[0][key], weights[1][key])] == []
+
+
+@pytest.mark.parametrize("name", ENCODER_DECODERS)
+def test_an_encoder_decoder_is_evaluated(name: str, make_trainer: Any, problems: Any) -> None:
+    model, tokenizer = make(name)
+    trainer = make_trainer(
+        by_length,
+        model_override=model,
+        tokenizer_override=tokenizer,
+        eval_dataset=problems.select(range(2)),
+        per_device_eval_batch_size=4,
+        num_generations_eval=2,
+    )
+    metrics = trainer.evaluate()
+    assert metrics["eval_rewards/by_length/mean"] > 0
+    assert metrics["eval_completions/max_length"] <= 12
+
+
+@pytest.mark.parametrize("name", ENCODER_DECODERS)
 def test_the_cross_entropy_is_that_of_the_model_itself(name: str, make_trainer: Any, problems: Any) -> None:
     model, tokenizer = make(name)
     row = problems[0]

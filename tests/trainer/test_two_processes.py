@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import architectures
 import pytest
 import torch
 
@@ -19,7 +20,7 @@ import warnings
 
 warnings.filterwarnings("ignore")
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
 
@@ -42,6 +43,7 @@ def reward(prompts, completions, completion_ids, **columns):
 
 
 data = make_mini_apps("train", num_problems=16)
+model_class = AutoModelForSeq2SeqLM if AutoConfig.from_pretrained(start).is_encoder_decoder else AutoModelForCausalLM
 settings = {}
 if case == "solutions for some":
     data = data.map(lambda row, i: {"solutions": row["solutions"] if i % 2 else []}, with_indices=True)
@@ -51,6 +53,7 @@ if case == "one run":
     settings = {
         "generation_kwargs": {"do_sample": False}, "baseline": "none", "scale_rewards": "none", "optim": "sgd",
         "learning_rate": 0.1, "ce_loss_weight": 0.3, "max_grad_norm": 0.0,
+        "disable_dropout": True,
     }
 num_processes = int(os.environ.get("WORLD_SIZE", 1))
 buffer = None
@@ -59,7 +62,7 @@ if case in ("online buffer", "resumed"):
 if case == "resumed":
     settings = {"save_strategy": "steps", "save_steps": 1, "max_steps": 5}
 trainer = RLTFTrainer(
-    model=AutoModelForCausalLM.from_pretrained(start),
+    model=model_class.from_pretrained(start),
     reward_funcs=reward,
     args=RLTFConfig(**{
         "output_dir": output, "per_device_train_batch_size": 8 // num_processes, "num_generations": 4, "max_completion_length": 6,
@@ -131,7 +134,11 @@ def test_two_processes_train_together(launch, case):
         assert said["sizes"] == [16.0, 16.0, 16.0]
 
 
-def test_two_processes_are_one_run_of_twice_the_batch(launch, tmp_path):
+@pytest.mark.parametrize("architecture", ["llama", "codet5"])
+def test_two_processes_are_one_run_of_twice_the_batch(launch, tmp_path, architecture):
+    if architecture == "codet5":
+        for part in architectures.make(architecture):
+            part.save_pretrained(tmp_path / "start")
     launch("one run", num_processes=1)
     launch("one run", num_processes=2)
     alone, together = (torch.load(tmp_path / f"out-{number}.pt") for number in (1, 2))
