@@ -11,7 +11,7 @@ import torch
 from ..execution import Outcome
 from ..rewards import Critic, CriticReading
 from ..rewards.critic import OUTCOMES
-from .generation import Sampling, cut_at_stop, encode_prompt, generation_arguments
+from .generation import Sampling, cut_at_stop, encode_prompt, generate_plainly, generation_arguments
 
 
 def refine_with_critic(
@@ -155,7 +155,8 @@ def _continue(
         start = [[_decoder_start(model), *prefix_ids] for _, _, prefix_ids in batch]
         arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
         skipped = len(start[0])
-    generated = model.generate(
+    generated = generate_plainly(
+        model,
         **arguments,
         **generation_arguments(model, tokenizer, sampling),
         max_new_tokens=max(1, sampling.max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),

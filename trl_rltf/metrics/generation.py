@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ..plain_sampling import plain_sampling
+
 
 _FINGERPRINT_VALUES = 1024  # of each parameter; enough to tell two sets of weights apart, and quick for any size
 
@@ -144,7 +146,8 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
     # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
     side = "right" if is_encoder_decoder else "left"
     inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side=side).to(model.device)
-    generated = model.generate(
+    generated = generate_plainly(
+        model,
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
         **generation_arguments(model, tokenizer, sampling),
@@ -154,6 +157,19 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
     start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
     texts = tokenizer.batch_decode(generated[:, start:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return [cut_at_stop(text, sampling.stop_strings) for text in texts]
+
+
+def generate_plainly(model: Any, **arguments: Any) -> torch.Tensor:
+    """
+    Generate with these arguments alone; what the model's own settings say beside special tokens is set aside.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        **arguments: Arguments of `generate`.
+    """
+    with plain_sampling(model):
+        generated: torch.Tensor = model.generate(**arguments)
+    return generated
 
 
 def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict[str, Any]:
@@ -180,8 +196,6 @@ def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     return {
         **arguments,
-        "num_beams": 1,
-        "repetition_penalty": 1.0,
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": sorted(ends),
     }

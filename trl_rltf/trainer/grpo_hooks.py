@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,10 @@ from trl.chat_template_utils import parse_response
 from trl.data_utils import is_conversational
 
 from .positions import counts_padding, with_positions
-from .seq2seq import EncoderDecoder, disable_dropout
+from .seq2seq import EncoderDecoder, disable_dropout, has_dropout
 
+
+logger = logging.getLogger(__name__)
 
 # Methods of TRL that are overridden or called here, with their parameters, as in TRL 1.16.
 METHODS = {
@@ -101,6 +104,11 @@ class GRPOHooks(GRPOTrainer):
             self.encoder_decoder = EncoderDecoder(self.model, self._tokenizer.pad_token_id, self.temperature)
             if self.args.disable_dropout:
                 disable_dropout(self.model)
+            elif has_dropout(self.model):
+                logger.warning(
+                    "The model has dropout, which is on while completions are sampled and while their probabilities are compared: "
+                    "ratios and KL divergence are noise around what they should be. `disable_dropout=True` switches it off."
+                )
         self._counts_padding = self.encoder_decoder is None and counts_padding(self.model)
 
     # ------------------------------------------------------------------ moments
@@ -217,9 +225,12 @@ class GRPOHooks(GRPOTrainer):
         greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, "min_p": None}
         self.generation_kwargs = {**kwargs, **greedy}
         self.generation_config = type(config).from_dict({**config.to_dict(), **greedy})
+        was_training = self.model.training
+        self.model.eval()  # with dropout, the most likely token would be a matter of chance
         try:
             completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
         finally:
+            self.model.train(was_training)
             self.generation_config, self.generation_kwargs = config, kwargs
         texts: list[Any] = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
         if not is_conversational({"prompt": prompts[0]}):

@@ -132,6 +132,7 @@ class RLTFConfig(GRPOConfig):
             "num_generations": 20,  # samples a prompt
             "max_prompt_length": 800,  # source tokens of CodeT5; 1024 in all for CodeGen
             "max_completion_length": 512,  # target tokens of CodeT5
+            "disable_dropout": True,  # not given; ours: with dropout, the greedy baseline would be a matter of chance
             "per_device_train_batch_size": 4,  # not given; ours
             "gradient_accumulation_steps": 5,  # not given; ours
         }

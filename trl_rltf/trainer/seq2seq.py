@@ -10,6 +10,7 @@ import torch
 from transformers import AutoConfig
 from trl.trainer.utils import selective_log_softmax_and_entropy
 
+from ..plain_sampling import plain_sampling
 from .rltf_config import RLTFConfig
 
 
@@ -17,6 +18,7 @@ from .rltf_config import RLTFConfig
 _CAUSAL_SETTINGS = {
     "use_vllm": "vLLM has no T5 or BART. Leave it out to generate with transformers.",
     "use_transformers_continuous_batching": "It generates with causal models only. Leave it out.",
+    "cast_lm_head_to_fp32": "TRL casts the head of causal models only. Leave it out; with bf16, log-probs are computed in fp32 anyway.",
     "use_liger_kernel": "Its kernels are for causal models. Leave it out.",
 }
 # Attributes of encoders and decoders that hold a probability.
@@ -133,7 +135,8 @@ class EncoderDecoder:
 
         model.generate = generate_after_prompt
         try:
-            yield
+            with plain_sampling(model):
+                yield
         finally:
             del model.generate  # and the method of its class is there again
 
@@ -153,8 +156,22 @@ def disable_dropout(model: Any) -> None:
     """
     for module in model.modules():
         for name in _DROPOUT_NUMBERS:
-            if isinstance(vars(module).get(name), float):
+            if isinstance(vars(module).get(name), float):  # a module of that name is none
                 setattr(module, name, 0.0)
+
+
+def has_dropout(model: Any) -> bool:
+    """
+    Whether anything in a model draws random numbers in training.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model.
+    """
+    return any(
+        (isinstance(module, torch.nn.Dropout) and module.p > 0)
+        or any(vars(module).get(name) for name in _DROPOUT_NUMBERS)
+        for module in model.modules()
+    )
 
 
 def is_encoder_decoder(model: Any, args: RLTFConfig) -> bool:
