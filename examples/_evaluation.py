@@ -108,8 +108,11 @@ class EvaluationArguments:
             raise ValueError(
                 f"At `temperature` 0 all {self.num_samples} samples of a problem are the same. Use 1, or sample."
             )
-        if self.batch_size < 1:
-            raise ValueError(f"`batch_size` is {self.batch_size}, but must be at least 1.")
+        for name in ("batch_size", "critic_prefixes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least 1.")
+        if self.eval_problems is not None and self.eval_problems < 0:
+            raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")
 
 
 def evaluate(
@@ -198,7 +201,8 @@ def _report(
     scores = summarize(result.counts, ks)
     kept = summarize_filtered(result.counts, ks) if script_args.filter_by_examples else {}
     table = Table(
-        title=f"{name}: {len(result.counts)} problems, {script_args.num_samples} samples each",
+        title=f"{name}: {len(result.counts)} problems, {script_args.num_samples} samples each"
+        + (", written anew with a critic" if script_args.critic_model_name_or_path else ""),
         caption="Intervals: bootstrap over the problems. Paper: CodeT5 770M with RLTF, all test problems.",
     )
     for column in ("problems", "", "", "95 % interval", "paper"):

@@ -130,9 +130,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, pretrained, 
     assert resumed == whole
     assert len(resumed) == 80
     assert len({sample["completion"] for sample in resumed}) > 40
-    # Once more: nothing is left to do, so that not even the model is needed.
-    pretrained.rename(tmp_path / "away")
-    assert call("evaluate_apps.py", *flags)[1] == whole
+    assert call("evaluate_apps.py", *flags)[1] == whole  # nothing is left to do
 
 
 @pytest.mark.parametrize("pretrained", ["codet5"], indirect=True)
@@ -169,12 +167,33 @@ def test_other_settings_problems_or_weights_are_not_mixed_into_a_run(tmp_path, p
     data.write_text((shared_data / "mbpp" / "mbpp.jsonl").read_text().replace("assert", "assert  ", 99))
     with pytest.raises(ValueError, match=r"other problems: `digest` was"):
         call("evaluate_mbpp.py", *flags, "--dataset_name", data)
-    (tmp_path / "run" / "shards" / "000007.jsonl").touch()  # there are samples, and something is left to do
-    (tmp_path / "run" / "samples.jsonl").unlink()
     model, _ = architectures.make("llama")
     model.save_pretrained(pretrained)
+    with pytest.raises(ValueError, match=r"other weights"):  # although all is done
+        call("evaluate_mbpp.py", *flags)
+    (tmp_path / "run" / "shards" / "000007.jsonl").touch()  # there are samples, and something is left to do
+    (tmp_path / "run" / "samples.jsonl").unlink()
     with pytest.raises(ValueError, match=r"other weights"):
         call("evaluate_mbpp.py", *flags)
+
+
+def test_a_damaged_shard_is_made_again_and_a_changed_result_is_not_trusted(tmp_path, call, shared_data):
+    flags = ["--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", "--programs", "reference", "--eval_problems", "6"]
+    flags += ["--num_samples", "2", "--samples_per_shard", "4"]
+    _, whole = call("evaluate_mbpp.py", *flags)
+    samples = tmp_path / "run" / "samples.jsonl"
+    lines = samples.read_text().splitlines(keepends=True)
+    shards = tmp_path / "run" / "shards"
+    shards.mkdir(exist_ok=True)
+    samples.unlink()
+    (shards / "000000.jsonl").write_text("".join(lines[:4]))
+    (shards / "000001.jsonl").write_text("".join(lines[4:8])[:-40])
+    (shards / "000002.jsonl").write_text(lines[8])
+    assert call("evaluate_mbpp.py", *flags)[1] == whole
+    for changed in (lines[:-1], [*lines[:-1], '{"a": 1}\n']):
+        samples.write_text("".join(changed))
+        with pytest.raises(ValueError, match="does not have 2 samples of each of the 6 problems: it was changed"):
+            call("evaluate_mbpp.py", *flags)
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)

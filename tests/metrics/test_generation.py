@@ -117,3 +117,15 @@ def test_weights_have_a_fingerprint():
     with torch.no_grad():
         second.lm_head.weight[0, 0] += 0.5
     assert weights_fingerprint(first) != weights_fingerprint(second)
+
+
+@pytest.mark.parametrize("name", ["bart", "qwen2"])
+def test_a_model_s_own_settings_do_not_shape_its_samples(name):
+    model, tokenizer = architectures.make(name)
+    sampling = Sampling(temperature=0, max_new_tokens=8)
+    plain = generate_completions(model, tokenizer, ["def f(x):"], sampling)
+    own = model.generation_config
+    own.forced_bos_token_id, own.forced_eos_token_id, own.min_new_tokens, own.num_beams = 40, 41, 8, 3
+    own.suppress_tokens = list(range(50, 90))
+    assert generate_completions(model, tokenizer, ["def f(x):"], sampling) == plain
+    assert model.generation_config is own

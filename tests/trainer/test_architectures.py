@@ -127,6 +127,30 @@ def test_padding_of_a_prompt_changes_nothing(name: str, make_trainer: Any) -> No
 
 
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
+def test_what_a_model_is_used_to_does_not_shape_its_samples(name: str, make_trainer: Any) -> None:
+    """BART's own settings force the first and the last token and search with beams."""
+    model, tokenizer = make(name)
+    trainer = make_trainer(by_length, model_override=model, tokenizer_override=tokenizer)
+    prompts = ["x", "Read a line of integers."]
+    plain = trainer.generate_greedily(prompts)
+    own = model.generation_config
+    own.num_beams, own.forced_bos_token_id, own.forced_eos_token_id, own.no_repeat_ngram_size = 4, 7, 9, 1
+    assert trainer.generate_greedily(prompts) == plain
+    assert model.generation_config is own
+
+
+@pytest.mark.parametrize("name", ENCODER_DECODERS)
+def test_greedy_completions_are_the_same_with_dropout(name: str, make_trainer: Any, caplog: Any) -> None:
+    model, tokenizer = make(name)
+    trainer = make_trainer(by_length, model_override=model, tokenizer_override=tokenizer)
+    assert "The model has dropout" in caplog.text
+    model.train()
+    found = {tuple(ids) for _ in range(3) for _, ids in trainer.generate_greedily(["Read a line of integers."] * 4)}
+    assert len(found) == 1
+    assert model.training
+
+
+@pytest.mark.parametrize("name", ENCODER_DECODERS)
 def test_the_model_generates_as_ever_outside_of_the_trainer(name: str, make_trainer: Any) -> None:
     model, tokenizer = make(name)
     trainer = make_trainer(by_length, model_override=model, tokenizer_override=tokenizer)
@@ -262,6 +286,7 @@ def test_tokens_of_one_completion_get_different_gradients_in_an_encoder_decoder(
     ("settings", "arguments", "message"),
     [
         ({"use_transformers_continuous_batching": True}, {}, "generates with causal models only"),
+        ({"cast_lm_head_to_fp32": True}, {}, "TRL casts the head of causal models only"),
         ({}, {"tools": [len]}, "cannot be interrupted by an answer"),
     ],
 )

@@ -52,7 +52,7 @@ class CriticSampler:
             num_samples,
             self.num_prefixes,
             self.policy.batch_size,
-            seed + 1,
+            ~seed,  # the seed of no first samples
         )
 
     def program(self, completion: str) -> str:

@@ -56,7 +56,7 @@ def evaluate_in_shards(
 
     Args:
         problems ([`~datasets.Dataset`]): Problems, with the columns of `load_apps`.
-        load_sampler (`Callable`): Gives the [`Sampler`]; called only if there is something to sample.
+        load_sampler (`Callable`): Gives the [`Sampler`]; called where there is something to sample, and on the first process.
         runner ([`~execution.LocalRunner`]): What runs the tests. It grades one shard while the next is sampled.
         folder (`str` or `Path`): Folder of the run.
         settings (`Mapping[str, Any]`): Everything else that shapes the samples or their verdicts; a run is only resumed with the
@@ -85,10 +85,14 @@ def evaluate_in_shards(
     sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
     run.settle("settings", {**settings, **sizes, "filter_by_examples": visible_tests is not None})
     run.settle("problems", {"number": len(problems), "digest": _digest(problems)})
+    run.check([len(shard) * num_samples for shard in shards])
     pending = run.pending()
-    if pending:
+    sampler = None
+    if pending or rank == 0:
+        # Also of a run that is complete: the same folder may hold the samples of weights that have changed since.
         sampler = load_sampler()
         run.settle("weights", {"digest": sampler.fingerprint})
+    if sampler is not None and pending:
         previous: _Graded | None = None
         for index in tqdm(pending, desc="shards", disable=rank != 0):
             rows = [problems[i] for i in shards[index]]
@@ -102,7 +106,7 @@ def evaluate_in_shards(
     if rank != 0:
         return None
     run.merge()
-    return _count(problems, run.rows())
+    return _count(problems, run, num_samples)
 
 
 def _plan(problems: Dataset, problems_per_shard: int) -> list[list[int]]:
@@ -171,20 +175,29 @@ def _submit(
     return _Graded(index, problems, completions, runner.submit(programs), has_visible)
 
 
-def _count(problems: Dataset, rows: Iterator[dict[str, Any]]) -> SampledEvaluation:
+def _count(problems: Dataset, run: ShardedRun, num_samples: int) -> SampledEvaluation:
     counts = {
         problem_id: ProblemCounts(problem_id, difficulty)
         for problem_id, difficulty in zip(problems["problem_id"], problems["difficulty"], strict=True)
     }
     outcomes: Counter[str] = Counter()
-    for row in rows:
-        problem, is_correct = counts[row["problem_id"]], row["outcome"] == Outcome.PASS.name
-        is_kept = row["passes_visible_tests"] is not False
-        problem.num_samples += 1
-        problem.num_correct += is_correct
-        problem.num_kept += is_kept
-        problem.num_kept_correct += is_kept and is_correct
-        outcomes[row["outcome"]] += 1
+    try:
+        for row in run.rows():
+            problem, is_correct = counts[row["problem_id"]], row["outcome"] == Outcome.PASS.name
+            is_kept = row["passes_visible_tests"] is not False
+            problem.num_samples += 1
+            problem.num_correct += is_correct
+            problem.num_kept += is_kept
+            problem.num_kept_correct += is_kept and is_correct
+            outcomes[row["outcome"]] += 1
+        is_whole = all(problem.num_samples == num_samples for problem in counts.values())
+    except (KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise ValueError(
+            f"{run.samples} does not have {num_samples} samples of each of the {len(counts)} problems: it was changed after the run. "
+            "Start the run anew in another folder."
+        )
     return SampledEvaluation(
         list(counts.values()), {outcome.name: outcomes[outcome.name] for outcome in reversed(Outcome)}
     )

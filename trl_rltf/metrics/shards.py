@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+
+logger = logging.getLogger(__name__)
 
 
 class ShardedRun:
@@ -88,8 +92,29 @@ class ShardedRun:
         while not all(self._is_done(index) for index in range(self.num_shards)):
             time.sleep(poll_seconds)
         if not self.samples.exists():
-            write_whole(self.samples, self._lines())
+            write_whole(
+                self.samples, (json.dumps(row) + "\n" for i in range(self.num_shards) for row in self._read(i))
+            )
         shutil.rmtree(self._shards, ignore_errors=True)
+
+    def check(self, num_rows: Sequence[int]) -> None:
+        """
+        Take away the shards of this process that are not what it wrote, so that they are made again.
+
+        Args:
+            num_rows (`Sequence[int]`): How many samples each shard has.
+        """
+        for index in range(self.rank, self.num_shards, self.world_size):
+            path = self._path(index)
+            if not path.exists():
+                continue
+            try:
+                is_whole = len(list(self._read(index))) == num_rows[index]
+            except ValueError:
+                is_whole = False
+            if not is_whole:
+                logger.warning("%s is damaged; its samples are made again.", path)
+                path.unlink()
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The samples of a run that is complete, in the order of the shards."""
@@ -103,10 +128,10 @@ class ShardedRun:
                         "start the run anew in another folder."
                     ) from error
 
-    def _lines(self) -> Iterator[str]:
-        for index in range(self.num_shards):
-            with open(self._path(index), encoding="utf-8") as file:
-                yield from file
+    def _read(self, index: int) -> Iterator[dict[str, Any]]:
+        with open(self._path(index), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                yield json.loads(line)
 
     def _has_begun(self) -> bool:
         return self.samples.exists() or any(self._shards.glob("[0-9]*.jsonl"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ _PYTHON = {"py", "py3", "python", "python3"}
 _CODE_LINE = re.compile(
     r"\s|@|#|(?:def|class|import|from|for|while|if|try|with|return|print)\b.*[:)\w]\s*$|[\w.\[\], ]+=|[\w.]+\("
 )
-_DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)\b", re.MULTILINE)
-_READING = re.compile(r"\binput[ \t]*\(|\bstdin\b|\bopen[ \t]*\([ \t]*0\b")
+_DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"#.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def _message_text(message: Mapping[str, Any]) -> str:
 def extract_program(completion: str) -> ExtractedProgram:
     """
     Find the program: the last fenced block that is marked as Python, else the last one without a mark, else the whole
-    completion. A last block that only uses what an earlier one defines (asserts, an example call) is passed over. A fence that
-    was never closed (a truncated completion) holds what follows it; one that closes a block opened in the prompt ends the
-    program.
+    completion. A block that uses what an earlier one defines and does not define it itself (asserts, an example, tests) is
+    passed over, for it cannot run alone. A fence that was never closed (a truncated completion) holds what follows it; one
+    that closes a block opened in the prompt ends the program.
 
     Args:
         completion (`str`): Decoded completion.
@@ -63,22 +64,19 @@ def extract_program(completion: str) -> ExtractedProgram:
     Returns:
         [`ExtractedProgram`]: The program, unmodified.
     """
-    marked: list[ExtractedProgram] = []
-    unmarked: list[ExtractedProgram] = []
+    blocks: list[tuple[ExtractedProgram, bool]] = []  # and whether it is marked as Python
     opening: re.Match[str] | None = None
     fences = list(_FENCE.finditer(completion))
     if fences and not fences[0]["language"] and _closes_the_prompt(completion[: fences[0].start()]):
-        unmarked.append(ExtractedProgram(completion[: fences[0].start()], 0))
+        blocks.append((ExtractedProgram(completion[: fences[0].start()], 0), False))
         fences = fences[1:]
 
     def close(end: int) -> None:
         assert opening is not None
         start = min(opening.end() + 1, end)
         language = opening["language"].lower()
-        if language in _PYTHON:
-            marked.append(ExtractedProgram(completion[start:end], start))
-        elif not language:
-            unmarked.append(ExtractedProgram(completion[start:end], start))
+        if language in _PYTHON or not language:
+            blocks.append((ExtractedProgram(completion[start:end], start), bool(language)))
 
     for fence in fences:
         if opening is None:
@@ -88,15 +86,24 @@ def extract_program(completion: str) -> ExtractedProgram:
             opening = None
     if opening is not None:
         close(len(completion))
-    return _chosen(marked or unmarked) or ExtractedProgram(completion, 0)
+    return _chosen(blocks) or ExtractedProgram(completion, 0)
 
 
-def _chosen(blocks: list[ExtractedProgram]) -> ExtractedProgram | None:
-    """The last block, or the last that defines something if the ones after it define and read nothing."""
-    for block in reversed(blocks):
-        if _DEFINITION.search(block.source) or _READING.search(block.source):
-            return block
-    return blocks[-1] if blocks else None
+def _chosen(blocks: list[tuple[ExtractedProgram, bool]]) -> ExtractedProgram | None:
+    last = max(range(len(blocks)), key=lambda index: (blocks[index][1], index), default=None)
+    if last is None:
+        return None
+    chosen = blocks[last][0]
+    for block, _ in reversed(blocks[:last]):
+        missing = _definitions(block.source) - _definitions(chosen.source)
+        if missing & set(re.findall(r"\w+", _COMMENT.sub("", chosen.source))):
+            chosen = block
+    return chosen
+
+
+def _definitions(source: str) -> set[str]:
+    """Names of the functions and classes that a block defines, wherever it is indented to."""
+    return set(_DEFINED.findall(textwrap.dedent(source)))
 
 
 def _closes_the_prompt(before: str) -> bool:
