@@ -17,3 +17,18 @@ def by_length(completions: list[str], **columns: Any) -> list[float]:
 def snapshot(model: Any) -> dict[str, Any]:
     """A copy of all weights."""
     return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def gradients_of_log_probs(trainer: Any) -> list[Any]:
+    """A list that gets, for each loss of the trainer, the gradient of the completions' log-probs, `(B, T)`."""
+    gradients: list[Any] = []
+    original = trainer._get_per_token_logps_and_entropies
+
+    def with_gradient(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if result[0].requires_grad:
+            result[0].register_hook(gradients.append)
+        return result
+
+    trainer._get_per_token_logps_and_entropies = with_gradient
+    return gradients

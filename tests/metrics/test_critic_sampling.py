@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from transformers import T5Config, T5ForConditionalGeneration
 
+from trl_rltf.data import make_mini_model
 from trl_rltf.execution import Outcome
 from trl_rltf.metrics import Sampling, generate_completions
 from trl_rltf.metrics.critic_sampling import best_prefix, continue_completions, refine_with_critic
@@ -16,24 +16,10 @@ PASS = OUTCOMES.index(Outcome.PASS)
 
 
 @pytest.fixture(params=["causal", "encoder-decoder"])
-def policy(request, model, tokenizer):
+def policy(request, model, problems):
     if request.param == "causal":
         return model
-    torch.manual_seed(0)
-    return T5ForConditionalGeneration(
-        T5Config(
-            vocab_size=len(tokenizer),
-            d_model=32,
-            d_ff=64,
-            d_kv=16,
-            num_layers=1,
-            num_heads=2,
-            dropout_rate=0.0,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            decoder_start_token_id=tokenizer.pad_token_id,
-        )
-    )
+    return make_mini_model(problems, hidden_size=32, num_layers=1, vocab_size=400, architecture="t5")[0]
 
 
 class Liking(Critic):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from support import by_length
+from support import by_length, gradients_of_log_probs
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, TokenReward, UnitTestRewardFunction
@@ -54,16 +54,7 @@ def test_two_tokens_of_one_completion_get_gradients_in_the_ratio_of_their_weight
     trainer = make_trainer(
         reward, max_steps=1, loss_type="grpo", baseline="none", generation_kwargs={"min_new_tokens": 4}
     )
-    gradients = []
-    original = trainer._get_per_token_logps_and_entropies
-
-    def with_gradient(*args, **kwargs):
-        result = original(*args, **kwargs)
-        if result[0].requires_grad:
-            result[0].register_hook(gradients.append)
-        return result
-
-    trainer._get_per_token_logps_and_entropies = with_gradient
+    gradients = gradients_of_log_probs(trainer)
     trainer.train()
     (gradient,) = gradients
     assert torch.all(gradient[:, 0] < 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import by_length, snapshot
+from support import by_length, gradients_of_log_probs, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
@@ -57,16 +57,7 @@ def test_two_tokens_of_one_completion_get_different_gradients(make_trainer, toke
         return [TokenReward(0.0, [0.0, 0.0, -0.3] + [0.0] * (len(ids) - 3)) for ids in completion_ids]
 
     trainer = make_trainer(punish_third, max_steps=1, loss_type="grpo", generation_kwargs={"min_new_tokens": 5})
-    gradients = []
-    original = trainer._get_per_token_logps_and_entropies
-
-    def with_gradient(*args, **kwargs):
-        result = original(*args, **kwargs)
-        if result[0].requires_grad:
-            result[0].register_hook(gradients.append)
-        return result
-
-    trainer._get_per_token_logps_and_entropies = with_gradient
+    gradients = gradients_of_log_probs(trainer)
     trainer.train()
     (gradient,) = gradients
     _size, length = gradient.shape

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import LlamaConfig, LlamaForTokenClassification, set_seed
+from transformers import LlamaForTokenClassification, set_seed
 
 from ..execution import Outcome
+from .mini_model import llama_config
 
 
 def make_mini_critic(
@@ -27,16 +28,11 @@ def make_mini_critic(
     """
     labels = [outcome.name for outcome in sorted(Outcome) if outcome is not Outcome.NOT_GRADABLE]
     set_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=hidden_size,
-        intermediate_size=hidden_size * 8 // 3,
-        num_hidden_layers=num_layers,
-        num_attention_heads=max(1, hidden_size // 32),
-        max_position_embeddings=512,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+    config = llama_config(
+        tokenizer,
+        hidden_size,
+        num_layers,
+        num_heads=max(1, hidden_size // 32),
         id2label=dict(enumerate(labels)),
         label2id={label: index for index, label in enumerate(labels)},
     )

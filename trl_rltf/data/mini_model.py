@@ -54,19 +54,36 @@ def make_mini_model(
     set_seed(seed)
     if architecture == "t5":
         return _make_t5(tokenizer, hidden_size, num_layers), tokenizer
-    config = LlamaConfig(
+    config = llama_config(tokenizer, hidden_size, num_layers, num_heads=max(1, hidden_size // 48))
+    return LlamaForCausalLM(config), tokenizer
+
+
+def llama_config(
+    tokenizer: PreTrainedTokenizerFast, hidden_size: int, num_layers: int, num_heads: int, **settings: Any
+) -> LlamaConfig:
+    """
+    Configuration of a small Llama.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerFast`]): Its tokenizer.
+        hidden_size (`int`): Width.
+        num_layers (`int`): Number of layers.
+        num_heads (`int`): Number of attention heads.
+        **settings: Other arguments of [`~transformers.LlamaConfig`].
+    """
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden_size,
         intermediate_size=hidden_size * 8 // 3,
         num_hidden_layers=num_layers,
-        num_attention_heads=max(1, hidden_size // 48),
+        num_attention_heads=num_heads,
         max_position_embeddings=512,
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        **settings,
     )
-    return LlamaForCausalLM(config), tokenizer
 
 
 def _make_t5(tokenizer: PreTrainedTokenizerFast, hidden_size: int, num_layers: int) -> T5ForConditionalGeneration:

@@ -14,6 +14,7 @@ import torch
 from datasets import Dataset
 
 from .online_buffer import Sample
+from .rltf_config import RLTFConfig
 
 
 _FORMAT = 1
@@ -217,6 +218,34 @@ def _batches(tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
         number, _, key = name.partition(".")
         batches[int(number)][key] = value
     return batches
+
+
+def lasting_settings(
+    args: RLTFConfig, num_processes: int, train_dataset: Any, buffer_settings: dict[str, Any] | None
+) -> dict[str, Any]:
+    """
+    What has to be the same when training resumes, for the rest to be the same.
+
+    Args:
+        args ([`RLTFConfig`]): Settings.
+        num_processes (`int`): Number of processes.
+        train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]): Training set.
+        buffer_settings (`dict` or `None`): Settings of the online buffer, if there is one.
+
+    Returns:
+        `dict`: Plain values by name.
+    """
+    names = (
+        "num_generations per_device_train_batch_size gradient_accumulation_steps steps_per_generation num_iterations seed "
+        "baseline shuffle_dataset"
+    ).split()
+    settings = {name: getattr(args, name) for name in names}
+    settings["ce_loss_weight > 0"] = args.ce_loss_weight > 0
+    settings["beta != 0"] = args.beta != 0
+    settings["num_processes"] = num_processes
+    settings["train_dataset"] = fingerprint(train_dataset)
+    settings["online_buffer"] = buffer_settings
+    return settings
 
 
 def fingerprint(dataset: Any) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
-from trl.data_utils import is_conversational
-from trl.trainer.utils import is_async_callable, pad
+from trl.trainer.utils import is_async_callable
 
 from . import checkpoint
 from .advantages import product_of_token_weights, sequence_advantages, sum_of_token_rewards, weighted_rewards
@@ -19,6 +18,7 @@ from .buffered_batches import BufferedBatches
 from .checks import check_dataset, check_settings, check_token_rewards, find_buffer
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
+from .reference_solutions import draw_reference_solutions
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import loss_mask, marked_text
@@ -276,28 +276,18 @@ class RLTFTrainer(GRPOHooks):
     # ------------------------------------------------------------------ losses
 
     def _reference_solutions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Tokens of one reference solution a row, drawn at random, `(B, R)`; a row without one is masked out."""
-        rows = []
-        for row in inputs:
-            solutions = row.get("solutions") or []
-            if not solutions:
-                rows.append((torch.tensor([self.tokenizer.pad_token_id]), torch.tensor([0])))
-                continue
-            choice = int(torch.randint(len(solutions), (1,), generator=self._reference_generator))
-            text = solutions[choice]
-            if is_conversational({"prompt": row["prompt"]}):
-                text = f"```python\n{text}\n```"
-            # A decoder of its own starts as its tokenizer says (CodeT5: with `<s>`); a causal model goes on after the prompt.
-            ids = self.tokenizer(text, add_special_tokens=self.encoder_decoder is not None)["input_ids"]
-            if ids[-1:] != [self.tokenizer.eos_token_id]:
-                ids.append(self.tokenizer.eos_token_id)
-            # A solution that is cut off does not end there, and must not teach to stop there.
-            row_ids = torch.tensor(ids[: self.max_completion_length])
-            rows.append((row_ids, torch.ones_like(row_ids)))
+        """Tokens of one reference solution a row, `(B, R)`, and how many there are on all processes."""
         device = self.accelerator.device
-        reference_mask = pad([mask for _, mask in rows], padding_value=0).to(device)
+        ids, mask = draw_reference_solutions(
+            inputs,
+            self.tokenizer,
+            self.max_completion_length,
+            self.encoder_decoder is not None,
+            self._reference_generator,
+        )
+        reference_mask = mask.to(device)
         return {
-            "reference_ids": pad([ids for ids, _ in rows], padding_value=self.tokenizer.pad_token_id).to(device),
+            "reference_ids": ids.to(device),
             "reference_mask": reference_mask,
             "num_reference_tokens": self.accelerator.gather(reference_mask.sum()).sum(),
         }
@@ -409,15 +399,5 @@ class RLTFTrainer(GRPOHooks):
             self.online_buffer.restore(state["online_buffer"], samples, self.state.global_step)
 
     def _lasting_settings(self) -> dict[str, Any]:
-        """What has to be the same when training resumes, for the rest to be the same."""
-        names = (
-            "num_generations per_device_train_batch_size gradient_accumulation_steps steps_per_generation num_iterations seed "
-            "baseline shuffle_dataset"
-        ).split()
-        settings = {name: getattr(self.args, name) for name in names}
-        settings["ce_loss_weight > 0"] = self.args.ce_loss_weight > 0
-        settings["beta != 0"] = self.args.beta != 0
-        settings["num_processes"] = self.accelerator.num_processes
-        settings["train_dataset"] = checkpoint.fingerprint(self.train_dataset)
-        settings["online_buffer"] = None if self.online_buffer is None else self.online_buffer.settings
-        return settings
+        buffer = None if self.online_buffer is None else self.online_buffer.settings
+        return checkpoint.lasting_settings(self.args, self.accelerator.num_processes, self.train_dataset, buffer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig
-from trl.trainer.utils import selective_log_softmax_and_entropy
+from trl.trainer.utils import selective_log_softmax, selective_log_softmax_and_entropy
 
 from ..plain_sampling import plain_sampling
 from .rltf_config import RLTFConfig
@@ -111,11 +111,14 @@ class EncoderDecoder:
             prompt_ids, completion_ids = ids[:, :-num_completion_tokens], ids[:, -num_completion_tokens:]
             prompt_mask, completion_mask = mask[:, :-num_completion_tokens], mask[:, -num_completion_tokens:]
             logits = self.logits(model, prompt_ids, prompt_mask, completion_ids)
-            logps, entropies = selective_log_softmax_and_entropy(
-                logits, completion_ids, entropy_requires_grad, temperature=self._temperature
-            )
+            if compute_entropy:
+                logps, entropies = selective_log_softmax_and_entropy(
+                    logits, completion_ids, entropy_requires_grad, temperature=self._temperature
+                )
+                all_entropies.append(entropies * completion_mask)
+            else:
+                logps = selective_log_softmax(logits, completion_ids, temperature=self._temperature)
             all_logps.append(logps * completion_mask)
-            all_entropies.append(entropies * completion_mask)
         return torch.cat(all_logps), torch.cat(all_entropies) if compute_entropy else None
 
     @contextlib.contextmanager
