@@ -13,13 +13,15 @@ from typing import Any
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_ALLOW_CODE_EVAL"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
 
 import pytest
 
 from trl_rltf.execution import LocalRunner
 from trl_rltf.execution.sandbox import choose_isolation
 
+
+# A shell that starts the tests in the background has it ignored, and some tests press Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
