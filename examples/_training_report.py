@@ -25,9 +25,12 @@ def banner(text: str) -> None:
 
 def report(before: PolicyEvaluation, after: PolicyEvaluation, history: Sequence[dict[str, Any]], folder: str) -> None:
     """Print the closing table and draw the learning curve."""
-    table = Table(title=f"{len(before.num_correct)} held-out problems, {before.num_samples} samples each")
+    table = Table(
+        title=f"{len(before.num_correct)} held-out problems, {before.num_samples} samples each",
+        caption="[]: 95 % bootstrap intervals over the problems; of the difference, paired.",
+    )
     table.add_column("")
-    for name in ("warm start", "after RL", "difference"):
+    for name in ("warm start", "after RL", "difference, points"):
         table.add_column(name, justify="right")
     for k in (1, 5):
         if k <= before.num_samples:
@@ -37,12 +40,12 @@ def report(before: PolicyEvaluation, after: PolicyEvaluation, history: Sequence[
                 for result in (before, after)
                 for low, high in [result.interval(k)]
             ]
-            difference = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
-            table.add_row(f"pass@{k} [95 % interval]", *cells, difference)
+            difference = f"{100 * gain.value:+.1f} [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
+            table.add_row(f"pass@{k}", *cells, difference)
     for outcome in reversed(Outcome):
         start, end = before.outcome_shares[outcome.name], after.outcome_shares[outcome.name]
         if outcome is not Outcome.NOT_GRADABLE or start or end:
-            table.add_row(outcome.name, f"{start:.1%}", f"{end:.1%}", f"{100 * (end - start):+.1f} points")
+            table.add_row(outcome.name, f"{start:.1%}", f"{end:.1%}", f"{100 * (end - start):+.1f}")
     console.print(table)
     picture = Path(folder) / "learning_curve.png"
     draw_curve(before, after, history, picture)

@@ -39,8 +39,8 @@ def test_the_embedded_default_ends_with_a_table_a_picture_and_a_model(tmp_path):
         *QUICK, "--output_dir", str(tmp_path), "--use_buffer", "--buffer_capacity", "16", "--update_steps", "1"
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    assert re.search(r"pass@1.*%.*%.*points", result.stdout)
-    assert re.search(r"pass@5.*%.*%.*points", result.stdout)
+    assert re.search(r"pass@1.*%.*%.*[+-]\d+\.\d \[", result.stdout)
+    assert re.search(r"pass@5.*%.*%.*[+-]\d+\.\d \[", result.stdout)
     assert re.search(r"SYNTAX_ERROR.*%", result.stdout)
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     model = AutoModelForCausalLM.from_pretrained(tmp_path)
