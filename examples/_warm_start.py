@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
+from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from trl_rltf import RLTFConfig
@@ -27,6 +27,7 @@ def warm_start(
     script_args: ProblemArguments,
     training_args: RLTFConfig,
     folder: str,
+    callbacks: list[TrainerCallback] | None = None,
 ) -> None:
     """
     Train on reference solutions, with TRL's SFTTrainer, or transformers' Seq2SeqTrainer for an encoder-decoder, and save the
@@ -55,6 +56,8 @@ def warm_start(
     else:
         config = SFTConfig(**settings)
         trainer = SFTTrainer(model, args=config, train_dataset=pairs, processing_class=tokenizer)
+    for callback in callbacks or []:
+        trainer.add_callback(callback)
     trainer.train()
     trainer.save_model(folder)
 

@@ -56,10 +56,11 @@ def bootstrap_interval(
     scores: Sequence[float] | np.ndarray, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
     """
-    Percentile bootstrap interval of a mean: the problems are drawn again, with replacement, 2000 times.
+    Percentile bootstrap interval of a mean: the problems are drawn again, with replacement, 2000 times; and the seeds of
+    training, each with all of its problems, if there are several.
 
     Args:
-        scores (`Sequence[float]`): Score of each problem, shape `(num_problems,)`.
+        scores (`Sequence[float]`): Score of each problem, shape `(num_problems,)`, or `(num_seeds, num_problems)`.
         level (`float`, *optional*, defaults to `0.95`): Share of the resampled means that the interval holds.
         seed (`int`, *optional*, defaults to `0`): Seed of the drawing.
 
@@ -69,12 +70,18 @@ def bootstrap_interval(
     Raises:
         ValueError: If there are no scores, or the level is not between 0 and 1.
     """
-    if len(scores) == 0:
+    values = np.asarray(scores, dtype=float)
+    if values.size == 0:
         raise ValueError("A bootstrap needs the score of at least one problem.")
     if not 0 < level < 1:
         raise ValueError(f"`level` is {level}, but must be between 0 and 1.")
     rng = np.random.default_rng(seed)
-    means = rng.choice(np.asarray(scores), (_NUM_RESAMPLES, len(scores))).mean(axis=1)
+    if values.ndim == 1:
+        means = rng.choice(values, (_NUM_RESAMPLES, len(values))).mean(axis=1)
+    else:
+        # How often each seed and each problem is drawn, as shares: all seeds have the same problems.
+        seeds, problems = (rng.multinomial(n, np.full(n, 1 / n), _NUM_RESAMPLES) / n for n in values.shape)
+        means = ((seeds @ values) * problems).sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -1,0 +1,91 @@
+"""Run the processes of the ablation, a few at a time, and go on where an earlier call was ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+from _ablation_run import Run
+from tqdm import tqdm
+
+
+SCRIPT = Path(__file__).with_name("_ablation_run.py")
+
+
+def remaining(runs: Sequence[Run]) -> list[Run]:
+    """
+    The runs that have no result yet.
+
+    Raises:
+        SystemExit: If a result was made with other settings.
+    """
+    left = []
+    for run in runs:
+        if not run.result_path.is_file():
+            left.append(run)
+            continue
+        # As JSON has it, in which a tuple is a list.
+        made_with, wanted = json.loads(run.result_path.read_text())["settings"], json.loads(json.dumps(run.settings))
+        if made_with != wanted:
+            changed = ", ".join(key for key in wanted if made_with.get(key) != wanted[key])
+            sys.exit(
+                f"{run.result_path} was made with other settings ({changed}). Choose another --output_dir, or delete it."
+            )
+    return left
+
+
+def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
+    """
+    Execute runs, each in a process of its own.
+
+    Args:
+        runs (`Sequence[Run]`): The runs.
+        num_jobs (`int`): Runs at a time.
+        description (`str`): Label of the progress bar.
+
+    Returns:
+        `list[Run]`: Those that failed.
+    """
+    left = remaining(runs)
+    processes: dict[Run, subprocess.Popen[bytes]] = {}
+    failed = []
+    progress = tqdm(total=len(runs), initial=len(runs) - len(left), desc=description, unit="run")
+    pool = ThreadPoolExecutor(num_jobs)
+    try:
+        futures = {pool.submit(_execute, run, num_jobs, processes): run for run in left}
+        for future in as_completed(futures):
+            run = futures[future]
+            if future.result() != 0:
+                failed.append(run)
+                progress.write(f"{run.name} failed, see {_log_path(run)}")
+            progress.update()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes.values():
+            process.terminate()
+        progress.close()
+    return failed
+
+
+def _execute(run: Run, num_jobs: int, processes: dict[Run, subprocess.Popen[bytes]]) -> int:
+    threads = max(1, (os.cpu_count() or 1) // num_jobs)
+    environment = {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1", **os.environ}
+    path = _log_path(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as log:
+        command = [sys.executable, str(SCRIPT), json.dumps(asdict(run))]
+        process = processes[run] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        try:
+            return process.wait()
+        finally:
+            processes.pop(run, None)
+
+
+def _log_path(run: Run) -> Path:
+    return Path(run.folder) / "logs" / f"{run.name}.log"

@@ -1,0 +1,122 @@
+"""The tables and plots of the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from _ablation_arms import ARMS, Comparison
+from _ablation_results import OUTCOMES, Curve, curve, difference, samples_ratio
+from _training_report import console
+from rich.table import Table
+
+from trl_rltf.metrics import bootstrap_interval
+
+
+HEADERS = ("arm", "pass@1", "difference, points", "samples to get there", "FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
+
+
+def report(
+    rows: Sequence[dict[str, Any]],
+    name: str,
+    comparison: Comparison,
+    architecture: str,
+    seeds: Sequence[int],
+    folder: Path,
+) -> None:
+    """Print a table of arms, write it as Markdown, and draw the learning curves and the outcomes."""
+    curves = {arm: curve(rows, arm, architecture, seeds) for arm in comparison.all_arms}
+    found = {arm: points for arm, points in curves.items() if points is not None}
+    if comparison.reference not in found:
+        return
+    lines = _lines(found, comparison)
+    seeds_text = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
+    title = f"{comparison.title}: {architecture}, {seeds_text}"
+    table = Table(title=title, caption=f"Differences and samples: to {comparison.reference}. []: 95 % intervals.")
+    for header in HEADERS:
+        table.add_column(header, justify="left" if header == "arm" else "right")
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+    markdown = [HEADERS, ["---"] + ["---:"] * (len(HEADERS) - 1), *lines]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in markdown)
+    (folder / f"{name}-{architecture}.md").write_text(f"{title}\n\n{text}\n")
+    _draw_curves(found, title, folder / f"{name}-{architecture}.png")
+    _draw_outcomes(found, title, folder / f"{name}-{architecture}-outcomes.png")
+
+
+def _lines(curves: dict[str, Curve], comparison: Comparison) -> list[list[str]]:
+    reference = curves[comparison.reference]
+    start = reference.pass_at_1[:, 0]
+    shares = [f"{reference.outcomes[name][0]:.1%}" for name in OUTCOMES[1:4]]
+    lines = [["warm start", _mean(start), "", "", *shares]]
+    for name, points in curves.items():
+        cells = ["", ""]
+        if name != comparison.reference:
+            gain, ratio = difference(points, reference), samples_ratio(points, reference)
+            cells[0] = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+            cells[1] = "never" if ratio is None else f"{ratio.value:.2f} [{_number(ratio.low)}, {_number(ratio.high)}]"
+        shares = [f"{points.outcomes[outcome][-1]:.1%}" for outcome in OUTCOMES[1:4]]
+        lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *shares])
+    return lines
+
+
+def _number(ratio: float) -> str:
+    return f"{ratio:.2f}" if np.isfinite(ratio) else "never"
+
+
+def _mean(values: np.ndarray) -> str:
+    return f"{values.mean():.1%} ({values.min():.0%} to {values.max():.0%})" if len(values) > 1 else f"{values[0]:.1%}"
+
+
+def _draw_curves(curves: dict[str, Curve], title: str, path: Path) -> None:
+    """Held-out pass@1 over samples: means over seeds, with 95 % bootstrap bands."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for name, points in curves.items():
+        bands = np.array([bootstrap_interval(values) for values in points.pass_at_1.T])
+        (line,) = axes.plot(points.train_samples, points.pass_at_1.mean(0), marker=".", label=name)
+        axes.fill_between(points.train_samples, bands[:, 0], bands[:, 1], alpha=0.15, color=line.get_color())
+    axes.set(xlabel="samples used", ylabel="held-out pass@1", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _draw_outcomes(curves: dict[str, Curve], title: str, path: Path) -> None:
+    """Shares of the outcomes of held-out samples over time, an arm a panel."""
+    plt = _pyplot()
+    columns = min(4, len(curves))
+    num_rows = -(-len(curves) // columns)
+    figure, panels = plt.subplots(
+        num_rows, columns, figsize=(3 * columns, 2.4 * num_rows), sharex=True, sharey=True, layout="constrained"
+    )
+    flat = np.atleast_1d(panels).flatten()
+    for panel in flat[len(curves) :]:
+        panel.set_visible(False)
+    for panel, (name, points) in zip(flat, curves.items(), strict=False):
+        panel.stackplot(points.train_samples, [points.outcomes[o] for o in OUTCOMES[:4]], labels=OUTCOMES[:4])
+        panel.set_title(name, fontsize="small")
+        panel.set(ylim=(0, 1), xlim=(0, points.train_samples[-1]))
+    flat[0].legend(fontsize="x-small", loc="lower right")
+    figure.suptitle(title)
+    figure.supxlabel("samples used", fontsize="small")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _pyplot() -> Any:
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
+def legend(names: Sequence[str]) -> None:
+    """Say what each arm is."""
+    for name in names:
+        console.print(f"  [bold]{name}[/bold]: {ARMS[name].summary}", highlight=False)

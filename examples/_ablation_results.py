@@ -1,0 +1,134 @@
+"""Results of the ablation: read the runs, write one parquet, compare arms by seeds and problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trl_rltf.metrics import Estimate, bootstrap_interval
+
+
+OUTCOMES = ("PASS", "FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR", "NOT_GRADABLE")
+_NUM_RESAMPLES = 2000
+
+
+def write_parquet(paths: Iterable[Path], target: Path) -> pa.Table:
+    """
+    Put the evaluations of all runs into one file, one row an evaluation.
+
+    Args:
+        paths (`Iterable[Path]`): Results of runs.
+        target (`Path`): The parquet file.
+
+    Returns:
+        `pyarrow.Table`: Columns `arm`, `architecture`, `seed`, `step`, `train_samples`, `num_samples`, `pass_at_1`,
+        `problem_ids`, `num_correct`, a share for each outcome, and `settings` as JSON.
+    """
+    rows = []
+    for path in sorted(paths):
+        result = json.loads(path.read_text())
+        settings = result["settings"]
+        for evaluation in result["evaluations"]:
+            shares = evaluation["outcome_shares"]
+            rows.append(
+                {
+                    "arm": settings["arm"].get("name", "warm-start"),
+                    "architecture": settings["architecture"],
+                    "seed": settings["seed"],
+                    **{key: evaluation[key] for key in ("step", "train_samples", "num_samples")},
+                    "pass_at_1": sum(evaluation["num_correct"])
+                    / (evaluation["num_samples"] * len(evaluation["num_correct"])),
+                    "problem_ids": evaluation["problem_ids"],
+                    "num_correct": evaluation["num_correct"],
+                    **{outcome: shares.get(outcome, 0.0) for outcome in OUTCOMES},
+                    "settings": json.dumps(settings),
+                }
+            )
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, target)
+    return table
+
+
+@dataclass(frozen=True)
+class Curve:
+    """
+    One arm of one architecture, over the seeds that have been run.
+
+    Args:
+        seeds (`list[int]`): The seeds, S of them.
+        steps (`np.ndarray`): Optimizer steps of the evaluations, shape `(E,)`, from 0.
+        train_samples (`np.ndarray`): Samples used by then, shape `(E,)`.
+        pass_at_1 (`np.ndarray`): Held-out pass@1, shape `(S, E)`.
+        outcomes (`dict[str, np.ndarray]`): Mean share of each outcome, shape `(E,)`.
+        final_scores (`np.ndarray`): pass@1 of each held-out problem at the end, shape `(S, P)`.
+    """
+
+    seeds: list[int]
+    steps: np.ndarray
+    train_samples: np.ndarray
+    pass_at_1: np.ndarray
+    outcomes: dict[str, np.ndarray]
+    final_scores: np.ndarray
+
+
+def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Sequence[int]) -> Curve | None:
+    """The learning curve of an arm, from its warm starts on; `None` if a seed is missing."""
+    by_seed = []
+    for seed in seeds:
+        mine = [row for row in rows if row["architecture"] == architecture and row["seed"] == seed]
+        points = [row for row in mine if row["arm"] == "warm-start"] + [row for row in mine if row["arm"] == arm]
+        if len(points) < 2:
+            return None
+        by_seed.append(sorted(points, key=lambda row: row["step"]))
+    first = by_seed[0]
+    return Curve(
+        list(seeds),
+        np.array([row["step"] for row in first]),
+        np.array([row["train_samples"] for row in first]),
+        np.array([[row["pass_at_1"] for row in points] for points in by_seed]),
+        {name: np.array([[row[name] for row in points] for points in by_seed]).mean(0) for name in OUTCOMES},
+        np.array([np.array(points[-1]["num_correct"]) / points[-1]["num_samples"] for points in by_seed]),
+    )
+
+
+def difference(arm: Curve, reference: Curve) -> Estimate:
+    """Difference in held-out pass@1 at the end, paired by seed and problem, with its 95 % interval over both."""
+    paired = arm.final_scores - reference.final_scores
+    return Estimate(float(paired.mean()), *bootstrap_interval(paired))
+
+
+def samples_ratio(arm: Curve, reference: Curve) -> Estimate | None:
+    """
+    Samples that an arm needs to reach the pass@1 that the reference ends with, over the samples that the reference used. Curves
+    are means over seeds, joined by straight lines; the interval is over seeds. `None` if the arm does not get there.
+    """
+    value = _ratio(arm, reference, np.arange(len(arm.seeds)))
+    if not np.isfinite(value):
+        return None
+    rng = np.random.default_rng(0)
+    draws = [_ratio(arm, reference, rng.integers(len(arm.seeds), size=len(arm.seeds))) for _ in range(_NUM_RESAMPLES)]
+    # A draw in which the arm does not get there is the worst of all.
+    low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
+    return Estimate(float(value), float(low), float(high))
+
+
+def _ratio(arm: Curve, reference: Curve, chosen: np.ndarray) -> float:
+    goal = reference.pass_at_1[chosen, -1].mean()
+    reached = arm.pass_at_1[chosen].mean(0)
+    above = np.flatnonzero(reached >= goal)
+    if len(above) == 0:
+        return np.inf
+    index = above[0]
+    samples = arm.train_samples
+    if index == 0:
+        return 0.0
+    share = (goal - reached[index - 1]) / (reached[index] - reached[index - 1])
+    needed = samples[index - 1] + share * (samples[index] - samples[index - 1])
+    return float(needed / reference.train_samples[-1])

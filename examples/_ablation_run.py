@@ -1,0 +1,305 @@
+"""One run of the ablation, in a process of its own: a warm start, a critic, or an arm that trains from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from _ablation_arms import ARMS, Arm
+from _models import load_policy
+from _training import MINI_SETTINGS, ProblemArguments, load_apps_problems, load_start, prepared
+from _warm_start import warm_start
+from datasets import Dataset
+from transformers import TrainerCallback, TrainingArguments
+from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
+
+from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf.data import make_mini_critic
+from trl_rltf.execution import LocalRunner, Outcome, Program
+from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy, generate_completions
+from trl_rltf.rewards import extract_program
+from trl_rltf.rewards.critic_training import CriticTrainer
+
+
+GROUP_SIZE = MINI_SETTINGS["num_generations"]
+# All arms are evaluated in the same way, whatever temperature they train at.
+EVALUATION = {"temperature": MINI_SETTINGS["temperature"], "max_new_tokens": MINI_SETTINGS["max_completion_length"]}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    What all runs of an ablation have in common.
+
+    Args:
+        max_steps (`int`): Optimizer steps.
+        samples_per_step (`int`): Samples that a step uses.
+        eval_steps (`int`): Steps between evaluations on the held-out problems.
+        eval_samples (`int`): Samples a held-out problem in these.
+        final_samples (`int`): Samples a held-out problem at the start and at the end.
+        eval_problems (`int`): Held-out problems.
+        warm_start_steps (`int`): Supervised steps before.
+        critic_steps (`int`): Steps of the critic's training.
+        learning_rate (`float`): Learning rate of all arms that learn from rewards.
+        supervised_learning_rate (`float`): Learning rate of the supervised arms.
+    """
+
+    max_steps: int = 40
+    samples_per_step: int = 64
+    eval_steps: int = 10
+    eval_samples: int = 4
+    final_samples: int = 10
+    eval_problems: int = 96
+    warm_start_steps: int = 240
+    critic_steps: int = 200
+    learning_rate: float = 3e-5
+    supervised_learning_rate: float = 3e-4
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    One run.
+
+    Args:
+        folder (`str`): Folder of the ablation.
+        arm (`str`): Name of an arm, or `"warm-start"` or `"critic"`.
+        architecture (`str`): Class of the tiny model.
+        seed (`int`): Seed of the model and of all sampling.
+        scale (`Scale`): What all runs have in common.
+    """
+
+    folder: str
+    arm: str
+    architecture: str
+    seed: int
+    scale: Scale
+
+    @property
+    def name(self) -> str:
+        """Name of the run's files."""
+        return f"{self.architecture}-seed{self.seed}-{self.arm}"
+
+    @property
+    def result_path(self) -> Path:
+        """Evaluations of a finished run; a run whose file exists is not run again."""
+        return Path(self.folder) / "runs" / f"{self.name}.json"
+
+    @property
+    def start(self) -> Path:
+        """Folder of the model that the arms of this architecture and seed start from."""
+        return Path(self.folder) / "starts" / f"{self.architecture}-seed{self.seed}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the result depends on."""
+        arm = ARMS[self.arm].to_dict() if self.arm in ARMS else {}
+        return {"arm": arm, "architecture": self.architecture, "seed": self.seed, "scale": asdict(self.scale)}
+
+    def write(self, evaluations: list[dict[str, Any]], seconds: float) -> None:
+        """Write the result, in one piece or not at all."""
+        self.result_path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.result_path.with_suffix(".part")
+        part.write_text(
+            json.dumps({"settings": self.settings, "seconds": round(seconds, 1), "evaluations": evaluations})
+        )
+        os.replace(part, self.result_path)
+
+
+class Evaluations(TrainerCallback):
+    """
+    Evaluate the policy on held-out problems while it is trained.
+
+    Args:
+        run (`Run`): The run.
+        problems (`Dataset`): Held-out problems.
+        runner (`LocalRunner`): What runs the tests.
+    """
+
+    def __init__(self, run: Run, problems: Dataset, runner: LocalRunner):
+        self.run, self.problems, self.runner = run, problems, runner
+        self.rows: list[dict[str, Any]] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, processing_class: Any, **kwargs: Any):
+        """Evaluate, where it is due."""
+        scale, step = self.run.scale, state.global_step
+        if step == scale.max_steps or step % scale.eval_steps == 0:
+            num_samples = scale.final_samples if step == scale.max_steps else scale.eval_samples
+            self.add(model, processing_class, step, num_samples)
+
+    def add(self, model: Any, tokenizer: Any, step: int, num_samples: int) -> None:
+        """Evaluate now."""
+        # The same seed at the same step: what differs between arms is the policy.
+        result = evaluate_policy(
+            model, tokenizer, self.problems, self.runner, num_samples, **EVALUATION, seed=self.run.seed * 1000 + step
+        )
+        self.rows.append(_row(step, self.run.scale, result, self.problems))
+
+
+def _row(step: int, scale: Scale, result: PolicyEvaluation, problems: Dataset) -> dict[str, Any]:
+    return {
+        "step": step,
+        "train_samples": step * scale.samples_per_step,
+        "num_samples": result.num_samples,
+        "problem_ids": list(problems["problem_id"]),
+        "num_correct": list(result.num_correct),
+        "outcome_shares": result.outcome_shares,
+    }
+
+
+def execute(run: Run) -> None:
+    """Train, evaluate and write the result."""
+    began = time.monotonic()
+    script_args = ProblemArguments(architecture=run.architecture, warm_start_steps=run.scale.warm_start_steps)
+    script_args.eval_problems = run.scale.eval_problems
+    train_set, test_set = prepared(load_apps_problems(script_args), script_args)
+    runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
+    evaluations = Evaluations(run, test_set, runner)
+    with tempfile.TemporaryDirectory() as scratch:
+        if run.arm == "warm-start":
+            args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": str(run.start), "seed": run.seed})
+            model, tokenizer = load_start(script_args, args, ModelConfig(), train_set)
+            evaluations.add(model, tokenizer, 0, run.scale.final_samples)
+        else:
+            model, tokenizer = load_policy(ModelConfig(str(run.start / "warm-start"), dtype="float32"))
+            if run.arm == "critic":
+                _train_critic(run, model, tokenizer, train_set, runner, scratch)
+            elif ARMS[run.arm].method == "supervised":
+                _train_supervised(run, model, tokenizer, train_set, evaluations, scratch)
+            else:
+                trainer = _trainer(run, ARMS[run.arm], model, tokenizer, train_set, runner, evaluations, scratch)
+                trainer.train()
+    run.write(evaluations.rows, time.monotonic() - began)
+
+
+def _trainer(
+    run: Run,
+    arm: Arm,
+    model: Any,
+    tokenizer: Any,
+    train_set: Dataset,
+    runner: LocalRunner,
+    evaluations: Evaluations,
+    scratch: str,
+) -> Any:
+    """The trainer of an arm that learns from rewards."""
+    callbacks: list[Any] = [evaluations]
+    if arm.buffer is not None:
+        drawn = run.scale.max_steps * run.scale.samples_per_step
+        callbacks.append(OnlineBuffer(**{"capacity": drawn, **arm.buffer}))
+    settings = {
+        **MINI_SETTINGS,
+        "output_dir": scratch,
+        "seed": run.seed,
+        "max_steps": run.scale.max_steps,
+        "learning_rate": run.scale.learning_rate,
+        "per_device_train_batch_size": run.scale.samples_per_step,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "bf16": False,
+    }
+    trainer_class, config_class = RLTFTrainer, RLTFConfig
+    if arm.method == "rloo":
+        if model.config.is_encoder_decoder:
+            settings |= {"baseline": "leave_one_out", "scale_rewards": "none", "beta": 0.05}
+        else:
+            trainer_class, config_class = RLOOTrainer, RLOOConfig
+    elif arm.method == "grpo" and not model.config.is_encoder_decoder:
+        trainer_class, config_class = GRPOTrainer, GRPOConfig
+    return trainer_class(
+        model=model,
+        reward_funcs=_reward(run, arm, runner),
+        args=config_class(**{**settings, **arm.settings}),
+        train_dataset=train_set,
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+
+
+def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
+    unit_tests = UnitTestRewardFunction(runner, **arm.feedback)
+    if arm.reward == "pass_ratio":
+        return PassRatioReward(runner)
+    if arm.reward == "ppocoder":
+        from _ppocoder import PPOCoderReward
+
+        return PPOCoderReward(UnitTestRewardFunction(runner, adaptive_weight=0.0, fine_weight=0.0))
+    return CriticRewardFunction(unit_tests, str(run.start / "critic")) if arm.critic else unit_tests
+
+
+class PassRatioReward:
+    """The share of unit tests passed: what scalar GRPO on code is usually given."""
+
+    __name__ = "pass_ratio"
+
+    def __init__(self, runner: LocalRunner):
+        self.runner = runner
+
+    def __call__(self, prompts: list[str], completions: list[str], tests: list[str], **columns: Any) -> list[Any]:
+        """Reward each completion; `None` where the tests could not be run."""
+        sources = [extract_program(text).source for text in completions]
+        reports = self.runner.run([Program(source, entry) for source, entry in zip(sources, tests, strict=True)])
+        return [
+            None if report.outcome is Outcome.NOT_GRADABLE else report.num_passed / report.num_tests
+            for report in reports
+        ]
+
+
+def _train_supervised(
+    run: Run, model: Any, tokenizer: Any, train_set: Dataset, evaluations: Evaluations, scratch: str
+) -> None:
+    """As many steps of as many examples, on programs instead of rewards."""
+    script_args = ProblemArguments(
+        warm_start_steps=run.scale.max_steps,
+        warm_start_batch_size=run.scale.samples_per_step,
+        warm_start_learning_rate=run.scale.supervised_learning_rate,
+        warm_start_bug_share=ARMS[run.arm].bug_share,
+    )
+    # Another seed than that of the warm start, whose order of examples would come back.
+    args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": scratch, "seed": run.seed + 1000})
+    warm_start(model, tokenizer, train_set, script_args, args, scratch, [evaluations])
+
+
+def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runner: LocalRunner, scratch: str) -> None:
+    """A critic that knows as many programs of the warm start as an arm uses samples."""
+    num_groups = run.scale.max_steps * run.scale.samples_per_step // GROUP_SIZE
+    rows = [train_set[index % len(train_set)] for index in range(num_groups) for _ in range(GROUP_SIZE)]
+    prompts = [row["prompt"] for row in rows]
+    sampling = Sampling(**EVALUATION)
+    completions = generate_completions(model, tokenizer, prompts, sampling, seed=run.seed, description="sampling")
+    sources = [extract_program(text).source for text in completions]
+    reports = runner.run([Program(source, row["tests"]) for source, row in zip(sources, rows, strict=True)])
+    samples = [
+        {"prompt": prompt, "completion": completion, "outcome": report.outcome.name}
+        for prompt, completion, report in zip(prompts, completions, reports, strict=True)
+    ]
+    args = TrainingArguments(
+        scratch,
+        learning_rate=1e-3,
+        lr_scheduler_type="cosine",
+        warmup_steps=20,
+        max_steps=run.scale.critic_steps,
+        per_device_train_batch_size=32,
+        save_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        disable_tqdm=True,
+        seed=run.seed,
+        dataloader_pin_memory=False,
+    )
+    trainer = CriticTrainer(
+        make_mini_critic(tokenizer, run.seed), args, Dataset.from_list(samples), processing_class=tokenizer
+    )
+    trainer.train()
+    trainer.save_model(str(run.start / "critic"))
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    execute(Run(**{**given, "scale": Scale(**given["scale"])}))

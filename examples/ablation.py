@@ -1,0 +1,98 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["trl-rltf[examples]"]
+# ///
+"""
+Compare ways to train on MiniAPPS: RLTF, its parts, TRL's GRPO and RLOO, CodeRL, PPOCoder and supervised training.
+
+All arms of an architecture and a seed start from the same warm start, and use as many samples and optimizer steps:
+
+    python examples/ablation.py                                    # the main table: under 3 hours on 2 cores
+    python examples/ablation.py --quick                            # a smoke version: 5 minutes
+    python examples/ablation.py --tables feedback buffer --architectures llama --num_seeds 3
+    python examples/ablation.py --arms grpo rltf --max_steps 60 --output_dir outputs/long
+
+Called again, it goes on where it was ended. It writes results.parquet, a table and plots for each architecture.
+"""
+
+import sys
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from _ablation_arms import ARMS, TABLES, Comparison
+from _ablation_queue import run_all
+from _ablation_report import legend, report
+from _ablation_results import write_parquet
+from _ablation_run import Run, Scale
+from _training_report import banner
+from trl import TrlParser
+
+
+QUICK = Scale(
+    max_steps=4, samples_per_step=32, eval_steps=2, eval_samples=2, final_samples=2, eval_problems=16,
+    warm_start_steps=40, critic_steps=10,
+)  # fmt: skip
+
+
+@dataclass
+class AblationArguments:
+    """What to compare, and at which scale."""
+
+    tables: list[str] = field(default_factory=lambda: ["main"], metadata={"help": f"Tables: {', '.join(TABLES)}."})
+    arms: list[str] | None = field(
+        default=None, metadata={"help": f"Arms instead, the first as the reference: {', '.join(ARMS)}."}
+    )
+    architectures: list[str] = field(
+        default_factory=lambda: ["llama", "t5"], metadata={"help": "'llama', causal, and 't5', an encoder-decoder."}
+    )
+    num_seeds: int = field(default=5, metadata={"help": "Seeds of models and sampling: 1, 2, ..."})
+    num_jobs: int = field(default=2, metadata={"help": "Runs at a time, which share the cores."})
+    output_dir: str = field(default="outputs/ablation", metadata={"help": "Folder of runs, tables and plots."})
+    quick: bool = field(default=False, metadata={"help": "One seed and a few steps: whether all arms run."})
+    max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps of 64 samples."})
+    learning_rate: float = field(default=Scale.learning_rate, metadata={"help": "Of all arms that have rewards."})
+    warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before."})
+
+
+def comparisons(args: AblationArguments) -> dict[str, Comparison]:
+    """The tables that are asked for."""
+    for given, known, flag in ((args.tables, TABLES, "tables"), (args.arms or [], ARMS, "arms")):
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            sys.exit(f"--{flag} {' '.join(unknown)}: unknown. Choose from: {', '.join(known)}.")
+    if args.arms:
+        return {"arms": Comparison("Arms", args.arms[0], args.arms[1:])}
+    return {name: TABLES[name] for name in args.tables}
+
+
+def main() -> None:
+    (args,) = TrlParser(AblationArguments).parse_args_and_config()
+    tables = comparisons(args)
+    names = list(dict.fromkeys(arm for table in tables.values() for arm in table.all_arms))
+    scale = (
+        QUICK if args.quick else Scale(**{f.name: vars(args)[f.name] for f in fields(Scale) if f.name in vars(args)})
+    )
+    seeds = range(1, 1 + (1 if args.quick else args.num_seeds))
+    starts = [Run(args.output_dir, "warm-start", name, seed, scale) for seed in seeds for name in args.architectures]
+    needs_critic = any(ARMS[name].critic for name in names)
+    critics = [replace(run, arm="critic") for run in starts if needs_critic]
+    runs = [replace(start, arm=name) for start in starts for name in names]
+
+    banner("What is compared")
+    legend(names)
+    failed = run_all(starts, args.num_jobs, "warm starts")
+    if not failed:
+        failed = run_all(critics, args.num_jobs, "critics") if critics else []
+        failed += run_all(runs, args.num_jobs, "arms")
+    folder = Path(args.output_dir)
+    results = [run.result_path for run in starts + runs if run.result_path.is_file()]
+    rows = write_parquet(results, folder / "results.parquet").to_pylist()
+    for architecture in args.architectures:
+        for name, comparison in tables.items():
+            report(rows, name, comparison, architecture, seeds, folder)
+    if failed:
+        sys.exit(f"{len(failed)} runs failed: {', '.join(run.name for run in failed)}. Call it again to repeat them.")
+
+
+if __name__ == "__main__":
+    main()
