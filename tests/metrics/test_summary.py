@@ -83,3 +83,16 @@ def test_the_usual_k_are_those_that_the_samples_allow():
 def test_impossible_k_are_refused(ks, message):
     with pytest.raises(ValueError, match=message):
         check_ks(ks, 20)
+
+
+def test_several_seeds_are_drawn_again_as_well_as_the_problems():
+    rng = np.random.default_rng(0)
+    seed_effects, problem_effects = rng.normal(0, 0.1, (6, 1)), rng.normal(0, 0.1, (1, 40))
+    scores = seed_effects + problem_effects
+    low, high = bootstrap_interval(scores)
+    # The variance of the mean is that of the seeds' plus that of the problems' mean.
+    spread = np.sqrt(seed_effects.var() / 6 + problem_effects.var() / 40)
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.1)
+    assert low < scores.mean() < high
+    over_problems = bootstrap_interval(scores.mean(axis=0))
+    assert high - low > 1.3 * (over_problems[1] - over_problems[0])

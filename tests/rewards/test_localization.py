@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trl_rltf.execution import Span
 from trl_rltf.rewards import span_tokens, token_ranges
-from trl_rltf.rewards.localization import _ranges_from_prefixes
+from trl_rltf.rewards.localization import _ranges_from_prefixes, end_token
 
 
 PROGRAM = "x = [1]\ny = x[0]\nprint(x[0], x[3])\n"
@@ -109,3 +109,16 @@ def test_random_token_ids_have_ranges_that_cover_the_text(tokenizer, seed):
     ranges = token_ranges(ids, text, tokenizer)
     covered = {i for begin, end in ranges for i in range(begin, end)}
     assert covered == set(range(len(text)))
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", "", "\n```\n"])
+def test_the_token_that_ends_a_program_is_the_first_after_its_last_character(tokenizer, end):
+    source = "print((1 + 2"
+    ids = [*tokenizer(source)["input_ids"], *tokenizer(end)["input_ids"], tokenizer.eos_token_id]
+    found = end_token(source, 0, token_ranges(ids, source + end, tokenizer))
+    assert list(found) == [len(tokenizer(source)["input_ids"])]
+
+
+def test_a_completion_that_was_cut_off_has_no_token_that_ends_it(tokenizer):
+    ids = tokenizer("print((1 + 2")["input_ids"]
+    assert list(end_token("print((1 + 2", 0, token_ranges(ids, "print((1 + 2", tokenizer))) == []

@@ -65,6 +65,29 @@ def test_expression_granularity_punishes_fewer_tokens(runner, tokenizer):
     assert 0 < sum(v < -0.7 for v in expression.tokens) < sum(v < -0.7 for v in line.tokens)
 
 
+def test_expression_granularity_punishes_the_token_that_ends_a_program_too_early(runner, tokenizer):
+    source = "a = [1, 2]\nprint(a"
+    line, expression = (
+        rewards_of(runner, tokenizer, [f"{source}\n"], granularity=granularity)[0].tokens
+        for granularity in ("line", "expression")
+    )
+    assert line == [pytest.approx(-1.3)] * len(line)
+    before = len(tokenizer(source)["input_ids"])
+    assert expression == [pytest.approx(-1.3 if index == before else -1.0) for index in range(len(expression))]
+    # Cut off at the length limit, no token has ended it.
+    (cut,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    assert cut.tokens == [pytest.approx(-1.3)] * len(cut.tokens)
+
+
+def test_expression_granularity_punishes_the_line_break_where_a_colon_is_missing(runner, tokenizer):
+    source = "def f(v)\n    return v\n"
+    (reward,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    texts = [tokenizer.decode([index]) for index in tokenizer(source)["input_ids"]]
+    punished = "".join(text for text, value in zip(texts, reward.tokens, strict=True) if value < -1.1)
+    assert "\n" in punished
+    assert not punished.strip()
+
+
 def test_a_timeout_punishes_all_tokens_and_a_failure_none(runner, tokenizer):
     loop, wrong = rewards_of(runner, tokenizer, ["while True:\n    pass", "print(0)"])
     assert loop.tokens == [pytest.approx(-0.9)] * len(loop.tokens)

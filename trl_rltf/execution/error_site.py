@@ -64,8 +64,10 @@ def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -
             line -= 1
             end_line, column, end_column = line, len(lines[line - 1]), -1
         site["span"] = _whole_lines(lines, line, end_line)
+        if line == end_line and column == len(lines[line - 1]) and line < len(lines):
+            end_column = column + 1  # the line break, where something else was expected: a colon, a bracket
         exact = [line, column, end_line, end_column]
-        inside = 0 <= column < end_column <= len(lines[end_line - 1]) if line == end_line else column >= 0
+        inside = 0 <= column < end_column <= len(lines[end_line - 1]) + 1 if line == end_line else column >= 0
         site["expression_span"] = exact if inside and end_column > 0 else site["span"]
     return site
 

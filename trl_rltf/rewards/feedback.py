@@ -21,11 +21,12 @@ GRANULARITIES = ("line", "expression")
 
 
 class ErrorScope(enum.StrEnum):
-    """On which tokens an error is punished (the sub-types of fine-grained feedback in the paper)."""
+    """On which tokens an error is punished: the sub-types of fine-grained feedback in the paper, and `END`, which is ours."""
 
     LINE = "line"
     GLOBAL = "global"
     IGNORE = "ignore"
+    END = "end"
 
 
 _IGNORED_DETAILS = {
@@ -67,7 +68,7 @@ class Feedback:
     Args:
         reward (`float`): Reward of the whole sequence, coarse plus adaptive.
         penalty (`float`): Fine-grained reward, at most 0, for each token of the error.
-        scope ([`ErrorScope`]): Which tokens those are.
+        scope ([`ErrorScope`]): Which tokens those are. `END` is the token with which the program stops too early.
         span ([`~execution.Span`] or `None`): Their place in the program, if `scope` is `LINE`.
     """
 
@@ -88,7 +89,8 @@ class FeedbackRules:
             0 switches it off.
         fine_weight (`float`, *optional*, defaults to `0.3`): Penalty on the tokens of the error (λ). 0 switches it off.
         granularity (`str`, *optional*, defaults to `"line"`): `"line"` punishes the failing statement, as the paper does;
-            `"expression"` only the sub-expression that Python's position table names.
+            `"expression"` only the sub-expression that Python's position table names, and of a program that stops too
+            early the token with which it stops.
         adaptive_runtime_errors (`bool`, *optional*, defaults to `False`): Also count the tests passed by programs that
             raise in some of them. Not in the paper.
         coarse_rewards (`Mapping[Outcome, float]`, *optional*): Reward of each outcome class. Defaults to the paper's.
@@ -132,5 +134,7 @@ class FeedbackRules:
         scope = error_scope(report)
         if scope is ErrorScope.IGNORE or self.fine_weight == 0:
             return Feedback(reward)
+        if self.granularity == "expression" and report.error_detail == "truncated":
+            return Feedback(reward, -self.fine_weight, ErrorScope.END)
         span = report.expression_span if self.granularity == "expression" else report.span
         return Feedback(reward, -self.fine_weight, scope, (span or report.span) if scope is ErrorScope.LINE else None)

@@ -35,6 +35,25 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
     return range(inside[0], inside[-1] + 1) if inside else range(0)
 
 
+def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:
+    """
+    Find the token with which a program stops: the first that goes beyond its last visible character.
+
+    Args:
+        source (`str`): The program.
+        start (`int`): Index of the program's first character in the completion.
+        ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
+
+    Returns:
+        `range`: Index of a line break, a fence or the end token; empty if the completion was cut off there.
+    """
+    visible_end = start + len(source.rstrip())
+    for index, (begin, end) in enumerate(ranges):
+        if end > visible_end or begin == end == visible_end:
+            return range(index, index + 1)
+    return range(0)
+
+
 def token_ranges(token_ids: Sequence[int], text: str, tokenizer: Any) -> list[tuple[int, int]]:
     """
     Find the characters that each token stands for.

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
 from .extraction import ExtractedProgram, completion_text, extract_program
 from .feedback import COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
-from .localization import span_tokens, token_ranges
+from .localization import end_token, span_tokens, token_ranges
 
 
 _NO_TESTS = (
@@ -179,7 +179,12 @@ class UnitTestRewardFunction:
             if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
                 errors.append(bool(marked))
             rewards.append(
-                TokenReward(feedback.reward, self._spread(feedback, marked, len(ids)), None, report.outcome)
+                TokenReward(
+                    feedback.reward,
+                    self._spread(feedback, marked, len(ids)),
+                    None,
+                    report.outcome,
+                )
             )
         _log(reports, errors, seconds, log_extra, log_metric)
         return rewards
@@ -227,9 +232,12 @@ def _marked_tokens(
 ) -> range:
     if feedback.scope is ErrorScope.GLOBAL:
         return range(len(token_ids))
-    if feedback.span is None or tokenizer is None or not token_ids:
+    if feedback.scope is ErrorScope.IGNORE or tokenizer is None or not token_ids:
         return range(0)
     ranges = token_ranges(token_ids, text, tokenizer)
+    if feedback.span is None:
+        # Cut off at the length limit, no token has ended it: it is too long as a whole.
+        return end_token(program.source, program.start, ranges) or range(len(token_ids))
     return span_tokens(feedback.span, program.source, program.start, ranges)
 
 

@@ -1,0 +1,145 @@
+"""The ablation, started as a user starts it, and its statistics and baselines by hand."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def examples(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+
+def ablation(folder, *flags):
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / "ablation.py"), "--output_dir", str(folder), *flags],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_one_command_compares_arms_goes_on_and_refuses_other_settings(tmp_path):
+    flags = ["--quick", "--arms", "grpo", "ppocoder", "--architectures", "llama"]
+    result = ablation(tmp_path, *flags)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Arms: llama, 1 seed" in result.stdout
+    rows = pq.read_table(tmp_path / "results.parquet").to_pylist()
+    assert {(row["arm"], row["step"]) for row in rows} == {
+        ("warm-start", 0), ("grpo", 2), ("grpo", 4), ("ppocoder", 2), ("ppocoder", 4),
+    }  # fmt: skip
+    for row in rows:
+        assert row["train_samples"] == 32 * row["step"]
+        assert len(row["num_correct"]) == len(row["problem_ids"]) == 16
+        assert sum(row[name] for name in ("PASS", "FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")) == pytest.approx(1)
+    assert (tmp_path / "arms-llama.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "arms-llama-outcomes.png").read_bytes().startswith(b"\x89PNG")
+    assert "| ppocoder |" in (tmp_path / "arms-llama.md").read_text()
+
+    finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
+    again = ablation(tmp_path, *flags)
+    assert again.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()} == finished
+    other = ablation(tmp_path, "--arms", "grpo", "ppocoder", "--architectures", "llama", "--num_seeds", "1")
+    assert other.returncode == 1
+    assert "was made with other settings (scale)" in other.stderr
+
+
+def test_a_run_that_fails_is_named_and_the_rest_is_kept(tmp_path):
+    broken = tmp_path / "starts"
+    broken.write_text("a file where a folder has to be")
+    result = ablation(tmp_path, "--quick", "--arms", "grpo", "rltf", "--architectures", "llama")
+    assert result.returncode == 1
+    assert "1 runs failed: llama-seed1-warm-start" in result.stderr
+    assert "NotADirectoryError" in (tmp_path / "logs" / "llama-seed1-warm-start.log").read_text()
+
+
+def test_an_unknown_arm_or_table_is_refused_with_those_there_are(tmp_path):
+    assert "unknown. Choose from: rltf, grpo" in ablation(tmp_path, "--arms", "gropo").stderr
+    assert "unknown. Choose from: main, buffer" in ablation(tmp_path, "--tables", "maim").stderr
+
+
+def rows_of(arm, *pass_at_1, seed=1):
+    """Evaluations every 100 samples, on 2 problems of 10 samples."""
+    shares = {"PASS": 0, "FAILURE": 0, "RUNTIME_ERROR": 0, "SYNTAX_ERROR": 1, "NOT_GRADABLE": 0}
+    return [
+        {
+            "arm": arm, "architecture": "llama", "seed": seed, "step": step, "train_samples": 100 * step, "num_samples": 10,
+            "pass_at_1": share, "num_correct": [10 * share, 10 * share], **shares,
+        }
+        for step, share in enumerate(pass_at_1, start=0 if arm == "warm-start" else 1)
+    ]  # fmt: skip
+
+
+def test_the_share_of_samples_is_read_off_the_curve(examples):
+    from _ablation_results import curve, difference, samples_ratio
+
+    rows = rows_of("warm-start", 0.2) + rows_of("slow", 0.3, 0.4) + rows_of("fast", 0.6, 0.8) + rows_of("bad", 0.1, 0.1)
+    slow, fast, bad = (curve(rows, name, "llama", [1]) for name in ("slow", "fast", "bad"))
+    assert slow.pass_at_1.tolist() == [[0.2, 0.3, 0.4]]
+    # From 0.2 to 0.6 within 100 samples, 0.4 is reached after 50, a quarter of the 200 that the slow one used.
+    assert samples_ratio(fast, slow).value == pytest.approx(0.25)
+    assert samples_ratio(slow, slow).value == pytest.approx(1)
+    assert samples_ratio(bad, slow).value == np.inf
+    assert difference(fast, slow).value == pytest.approx(0.4)
+
+
+def test_an_arm_without_all_seeds_stays_out_of_the_table(examples):
+    from _ablation_results import curve
+
+    rows = rows_of("warm-start", 0.2) + rows_of("grpo", 0.3) + rows_of("warm-start", 0.2, seed=2)
+    assert curve(rows, "grpo", "llama", [1]) is not None
+    assert curve(rows, "grpo", "llama", [1, 2]) is None
+
+
+REFERENCE = "v = [x + 1 for x in v]\nprint(sum(v))\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "syntax", "flow"),
+    [
+        (REFERENCE, 1.0, 1.0),
+        ("w = [y + 1 for y in w]\nprint(sum(w))\n", 1.0, 1.0),  # names do not matter
+        ("", 0.0, 0.0),
+        # Subtrees of print(sum(v)): two calls with their arguments. The comprehension has four, the assignment and its
+        # statement two, the program one.
+        ("print(sum(v))\n", 5 / 11, 0.0),
+    ],
+)
+def test_ppocoder_counts_subtrees_and_data_flow_of_the_reference(examples, program, syntax, flow):
+    from _ppocoder import ast_match, data_flow_match
+
+    assert ast_match(program, REFERENCE) == pytest.approx(syntax)
+    assert data_flow_match(program, REFERENCE) == pytest.approx(flow)
+
+
+def test_a_different_source_of_a_value_is_a_different_data_flow(examples):
+    from _ppocoder import data_flow_match
+
+    reference = "a = 1\nb = a\nc = b\n"
+    # Edges of the reference: three definitions and two uses; the other program shares all but c's source and its use.
+    assert data_flow_match("a = 1\nb = a\nc = a\n", reference) == pytest.approx(3 / 5)
+
+
+def test_the_reward_of_ppocoder_is_the_outcome_plus_both_matches(examples, runner):
+    from _ppocoder import PPOCoderReward
+
+    from trl_rltf import UnitTestRewardFunction
+
+    tests = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
+    program = "print(sum(map(int, input().split())))\n"
+    reward = PPOCoderReward(UnitTestRewardFunction(runner, adaptive_weight=0.0, fine_weight=0.0))
+    rewards = reward(prompts=["", ""], completions=[program, "print("], solutions=[[program]] * 2, tests=[tests] * 2)
+    assert rewards[0] == pytest.approx(2.0)  # no variables: nothing flows
+    assert rewards[1] == pytest.approx(-1.0, abs=0.2)
