@@ -22,7 +22,7 @@ class Arm:
         settings (`dict`, *optional*): Settings of the trainer's configuration.
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
         critic (`bool`, *optional*, defaults to `False`): Whether a critic weighs the tokens.
-        bug_share (`float`, *optional*, defaults to `0.0`): Share of the supervised programs that have a bug.
+        clean (`bool`, *optional*, defaults to `False`): Whether supervised programs are free of the bugs of the warm start.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Arm:
     settings: dict[str, Any] = field(default_factory=dict)
     buffer: dict[str, Any] | None = None
     critic: bool = False
-    bug_share: float = 0.0
+    clean: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All that a result depends on."""
@@ -52,6 +52,13 @@ _REFRESH = {"update_steps": 10}
 _COARSE: dict[str, Any] = {"adaptive_weight": 0.0, "fine_weight": 0.0}
 _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2, "loss_type": "grpo"}
 
+_PASS_RATIO: dict[str, Any] = {
+    "coarse_rewards": {"PASS": 1.0, "FAILURE": 0.0, "RUNTIME_ERROR": 0.0, "SYNTAX_ERROR": 0.0},
+    "adaptive_weight": 1 / 1.3,
+    "adaptive_runtime_errors": True,
+}
+
+
 _ARMS = (
     # The main table.
     Arm("rltf", "the defaults of RLTFTrainer and UnitTestRewardFunction"),
@@ -67,8 +74,8 @@ _ARMS = (
         critic=True,
     ),
     Arm("ppocoder", "PPOCoder: outcome, AST and data-flow match, KL, clipping", reward="ppocoder", settings=_PPO),
-    Arm("supervised", "more of the warm start: drafts, three in four with a bug", method="supervised", bug_share=0.75),
-    Arm("supervised-clean", "reference solutions without bugs", method="supervised"),
+    Arm("supervised", "more of the warm start, on drafts with bugs", method="supervised"),
+    Arm("supervised-clean", "supervised on reference solutions", method="supervised", clean=True),
     # Ablations, each around the default or around the paper.
     Arm("online-buffer", "an online buffer", buffer=_REFRESH),
     Arm("online-buffer-ratio", "the same, with clipped ratios", buffer={**_REFRESH, "importance_sampling": True}),
@@ -81,6 +88,42 @@ _ARMS = (
     Arm("ce-loss", "with the cross entropy of reference solutions", settings={"ce_loss_weight": 1.0}),
     Arm("baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy"}),
     Arm("baseline-leave-one-out", "minus the mean of the others", settings={"baseline": "leave_one_out"}),
+    Arm("pass-ratio-line", "share of tests passed, error at the statement", feedback=_PASS_RATIO),
+    Arm(
+        "pass-ratio-expression",
+        "share of tests passed, error at the sub-expression",
+        feedback={**_PASS_RATIO, "granularity": "expression"},
+    ),
+    Arm(
+        "pass-ratio-normalized",
+        "the same, as much weight for short errors as for long ones",
+        feedback={**_PASS_RATIO, "granularity": "expression", "normalize_span": True},
+    ),
+    Arm(
+        "pass-ratio-ce",
+        "share of tests passed, error at the sub-expression, cross entropy of reference solutions",
+        feedback={**_PASS_RATIO, "granularity": "expression"},
+        settings={"ce_loss_weight": 1.0},
+    ),
+    Arm(
+        "pass-ratio-batch",
+        "share of tests passed, error at the sub-expression, scaled by the batch",
+        feedback={**_PASS_RATIO, "granularity": "expression"},
+        settings={"scale_rewards": "batch"},
+    ),
+    Arm(
+        "pass-ratio-groups-of-4",
+        "share of tests passed, error at the sub-expression, twice the prompts",
+        feedback={**_PASS_RATIO, "granularity": "expression"},
+        settings={"num_generations": 4},
+    ),
+    Arm(
+        "grpo-groups-of-4",
+        "TRL's GRPOTrainer, twice the prompts",
+        method="grpo",
+        reward="pass_ratio",
+        settings={"num_generations": 4},
+    ),
     Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4}),
     Arm("temperature-0.8", "sampled at 0.8", settings={"temperature": 0.8}),
     Arm("temperature-1.0", "sampled at 1.0", settings={"temperature": 1.0}),
@@ -118,6 +161,11 @@ TABLES = {
     "buffer": Comparison("Where samples come from", "rltf", ["online-buffer", "online-buffer-ratio", "offline"]),
     "feedback": Comparison(
         "Kinds of feedback", "coarse", ["coarse-fine", "coarse-adaptive", "fine-line", "fine-expression", "rltf"]
+    ),
+    "token-rewards": Comparison(
+        "Token rewards on top of what GRPO gets",
+        "grpo",
+        ["pass-ratio-line", "pass-ratio-expression", "pass-ratio-normalized"],
     ),
     "loss": Comparison("Losses and baselines", "rltf", ["ce-loss", "baseline-greedy", "baseline-leave-one-out"]),
     "temperature": Comparison(

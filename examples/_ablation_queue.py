@@ -18,28 +18,6 @@ from tqdm import tqdm
 SCRIPT = Path(__file__).with_name("_ablation_run.py")
 
 
-def remaining(runs: Sequence[Run]) -> list[Run]:
-    """
-    The runs that have no result yet.
-
-    Raises:
-        SystemExit: If a result was made with other settings.
-    """
-    left = []
-    for run in runs:
-        if not run.result_path.is_file():
-            left.append(run)
-            continue
-        # As JSON has it, in which a tuple is a list.
-        made_with, wanted = json.loads(run.result_path.read_text())["settings"], json.loads(json.dumps(run.settings))
-        if made_with != wanted:
-            changed = ", ".join(key for key in wanted if made_with.get(key) != wanted[key])
-            sys.exit(
-                f"{run.result_path} was made with other settings ({changed}). Choose another --output_dir, or delete it."
-            )
-    return left
-
-
 def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
     """
     Execute runs, each in a process of its own.
@@ -52,7 +30,7 @@ def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
     Returns:
         `list[Run]`: Those that failed.
     """
-    left = remaining(runs)
+    left = [run for run in runs if not run.result_path.is_file()]
     processes: dict[Run, subprocess.Popen[bytes]] = {}
     failed = []
     progress = tqdm(total=len(runs), initial=len(runs) - len(left), desc=description, unit="run")

@@ -16,7 +16,8 @@ from rich.table import Table
 from trl_rltf.metrics import bootstrap_interval
 
 
-HEADERS = ("arm", "pass@1", "difference, points", "samples to get there", "FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
+HEADERS = ("arm", "pass@1", "difference, points", "share of samples")
+SHARES = ("FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
 
 
 def report(
@@ -35,36 +36,46 @@ def report(
     lines = _lines(found, comparison)
     seeds_text = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
     title = f"{comparison.title}: {architecture}, {seeds_text}"
-    table = Table(title=title, caption=f"Differences and samples: to {comparison.reference}. []: 95 % intervals.")
+    caption = (
+        f"Difference: to {comparison.reference}, paired. Share of samples: of those that {comparison.reference} used, to "
+        "get to the pass@1 that it ends with. []: 95 % bootstrap intervals."
+    )
+    table = Table(title=title, caption=caption)
     for header in HEADERS:
         table.add_column(header, justify="left" if header == "arm" else "right")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*line[: len(HEADERS)])
     console.print(table)
-    markdown = [HEADERS, ["---"] + ["---:"] * (len(HEADERS) - 1), *lines]
+    headers = [*HEADERS, *SHARES]
+    markdown = [headers, ["---"] + ["---:"] * (len(headers) - 1), *lines]
     text = "\n".join(f"| {' | '.join(line)} |" for line in markdown)
-    (folder / f"{name}-{architecture}.md").write_text(f"{title}\n\n{text}\n")
+    (folder / f"{name}-{architecture}.md").write_text(f"{title}\n\n{text}\n\n{caption}\n")
     _draw_curves(found, title, folder / f"{name}-{architecture}.png")
     _draw_outcomes(found, title, folder / f"{name}-{architecture}-outcomes.png")
 
 
 def _lines(curves: dict[str, Curve], comparison: Comparison) -> list[list[str]]:
     reference = curves[comparison.reference]
-    start = reference.pass_at_1[:, 0]
-    shares = [f"{reference.outcomes[name][0]:.1%}" for name in OUTCOMES[1:4]]
-    lines = [["warm start", _mean(start), "", "", *shares]]
+    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", *_shares(reference, 0)]]
     for name, points in curves.items():
         cells = ["", ""]
         if name != comparison.reference:
             gain, ratio = difference(points, reference), samples_ratio(points, reference)
             cells[0] = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-            cells[1] = "never" if ratio is None else f"{ratio.value:.2f} [{_number(ratio.low)}, {_number(ratio.high)}]"
-        shares = [f"{points.outcomes[outcome][-1]:.1%}" for outcome in OUTCOMES[1:4]]
-        lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *shares])
+            cells[1] = _number(ratio.value)
+            if np.isfinite(ratio.value):
+                cells[1] += f" [{_number(ratio.low)}, {_number(ratio.high)}]"
+        lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *_shares(points, -1)])
     return lines
 
 
+def _shares(points: Curve, index: int) -> list[str]:
+    return [f"{points.outcomes[outcome][index]:.1%}" for outcome in SHARES]
+
+
 def _number(ratio: float) -> str:
+    if np.isnan(ratio):
+        return "-"
     return f"{ratio:.2f}" if np.isfinite(ratio) else "never"
 
 

@@ -39,7 +39,7 @@ def write_parquet(paths: Iterable[Path], target: Path) -> pa.Table:
             shares = evaluation["outcome_shares"]
             rows.append(
                 {
-                    "arm": settings["arm"].get("name", "warm-start"),
+                    "arm": settings["arm"]["name"],
                     "architecture": settings["architecture"],
                     "seed": settings["seed"],
                     **{key: evaluation[key] for key in ("step", "train_samples", "num_samples")},
@@ -104,19 +104,21 @@ def difference(arm: Curve, reference: Curve) -> Estimate:
     return Estimate(float(paired.mean()), *bootstrap_interval(paired))
 
 
-def samples_ratio(arm: Curve, reference: Curve) -> Estimate | None:
+def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     """
     Samples that an arm needs to reach the pass@1 that the reference ends with, over the samples that the reference used. Curves
-    are means over seeds, joined by straight lines; the interval is over seeds. `None` if the arm does not get there.
+    are means over seeds, joined by straight lines; the interval is over seeds. Infinite if the arm does not get there; NaN if the reference did not get anywhere itself.
     """
-    value = _ratio(arm, reference, np.arange(len(arm.seeds)))
-    if not np.isfinite(value):
-        return None
+    if reference.pass_at_1[:, -1].mean() <= reference.pass_at_1[:, 0].mean():
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    count = len(arm.seeds)
+    value = _ratio(arm, reference, np.arange(count))
     rng = np.random.default_rng(0)
-    draws = [_ratio(arm, reference, rng.integers(len(arm.seeds), size=len(arm.seeds))) for _ in range(_NUM_RESAMPLES)]
-    # A draw in which the arm does not get there is the worst of all.
-    low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
-    return Estimate(float(value), float(low), float(high))
+    draws = [_ratio(arm, reference, rng.integers(count, size=count)) for _ in range(_NUM_RESAMPLES)]
+    low, high = np.quantile(
+        draws, [0.025, 0.975], method="nearest"
+    )  # between infinities there is nothing in the middle
+    return Estimate(value, float(low), float(high))
 
 
 def _ratio(arm: Curve, reference: Curve, chosen: np.ndarray) -> float:
@@ -124,11 +126,6 @@ def _ratio(arm: Curve, reference: Curve, chosen: np.ndarray) -> float:
     reached = arm.pass_at_1[chosen].mean(0)
     above = np.flatnonzero(reached >= goal)
     if len(above) == 0:
-        return np.inf
-    index = above[0]
-    samples = arm.train_samples
-    if index == 0:
-        return 0.0
-    share = (goal - reached[index - 1]) / (reached[index] - reached[index - 1])
-    needed = samples[index - 1] + share * (samples[index] - samples[index - 1])
-    return float(needed / reference.train_samples[-1])
+        return float("inf")
+    samples = np.interp(goal, reached[: above[0] + 1][-2:], arm.train_samples[: above[0] + 1][-2:])
+    return float(samples / reference.train_samples[-1])

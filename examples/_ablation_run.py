@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,11 @@ class Scale:
         final_samples (`int`): Samples a held-out problem at the start and at the end.
         eval_problems (`int`): Held-out problems.
         warm_start_steps (`int`): Supervised steps before.
+        bug_share (`float`): Share of the programs of the warm start that have one bug.
+        slip_share (`float`): Instead, share of the lines that have a slip.
         critic_steps (`int`): Steps of the critic's training.
         learning_rate (`float`): Learning rate of all arms that learn from rewards.
+        warmup_steps (`int`): Steps in which it rises.
         supervised_learning_rate (`float`): Learning rate of the supervised arms.
     """
 
@@ -57,9 +62,17 @@ class Scale:
     final_samples: int = 10
     eval_problems: int = 96
     warm_start_steps: int = 240
+    bug_share: float = 0.75
+    slip_share: float = 0.0
     critic_steps: int = 200
     learning_rate: float = 3e-5
+    warmup_steps: int = 10
     supervised_learning_rate: float = 3e-4
+
+
+# What a warm start depends on, and what a critic does beside that.
+_START_SCALE = ("warm_start_steps", "bug_share", "slip_share", "eval_problems", "final_samples")
+_CRITIC_SCALE = ("max_steps", "samples_per_step", "critic_steps")
 
 
 @dataclass(frozen=True)
@@ -82,9 +95,21 @@ class Run:
     scale: Scale
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All that the result depends on."""
+        scale = asdict(self.scale)
+        if self.arm in ARMS:
+            arm = {**ARMS[self.arm].to_dict(), "defaults": _defaults()}
+        else:
+            arm = {"name": self.arm}
+            scale = {key: scale[key] for key in _START_SCALE + (_CRITIC_SCALE if self.arm == "critic" else ())}
+        return {"arm": arm, "architecture": self.architecture, "seed": self.seed, "scale": scale}
+
+    @property
     def name(self) -> str:
-        """Name of the run's files."""
-        return f"{self.architecture}-seed{self.seed}-{self.arm}"
+        """Name of the run's files. It depends on all settings: results of different ones lie beside each other."""
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.architecture}-seed{self.seed}-{self.arm}-{digest}"
 
     @property
     def result_path(self) -> Path:
@@ -94,13 +119,12 @@ class Run:
     @property
     def start(self) -> Path:
         """Folder of the model that the arms of this architecture and seed start from."""
-        return Path(self.folder) / "starts" / f"{self.architecture}-seed{self.seed}"
+        return Path(self.folder) / "starts" / replace(self, arm="warm-start").name
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """All that the result depends on."""
-        arm = ARMS[self.arm].to_dict() if self.arm in ARMS else {}
-        return {"arm": arm, "architecture": self.architecture, "seed": self.seed, "scale": asdict(self.scale)}
+    def critic(self) -> Path:
+        """Folder of the critic of this architecture and seed."""
+        return Path(self.folder) / "starts" / replace(self, arm="critic").name
 
     def write(self, evaluations: list[dict[str, Any]], seconds: float) -> None:
         """Write the result, in one piece or not at all."""
@@ -110,6 +134,16 @@ class Run:
             json.dumps({"settings": self.settings, "seconds": round(seconds, 1), "evaluations": evaluations})
         )
         os.replace(part, self.result_path)
+
+
+def _defaults() -> dict[str, Any]:
+    """What an arm leaves as it is: when these defaults change, its results are others."""
+    names = ("baseline", "ce_loss_weight", "center_token_rewards", "loss_type", "scale_rewards", "beta")
+    parameters = inspect.signature(UnitTestRewardFunction).parameters.values()
+    return {
+        **{field.name: field.default for field in fields(RLTFConfig) if field.name in names},
+        **{p.name: p.default for p in parameters if isinstance(p.default, (bool, int, float, str))},
+    }
 
 
 class Evaluations(TrainerCallback):
@@ -156,7 +190,12 @@ def _row(step: int, scale: Scale, result: PolicyEvaluation, problems: Dataset) -
 def execute(run: Run) -> None:
     """Train, evaluate and write the result."""
     began = time.monotonic()
-    script_args = ProblemArguments(architecture=run.architecture, warm_start_steps=run.scale.warm_start_steps)
+    script_args = ProblemArguments(
+        architecture=run.architecture,
+        warm_start_steps=run.scale.warm_start_steps,
+        warm_start_bug_share=run.scale.bug_share,
+        warm_start_slip_share=run.scale.slip_share,
+    )
     script_args.eval_problems = run.scale.eval_problems
     train_set, test_set = prepared(load_apps_problems(script_args), script_args)
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
@@ -199,6 +238,7 @@ def _trainer(
         "seed": run.seed,
         "max_steps": run.scale.max_steps,
         "learning_rate": run.scale.learning_rate,
+        "warmup_steps": run.scale.warmup_steps,
         "per_device_train_batch_size": run.scale.samples_per_step,
         "disable_tqdm": True,
         "use_cpu": True,
@@ -223,14 +263,17 @@ def _trainer(
 
 
 def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
-    unit_tests = UnitTestRewardFunction(runner, **arm.feedback)
+    feedback = dict(arm.feedback)
+    if "coarse_rewards" in feedback:
+        feedback["coarse_rewards"] = {Outcome[name]: value for name, value in feedback["coarse_rewards"].items()}
+    unit_tests = UnitTestRewardFunction(runner, **feedback)
     if arm.reward == "pass_ratio":
         return PassRatioReward(runner)
     if arm.reward == "ppocoder":
         from _ppocoder import PPOCoderReward
 
         return PPOCoderReward(UnitTestRewardFunction(runner, adaptive_weight=0.0, fine_weight=0.0))
-    return CriticRewardFunction(unit_tests, str(run.start / "critic")) if arm.critic else unit_tests
+    return CriticRewardFunction(unit_tests, str(run.critic)) if arm.critic else unit_tests
 
 
 class PassRatioReward:
@@ -255,11 +298,13 @@ def _train_supervised(
     run: Run, model: Any, tokenizer: Any, train_set: Dataset, evaluations: Evaluations, scratch: str
 ) -> None:
     """As many steps of as many examples, on programs instead of rewards."""
+    is_clean = ARMS[run.arm].clean
     script_args = ProblemArguments(
         warm_start_steps=run.scale.max_steps,
         warm_start_batch_size=run.scale.samples_per_step,
         warm_start_learning_rate=run.scale.supervised_learning_rate,
-        warm_start_bug_share=ARMS[run.arm].bug_share,
+        warm_start_bug_share=0.0 if is_clean else run.scale.bug_share,
+        warm_start_slip_share=0.0 if is_clean else run.scale.slip_share,
     )
     # Another seed than that of the warm start, whose order of examples would come back.
     args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": scratch, "seed": run.seed + 1000})
@@ -297,7 +342,7 @@ def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runn
         make_mini_critic(tokenizer, run.seed), args, Dataset.from_list(samples), processing_class=tokenizer
     )
     trainer.train()
-    trainer.save_model(str(run.start / "critic"))
+    trainer.save_model(str(run.critic))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,10 @@ class ProblemArguments(ScriptArguments):
         default=0.75,
         metadata={"help": "Share of the warm start's programs that get a bug, as scraped code has; MiniAPPS only."},
     )
+    warm_start_slip_share: float = field(
+        default=0.0,
+        metadata={"help": "Instead: share of the lines of the warm start's programs that get a slip; MiniAPPS only."},
+    )
     warm_start_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the warm start."})
     warm_start_batch_size: int = field(default=32, metadata={"help": "Batch size of the warm start on each device."})
     warm_start_accumulation_steps: int = field(

@@ -11,7 +11,7 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from trl import SFTConfig, SFTTrainer
 
 from trl_rltf import RLTFConfig
-from trl_rltf.data import add_bug
+from trl_rltf.data import add_bug, add_slips
 
 
 if TYPE_CHECKING:
@@ -65,12 +65,17 @@ def warm_start(
 def _pairs(problems: Dataset, script_args: ProblemArguments, seed: int) -> Dataset:
     """Prompts with reference solutions; on MiniAPPS several drafts of the first solution, of which a share has a bug."""
     rng = random.Random(seed)
-    bug_share = script_args.warm_start_bug_share if script_args.dataset_name is None else 0.0
+    is_mini = script_args.dataset_name is None
+    bug_share = script_args.warm_start_bug_share if is_mini else 0.0
+    slip_share = script_args.warm_start_slip_share if is_mini else 0.0
     rows = []
-    for _ in range(NUM_DRAFTS if bug_share else 1):
+    for _ in range(NUM_DRAFTS if bug_share or slip_share else 1):
         for row in problems:
             for program in row["solutions"][: script_args.warm_start_solutions]:
-                draft = add_bug(program, rng) if rng.random() < bug_share else program
+                if slip_share:
+                    draft = add_slips(program, rng, slip_share)
+                else:
+                    draft = add_bug(program, rng) if rng.random() < bug_share else program
                 rows.append({"prompt": row["prompt"], "completion": _as_answer(row["prompt"], draft)})
     return Dataset.from_list(rows)
 

@@ -12,9 +12,10 @@ All arms of an architecture and a seed start from the same warm start, and use a
     python examples/ablation.py --tables feedback buffer --architectures llama --num_seeds 3
     python examples/ablation.py --arms grpo rltf --max_steps 60 --output_dir outputs/long
 
-Called again, it goes on where it was ended. It writes results.parquet, a table and plots for each architecture.
+Called again, it goes on where it was ended; results with other settings lie beside each other. It writes results.parquet, a table and plots for each architecture.
 """
 
+import signal
 import sys
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -50,8 +51,17 @@ class AblationArguments:
     output_dir: str = field(default="outputs/ablation", metadata={"help": "Folder of runs, tables and plots."})
     quick: bool = field(default=False, metadata={"help": "One seed and a few steps: whether all arms run."})
     max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps of 64 samples."})
+    eval_steps: int = field(default=Scale.eval_steps, metadata={"help": "Steps between evaluations."})
     learning_rate: float = field(default=Scale.learning_rate, metadata={"help": "Of all arms that have rewards."})
+    warmup_steps: int = field(default=Scale.warmup_steps, metadata={"help": "Steps in which it rises."})
     warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before."})
+    bug_share: float = field(
+        default=Scale.bug_share, metadata={"help": "Share of the warm start's programs that have a bug."}
+    )
+    slip_share: float = field(
+        default=Scale.slip_share,
+        metadata={"help": "Instead, share of the lines of these programs that have a slip."},
+    )
 
 
 def comparisons(args: AblationArguments) -> dict[str, Comparison]:
@@ -66,6 +76,7 @@ def comparisons(args: AblationArguments) -> dict[str, Comparison]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the runs are ended with it
     (args,) = TrlParser(AblationArguments).parse_args_and_config()
     tables = comparisons(args)
     names = list(dict.fromkeys(arm for table in tables.values() for arm in table.all_arms))

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from trl_rltf import make_mini_apps
-from trl_rltf.data import add_bug
+from trl_rltf.data import add_bug, add_slips
 from trl_rltf.execution import Outcome, Program
 
 
@@ -67,3 +67,22 @@ def test_a_program_with_a_bug_rarely_passes_and_fails_in_each_way(runner):
     outcomes = [report.outcome for report in runner.run(drafts)]
     assert set(outcomes) >= {Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE}
     assert outcomes.count(Outcome.PASS) < 0.1 * len(outcomes)
+
+
+def test_slips_fall_on_each_line_for_itself_and_fail_in_each_way(runner):
+    rng = random.Random(0)
+    rows = make_mini_apps("train", num_problems=200)
+    sources = [row["solutions"][0] for row in rows]
+    drafts = [add_slips(source, rng, 0.5) for source in sources]
+    pairs = [
+        (line, draft_line)
+        for source, draft in zip(sources, drafts, strict=True)
+        for line, draft_line in zip(source.split("\n")[:-1], draft.split("\n")[:-1], strict=True)
+    ]
+    assert sum(line != draft_line for line, draft_line in pairs) / len(pairs) == pytest.approx(0.5, abs=0.06)
+    outcomes = [
+        report.outcome
+        for report in runner.run([Program(draft, row["tests"]) for draft, row in zip(drafts, rows, strict=True)])
+    ]
+    assert set(outcomes) == {Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE, Outcome.PASS}
+    assert add_slips(sources[0], rng, 0.0) == sources[0]

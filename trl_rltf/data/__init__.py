@@ -2,7 +2,7 @@
 
 from .apps import load_apps
 from .mbpp import load_mbpp
-from .mini_apps import add_bug, make_mini_apps
+from .mini_apps import add_bug, add_slips, make_mini_apps
 from .mini_critic import make_mini_critic
 from .mini_model import make_mini_model
 from .prompts import apps_prompt, mbpp_prompt
@@ -11,6 +11,7 @@ from .visible_tests import visible_tests
 
 __all__ = [
     "add_bug",
+    "add_slips",
     "apps_prompt",
     "load_apps",
     "load_mbpp",

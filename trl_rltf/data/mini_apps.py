@@ -247,4 +247,38 @@ def add_bug(solution: str, rng: random.Random) -> str:
     return "\n".join([*lines, end, ""])
 
 
-__all__ = ["add_bug", "make_mini_apps"]
+def add_slips(solution: str, rng: random.Random, line_share: float) -> str:
+    """
+    Write slips into a right solution, each line for itself: so a program may have several, or none. Those are a bracket, colon or
+    operator lost, a name misspelt, numbers left as text, and a last line off by one.
+
+    Args:
+        solution (`str`): First reference solution of a MiniAPPS problem.
+        rng (`random.Random`): Source of chance.
+        line_share (`float`): Probability that a line gets a slip.
+
+    Returns:
+        `str`: The program, in which any slip breaks the line that it is in or a later one.
+    """
+    lines = solution.rstrip("\n").split("\n")
+    return "\n".join([*(_slip(line, rng) if rng.random() < line_share else line for line in lines), ""])
+
+
+def _slip(line: str, rng: random.Random) -> str:
+    candidates = [
+        line.removesuffix(":"),
+        line[:-1] if line[-1] in ")]" else line,
+        line.replace("map(int, input().split())", "input().split()"),
+        line.replace(" for x in v", " for y in v"),
+        line.replace(" in v", " in w"),
+        line.replace("(v)", "(w)").replace("(v,", "(w,").replace("v[", "w["),
+        line.replace("[", "(", 1),
+    ]
+    if line.startswith("print("):
+        candidates.append(f"{line[:-1]} + 1)")
+    elif line.lstrip().startswith("return"):
+        candidates.append(f"{line} + 1")
+    return rng.choice([candidate for candidate in candidates if candidate != line])
+
+
+__all__ = ["add_bug", "add_slips", "make_mini_apps"]
