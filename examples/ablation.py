@@ -31,7 +31,7 @@ from trl import TrlParser
 
 QUICK = Scale(
     max_steps=4, samples_per_step=32, eval_steps=2, eval_samples=2, final_samples=2, eval_problems=16,
-    warm_start_steps=40, critic_steps=10,
+    warm_start_steps=20, critic_steps=10,
 )  # fmt: skip
 
 

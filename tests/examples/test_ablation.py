@@ -30,7 +30,7 @@ def ablation(folder, *flags):
     )
 
 
-def test_one_command_compares_arms_and_goes_on(tmp_path):
+def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
     flags = ["--quick", "--arms", "grpo", "ppocoder", "--architectures", "llama"]
     result = ablation(tmp_path, *flags)
     assert result.returncode == 0, result.stderr[-3000:]
@@ -48,19 +48,16 @@ def test_one_command_compares_arms_and_goes_on(tmp_path):
     assert "| ppocoder |" in (tmp_path / "arms-llama.md").read_text()
 
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
-    again = ablation(tmp_path, *flags)
-    assert again.returncode == 0
+    (start,) = (tmp_path / "starts").iterdir()
+    (start / "warm-start" / "config.json").write_text("not a model")
+    again = ablation(tmp_path, "--quick", "--arms", "grpo", "ppocoder", "rltf", "--architectures", "llama")
+    # The new arm cannot start; the others are there, are not run again, and are reported.
+    assert again.returncode == 1
+    assert "1 runs failed: llama-seed1-rltf" in again.stderr
+    assert "Arms: llama, 1 seed" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()} == finished
-
-
-def test_a_run_that_fails_is_named_and_the_rest_is_kept(tmp_path):
-    broken = tmp_path / "starts"
-    broken.write_text("a file where a folder has to be")
-    result = ablation(tmp_path, "--quick", "--arms", "grpo", "rltf", "--architectures", "llama")
-    assert result.returncode == 1
-    assert "1 runs failed: llama-seed1-warm-start" in result.stderr
-    (log,) = (tmp_path / "logs").iterdir()
-    assert "NotADirectoryError" in log.read_text()
+    (log,) = (tmp_path / "logs").glob("*-rltf-*")
+    assert "config.json" in log.read_text()
 
 
 @pytest.mark.parametrize(
