@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from trl_rltf.rewards.feedback import ADAPTIVE_RANGE
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -15,9 +17,8 @@ class Arm:
         name (`str`): Name in tables and on the command line.
         summary (`str`): What it is, in a few words.
         method (`str`, *optional*, defaults to `"rltf"`): `"rltf"`, `RLTFTrainer`; `"grpo"` or `"rloo"`, TRL's own trainer (for an
-            encoder-decoder, which these refuse, `RLTFTrainer` with the same loss and baseline); `"supervised"`.
-        reward (`str`, *optional*, defaults to `"unit_tests"`): `"unit_tests"`; `"pass_ratio"`, the share of tests passed and
-            nothing else; `"ppocoder"`.
+            encoder-decoder, which these refuse, `RLTFTrainer` with the same baseline); `"ppocoder"`, `RLTFTrainer` with the
+            reward of PPOCoder; `"supervised"`.
         feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`.
         settings (`dict`, *optional*): Settings of the trainer's configuration.
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
@@ -28,7 +29,6 @@ class Arm:
     name: str
     summary: str
     method: str = "rltf"
-    reward: str = "unit_tests"
     feedback: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     buffer: dict[str, Any] | None = None
@@ -52,19 +52,27 @@ _REFRESH = {"update_steps": 10}
 _COARSE: dict[str, Any] = {"adaptive_weight": 0.0, "fine_weight": 0.0}
 _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2, "loss_type": "grpo"}
 
+# The share of tests passed and nothing else, and with the penalty on the error.
 _PASS_RATIO: dict[str, Any] = {
     "coarse_rewards": {"PASS": 1.0, "FAILURE": 0.0, "RUNTIME_ERROR": 0.0, "SYNTAX_ERROR": 0.0},
-    "adaptive_weight": 1 / 1.3,
+    "adaptive_weight": 1 / ADAPTIVE_RANGE,
     "adaptive_runtime_errors": True,
 }
-
+_SCALAR = {**_PASS_RATIO, "fine_weight": 0.0}
+_EXPRESSION = {**_PASS_RATIO, "granularity": "expression"}
 
 _ARMS = (
     # The main table.
     Arm("rltf", "the defaults of RLTFTrainer and UnitTestRewardFunction"),
-    Arm("grpo", "TRL's GRPOTrainer, share of tests passed", method="grpo", reward="pass_ratio"),
-    Arm("rloo", "TRL's RLOOTrainer, share of tests passed", method="rloo", reward="pass_ratio"),
-    Arm("rltf-paper", "the paper: online buffer, greedy baseline, CE loss", settings=_PAPER, buffer=_REFRESH),
+    Arm("grpo", "TRL's GRPOTrainer, share of tests passed", method="grpo", feedback=_SCALAR),
+    Arm("rloo", "TRL's RLOOTrainer, share of tests passed", method="rloo", feedback=_SCALAR),
+    Arm(
+        "rltf-paper",
+        "the paper: online buffer, greedy baseline, CE loss",
+        feedback={"adaptive_weight": 1.0, "fine_weight": 0.3, "granularity": "line"},
+        settings=_PAPER,
+        buffer=_REFRESH,
+    ),
     Arm(
         "coderl",
         "CodeRL: offline samples, coarse, critic, greedy baseline, CE loss",
@@ -73,7 +81,13 @@ _ARMS = (
         buffer={"offline": True},
         critic=True,
     ),
-    Arm("ppocoder", "PPOCoder: outcome, AST and data-flow match, KL, clipping", reward="ppocoder", settings=_PPO),
+    Arm(
+        "ppocoder",
+        "PPOCoder: outcome, AST and data-flow match, KL, clipping",
+        method="ppocoder",
+        feedback=_COARSE,
+        settings=_PPO,
+    ),
     Arm("supervised", "more of the warm start, on drafts with bugs", method="supervised"),
     Arm("supervised-clean", "supervised on reference solutions", method="supervised", clean=True),
     # Ablations, each around the default or around the paper.
@@ -83,8 +97,7 @@ _ARMS = (
     Arm("coarse", "outcome class", feedback=_COARSE),
     Arm("coarse-fine", "outcome class and error", feedback={"adaptive_weight": 0.0}),
     Arm("coarse-adaptive", "outcome class and share of tests passed", feedback={"fine_weight": 0.0}),
-    Arm("fine-expression", "error at the sub-expression", feedback={"granularity": "expression"}),
-    Arm("fine-line", "error at the statement", feedback={"granularity": "line"}),
+    Arm("fine-expression", "the default, error at the sub-expression", feedback={"granularity": "expression"}),
     Arm("ce-loss", "with the cross entropy of reference solutions", settings={"ce_loss_weight": 1.0}),
     Arm("baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy"}),
     Arm("baseline-leave-one-out", "minus the mean of the others", settings={"baseline": "leave_one_out"}),
@@ -92,36 +105,36 @@ _ARMS = (
     Arm(
         "pass-ratio-expression",
         "share of tests passed, error at the sub-expression",
-        feedback={**_PASS_RATIO, "granularity": "expression"},
+        feedback=_EXPRESSION,
     ),
     Arm(
         "pass-ratio-normalized",
         "the same, as much weight for short errors as for long ones",
-        feedback={**_PASS_RATIO, "granularity": "expression", "normalize_span": True},
+        feedback={**_EXPRESSION, "normalize_span": True},
     ),
     Arm(
         "pass-ratio-ce",
         "share of tests passed, error at the sub-expression, cross entropy of reference solutions",
-        feedback={**_PASS_RATIO, "granularity": "expression"},
+        feedback=_EXPRESSION,
         settings={"ce_loss_weight": 1.0},
     ),
     Arm(
         "pass-ratio-batch",
         "share of tests passed, error at the sub-expression, scaled by the batch",
-        feedback={**_PASS_RATIO, "granularity": "expression"},
+        feedback=_EXPRESSION,
         settings={"scale_rewards": "batch"},
     ),
     Arm(
         "pass-ratio-groups-of-4",
         "share of tests passed, error at the sub-expression, twice the prompts",
-        feedback={**_PASS_RATIO, "granularity": "expression"},
+        feedback=_EXPRESSION,
         settings={"num_generations": 4},
     ),
     Arm(
         "grpo-groups-of-4",
         "TRL's GRPOTrainer, twice the prompts",
         method="grpo",
-        reward="pass_ratio",
+        feedback=_SCALAR,
         settings={"num_generations": 4},
     ),
     Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4}),
@@ -160,7 +173,7 @@ TABLES = {
     ),
     "buffer": Comparison("Where samples come from", "rltf", ["online-buffer", "online-buffer-ratio", "offline"]),
     "feedback": Comparison(
-        "Kinds of feedback", "coarse", ["coarse-fine", "coarse-adaptive", "fine-line", "fine-expression", "rltf"]
+        "Kinds of feedback", "coarse", ["coarse-fine", "coarse-adaptive", "fine-expression", "rltf"]
     ),
     "token-rewards": Comparison(
         "Token rewards on top of what GRPO gets",

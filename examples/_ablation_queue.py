@@ -45,7 +45,7 @@ def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
             progress.update()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes.values():
+        for process in list(processes.values()):
             process.terminate()
         progress.close()
     return failed

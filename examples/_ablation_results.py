@@ -107,7 +107,8 @@ def difference(arm: Curve, reference: Curve) -> Estimate:
 def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     """
     Samples that an arm needs to reach the pass@1 that the reference ends with, over the samples that the reference used. Curves
-    are means over seeds, joined by straight lines; the interval is over seeds. Infinite if the arm does not get there; NaN if the reference did not get anywhere itself.
+    are means over seeds, joined by straight lines; the interval is over seeds. Infinite if the arm does not get there; NaN if the
+    reference did not get anywhere itself.
     """
     if reference.pass_at_1[:, -1].mean() <= reference.pass_at_1[:, 0].mean():
         return Estimate(float("nan"), float("nan"), float("nan"))
@@ -115,9 +116,8 @@ def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     value = _ratio(arm, reference, np.arange(count))
     rng = np.random.default_rng(0)
     draws = [_ratio(arm, reference, rng.integers(count, size=count)) for _ in range(_NUM_RESAMPLES)]
-    low, high = np.quantile(
-        draws, [0.025, 0.975], method="nearest"
-    )  # between infinities there is nothing in the middle
+    # A draw in which the arm does not get there is infinite, and nothing lies between it and a finite one.
+    low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
     return Estimate(value, float(low), float(high))
 
 

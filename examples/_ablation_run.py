@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from _ablation_arms import ARMS, Arm
+from _critic_run import MINI_SETTINGS as CRITIC_SETTINGS
+from _critic_run import graded_samples
 from _models import load_policy
+from _ppocoder import PPOCoderReward
 from _training import MINI_SETTINGS, ProblemArguments, load_apps_problems, load_start, prepared
 from _warm_start import warm_start
 from datasets import Dataset
@@ -23,9 +26,8 @@ from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.data import make_mini_critic
-from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy, generate_completions
-from trl_rltf.rewards import extract_program
+from trl_rltf.execution import LocalRunner, Outcome
+from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy
 from trl_rltf.rewards.critic_training import CriticTrainer
 
 
@@ -195,8 +197,8 @@ def execute(run: Run) -> None:
         warm_start_steps=run.scale.warm_start_steps,
         warm_start_bug_share=run.scale.bug_share,
         warm_start_slip_share=run.scale.slip_share,
+        eval_problems=run.scale.eval_problems,
     )
-    script_args.eval_problems = run.scale.eval_problems
     train_set, test_set = prepared(load_apps_problems(script_args), script_args)
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
     evaluations = Evaluations(run, test_set, runner)
@@ -267,31 +269,9 @@ def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
     if "coarse_rewards" in feedback:
         feedback["coarse_rewards"] = {Outcome[name]: value for name, value in feedback["coarse_rewards"].items()}
     unit_tests = UnitTestRewardFunction(runner, **feedback)
-    if arm.reward == "pass_ratio":
-        return PassRatioReward(runner)
-    if arm.reward == "ppocoder":
-        from _ppocoder import PPOCoderReward
-
-        return PPOCoderReward(UnitTestRewardFunction(runner, adaptive_weight=0.0, fine_weight=0.0))
+    if arm.method == "ppocoder":
+        return PPOCoderReward(unit_tests)
     return CriticRewardFunction(unit_tests, str(run.critic)) if arm.critic else unit_tests
-
-
-class PassRatioReward:
-    """The share of unit tests passed: what scalar GRPO on code is usually given."""
-
-    __name__ = "pass_ratio"
-
-    def __init__(self, runner: LocalRunner):
-        self.runner = runner
-
-    def __call__(self, prompts: list[str], completions: list[str], tests: list[str], **columns: Any) -> list[Any]:
-        """Reward each completion; `None` where the tests could not be run."""
-        sources = [extract_program(text).source for text in completions]
-        reports = self.runner.run([Program(source, entry) for source, entry in zip(sources, tests, strict=True)])
-        return [
-            None if report.outcome is Outcome.NOT_GRADABLE else report.num_passed / report.num_tests
-            for report in reports
-        ]
 
 
 def _train_supervised(
@@ -314,29 +294,18 @@ def _train_supervised(
 def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runner: LocalRunner, scratch: str) -> None:
     """A critic that knows as many programs of the warm start as an arm uses samples."""
     num_groups = run.scale.max_steps * run.scale.samples_per_step // GROUP_SIZE
-    rows = [train_set[index % len(train_set)] for index in range(num_groups) for _ in range(GROUP_SIZE)]
-    prompts = [row["prompt"] for row in rows]
-    sampling = Sampling(**EVALUATION)
-    completions = generate_completions(model, tokenizer, prompts, sampling, seed=run.seed, description="sampling")
-    sources = [extract_program(text).source for text in completions]
-    reports = runner.run([Program(source, row["tests"]) for source, row in zip(sources, rows, strict=True)])
-    samples = [
-        {"prompt": prompt, "completion": completion, "outcome": report.outcome.name}
-        for prompt, completion, report in zip(prompts, completions, reports, strict=True)
-    ]
+    problems = train_set.select([index % len(train_set) for index in range(num_groups)])
+    samples = graded_samples(
+        model, tokenizer, problems, runner, Sampling(**EVALUATION), num_samples=GROUP_SIZE, seed=run.seed
+    )
     args = TrainingArguments(
-        scratch,
-        learning_rate=1e-3,
-        lr_scheduler_type="cosine",
-        warmup_steps=20,
-        max_steps=run.scale.critic_steps,
-        per_device_train_batch_size=32,
-        save_strategy="no",
-        report_to="none",
-        use_cpu=True,
-        disable_tqdm=True,
-        seed=run.seed,
-        dataloader_pin_memory=False,
+        **{
+            **CRITIC_SETTINGS,
+            "output_dir": scratch,
+            "max_steps": run.scale.critic_steps,
+            "seed": run.seed,
+            "disable_tqdm": True,
+        }
     )
     trainer = CriticTrainer(
         make_mini_critic(tokenizer, run.seed), args, Dataset.from_list(samples), processing_class=tokenizer

@@ -99,9 +99,15 @@ def load_samples(
     else:
         policy, tokenizer = load_policy(model_args)
         policy.to(training_args.device)
+    sampling = Sampling(
+        temperature=script_args.temperature,
+        max_new_tokens=script_args.max_completion_length,
+        max_prompt_length=script_args.max_prompt_length,
+    )
     with LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True) as runner:
         parts = [
-            _graded(policy, tokenizer, part, runner, script_args, training_args) for part in (train_set, test_set)
+            graded_samples(policy, tokenizer, part, runner, sampling, script_args.num_samples, training_args.seed)
+            for part in (train_set, test_set)
         ]
     Path(training_args.output_dir).mkdir(parents=True, exist_ok=True)
     for part, name in zip(parts, ("train", "test"), strict=True):
@@ -110,24 +116,19 @@ def load_samples(
     return *map(Dataset.from_list, parts), tokenizer
 
 
-def _graded(
+def graded_samples(
     policy: Any,
     tokenizer: Any,
     problems: Dataset,
     runner: LocalRunner,
-    script_args: CriticArguments,
-    training_args: TrainingArguments,
+    sampling: Sampling,
+    num_samples: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
-    rows = [row for row in problems for _ in range(script_args.num_samples)]
-    sampling = Sampling(
-        temperature=script_args.temperature,
-        max_new_tokens=script_args.max_completion_length,
-        max_prompt_length=script_args.max_prompt_length,
-    )
+    """Sample programs for each problem, and keep what their unit tests find."""
+    rows = [row for row in problems for _ in range(num_samples)]
     prompts = [row["prompt"] for row in rows]
-    completions = generate_completions(
-        policy, tokenizer, prompts, sampling, seed=training_args.seed, description="sampling"
-    )
+    completions = generate_completions(policy, tokenizer, prompts, sampling, seed=seed, description="sampling")
     programs = [extract_program(text).source for text in completions]
     reports = runner.run([Program(text, row["tests"]) for text, row in zip(programs, rows, strict=True)])
     return [

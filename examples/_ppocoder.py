@@ -6,7 +6,7 @@ the program has. Its KL penalty and clipping are settings of the trainer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,15 +59,20 @@ class PPOCoderReward:
 
 def ast_match(program: str, reference: str) -> float:
     """Share of the reference's subtrees, written without names and values, that the program has."""
-    return _share_found(_subtrees(_parse(reference)), _subtrees(_parse(program)))
+    return _share_found(_subtrees, reference, program)
 
 
 def data_flow_match(program: str, reference: str) -> float:
     """Share of the reference's data-flow edges, with variables numbered in order of appearance, that the program has."""
-    return _share_found(_data_flow(_parse(reference)), _data_flow(_parse(program)))
+    return _share_found(_data_flow, reference, program)
 
 
-def _share_found(wanted: Counter[Any], found: Counter[Any]) -> float:
+def _share_found(count: Callable[[Node], Counter[Any]], reference: str, program: str) -> float:
+    wanted = count(_parse(reference))
+    try:
+        found = count(_parse(program))
+    except RecursionError:  # a thousand brackets inside each other are nothing that a reference has
+        return 0.0
     return (wanted & found).total() / wanted.total() if wanted else 0.0
 
 

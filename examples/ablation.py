@@ -7,12 +7,13 @@ Compare ways to train on MiniAPPS: RLTF, its parts, TRL's GRPO and RLOO, CodeRL,
 
 All arms of an architecture and a seed start from the same warm start, and use as many samples and optimizer steps:
 
-    python examples/ablation.py                                    # the main table: under 3 hours on 2 cores
-    python examples/ablation.py --quick                            # a smoke version: 5 minutes
+    python examples/ablation.py                                    # the main table, both architectures, 5 seeds
+    python examples/ablation.py --quick                            # whether all of it runs: about 3 minutes on 2 cores
     python examples/ablation.py --tables feedback buffer --architectures llama --num_seeds 3
     python examples/ablation.py --arms grpo rltf --max_steps 60 --output_dir outputs/long
 
-Called again, it goes on where it was ended; results with other settings lie beside each other. It writes results.parquet, a table and plots for each architecture.
+Called again, it goes on where it was ended; results with other settings lie beside each other. It writes results.parquet, and
+a table and plots for each architecture.
 """
 
 import signal
@@ -34,6 +35,8 @@ QUICK = Scale(
     warm_start_steps=20, critic_steps=10,
 )  # fmt: skip
 
+ARCHITECTURES = ("llama", "t5")
+
 
 @dataclass
 class AblationArguments:
@@ -49,7 +52,10 @@ class AblationArguments:
     num_seeds: int = field(default=5, metadata={"help": "Seeds of models and sampling: 1, 2, ..."})
     num_jobs: int = field(default=2, metadata={"help": "Runs at a time, which share the cores."})
     output_dir: str = field(default="outputs/ablation", metadata={"help": "Folder of runs, tables and plots."})
-    quick: bool = field(default=False, metadata={"help": "One seed and a few steps: whether all arms run."})
+    quick: bool = field(
+        default=False,
+        metadata={"help": "One seed and a few steps, whatever the flags below say: whether all arms run."},
+    )
     max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps of 64 samples."})
     eval_steps: int = field(default=Scale.eval_steps, metadata={"help": "Steps between evaluations."})
     learning_rate: float = field(default=Scale.learning_rate, metadata={"help": "Of all arms that have rewards."})
@@ -65,11 +71,18 @@ class AblationArguments:
 
 
 def comparisons(args: AblationArguments) -> dict[str, Comparison]:
-    """The tables that are asked for."""
-    for given, known, flag in ((args.tables, TABLES, "tables"), (args.arms or [], ARMS, "arms")):
+    """The tables that are asked for, where all flags are in range."""
+    for given, known, flag in (
+        (args.tables, TABLES, "tables"),
+        (args.arms or [], ARMS, "arms"),
+        (args.architectures, ARCHITECTURES, "architectures"),
+    ):
         unknown = [name for name in given if name not in known]
         if unknown:
             sys.exit(f"--{flag} {' '.join(unknown)}: unknown. Choose from: {', '.join(known)}.")
+    for name in ("num_seeds", "num_jobs", "max_steps", "eval_steps"):
+        if vars(args)[name] < 1:
+            sys.exit(f"--{name} is {vars(args)[name]}, but must be at least 1.")
     if args.arms:
         return {"arms": Comparison("Arms", args.arms[0], args.arms[1:])}
     return {name: TABLES[name] for name in args.tables}
@@ -106,4 +119,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Ended. Finished runs are kept: call it again to go on.")

@@ -65,9 +65,11 @@ def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
     [
         ({"arms": ["gropo"]}, "--arms gropo: unknown. Choose from: rltf, grpo"),
         ({"tables": ["main", "maim"]}, "--tables maim: unknown. Choose from: main, buffer"),
+        ({"architectures": ["gpt"]}, "--architectures gpt: unknown. Choose from: llama, t5"),
+        ({"num_seeds": 0}, "--num_seeds is 0, but must be at least 1"),
     ],
 )
-def test_an_unknown_arm_or_table_is_refused_with_those_there_are(examples, given, message):
+def test_flags_out_of_range_are_refused(examples, given, message):
     from ablation import AblationArguments, comparisons
 
     with pytest.raises(SystemExit, match=message):
@@ -131,6 +133,7 @@ REFERENCE = "v = [x + 1 for x in v]\nprint(sum(v))\n"
         (REFERENCE, 1.0, 1.0),
         ("w = [y + 1 for y in w]\nprint(sum(w))\n", 1.0, 1.0),  # names do not matter
         ("", 0.0, 0.0),
+        ("(" * 5000 + "1" + ")" * 5000, 0.0, 0.0),
         # Subtrees of print(sum(v)): two calls with their arguments. The comprehension has four, the assignment and its
         # statement two, the program one.
         ("print(sum(v))\n", 5 / 11, 0.0),

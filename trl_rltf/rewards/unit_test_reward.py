@@ -179,12 +179,7 @@ class UnitTestRewardFunction:
             if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
                 errors.append(bool(marked))
             rewards.append(
-                TokenReward(
-                    feedback.reward,
-                    self._spread(feedback, marked, len(ids)),
-                    None,
-                    report.outcome,
-                )
+                TokenReward(feedback.reward, self._spread(feedback, marked, len(ids)), None, report.outcome)
             )
         _log(reports, errors, seconds, log_extra, log_metric)
         return rewards
