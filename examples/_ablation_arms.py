@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from trl_rltf.rewards.feedback import ADAPTIVE_RANGE
-
 
 @dataclass(frozen=True)
 class Arm:
@@ -19,7 +17,8 @@ class Arm:
         method (`str`, *optional*, defaults to `"rltf"`): `"rltf"`, `RLTFTrainer`; `"grpo"` or `"rloo"`, TRL's own trainer (for an
             encoder-decoder, which these refuse, `RLTFTrainer` with the same baseline); `"ppocoder"`, `RLTFTrainer` with the
             reward of PPOCoder; `"supervised"`.
-        feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`.
+        paper_feedback (`bool`, *optional*, defaults to `False`): Whether the reward is that of `UnitTestRewardFunction.paper`.
+        feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`, or of its `paper`.
         settings (`dict`, *optional*): Settings of the trainer's configuration.
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
         critic (`bool`, *optional*, defaults to `False`): Whether a critic weighs the tokens.
@@ -29,6 +28,7 @@ class Arm:
     name: str
     summary: str
     method: str = "rltf"
+    paper_feedback: bool = False
     feedback: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     buffer: dict[str, Any] | None = None
@@ -51,31 +51,26 @@ _PAPER: dict[str, Any] = {
 _REFRESH = {"update_steps": 10}
 _COARSE: dict[str, Any] = {"adaptive_weight": 0.0, "fine_weight": 0.0}
 _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2, "loss_type": "grpo"}
-
-# The share of tests passed and nothing else, and with the penalty on the error.
-_PASS_RATIO: dict[str, Any] = {
-    "coarse_rewards": {"PASS": 1.0, "FAILURE": 0.0, "RUNTIME_ERROR": 0.0, "SYNTAX_ERROR": 0.0},
-    "adaptive_weight": 1 / ADAPTIVE_RANGE,
-    "adaptive_runtime_errors": True,
-}
-_SCALAR = {**_PASS_RATIO, "fine_weight": 0.0}
-_EXPRESSION = {**_PASS_RATIO, "granularity": "expression"}
+# The penalty of the paper on top of the share of tests passed.
+_PENALTY: dict[str, Any] = {"fine_weight": 0.3, "fine_baseline": "none"}
+_SCALAR = {"fine_weight": 0.0}  # the share of tests passed and nothing else
 
 _ARMS = (
     # The main table.
-    Arm("rltf", "the defaults of RLTFTrainer and UnitTestRewardFunction"),
+    Arm("rltf", "the defaults: share of tests passed, and credit for the lines that parse and run"),
     Arm("grpo", "TRL's GRPOTrainer, share of tests passed", method="grpo", feedback=_SCALAR),
     Arm("rloo", "TRL's RLOOTrainer, share of tests passed", method="rloo", feedback=_SCALAR),
     Arm(
         "rltf-paper",
-        "the paper: online buffer, greedy baseline, CE loss",
-        feedback={"adaptive_weight": 1.0, "fine_weight": 0.3, "granularity": "line"},
+        "the paper: its feedback, online buffer, greedy baseline, CE loss",
+        paper_feedback=True,
         settings=_PAPER,
         buffer=_REFRESH,
     ),
     Arm(
         "coderl",
         "CodeRL: offline samples, coarse, critic, greedy baseline, CE loss",
+        paper_feedback=True,
         feedback=_COARSE,
         settings=_PAPER,
         buffer={"offline": True},
@@ -85,51 +80,42 @@ _ARMS = (
         "ppocoder",
         "PPOCoder: outcome, AST and data-flow match, KL, clipping",
         method="ppocoder",
+        paper_feedback=True,
         feedback=_COARSE,
         settings=_PPO,
     ),
-    Arm("supervised", "more of the warm start, on drafts with bugs", method="supervised"),
+    Arm("supervised", "more of the warm start, on drafts with errors", method="supervised"),
     Arm("supervised-clean", "supervised on reference solutions", method="supervised", clean=True),
     # Ablations, each around the default or around the paper.
     Arm("online-buffer", "an online buffer", buffer=_REFRESH),
     Arm("online-buffer-ratio", "the same, with clipped ratios", buffer={**_REFRESH, "importance_sampling": True}),
     Arm("offline", "samples of the warm start only", buffer={"offline": True}),
-    Arm("coarse", "outcome class", feedback=_COARSE),
-    Arm("coarse-fine", "outcome class and error", feedback={"adaptive_weight": 0.0}),
-    Arm("coarse-adaptive", "outcome class and share of tests passed", feedback={"fine_weight": 0.0}),
-    Arm("fine-expression", "the default, error at the sub-expression", feedback={"granularity": "expression"}),
-    Arm("ce-loss", "with the cross entropy of reference solutions", settings={"ce_loss_weight": 1.0}),
-    Arm("baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy"}),
-    Arm("baseline-leave-one-out", "minus the mean of the others", settings={"baseline": "leave_one_out"}),
-    Arm("pass-ratio-line", "share of tests passed, error at the statement", feedback=_PASS_RATIO),
+    Arm("coarse", "the paper's outcome classes", paper_feedback=True, feedback=_COARSE),
+    Arm("coarse-fine", "and the failing statement", paper_feedback=True, feedback={"adaptive_weight": 0.0}),
+    Arm("coarse-adaptive", "and the share of tests passed", paper_feedback=True, feedback={"fine_weight": 0.0}),
+    Arm("coarse-adaptive-fine", "all feedback of the paper", paper_feedback=True),
     Arm(
-        "pass-ratio-expression",
-        "share of tests passed, error at the sub-expression",
-        feedback=_EXPRESSION,
+        "coarse-adaptive-expression",
+        "the same, error at the sub-expression",
+        paper_feedback=True,
+        feedback={"granularity": "expression"},
     ),
+    Arm("weight-0.3", "the default, lines weigh less", feedback={"fine_weight": 0.3}),
+    Arm("weight-2", "the default, lines weigh more", feedback={"fine_weight": 2.0}),
+    Arm("penalty-line", "instead, a penalty on the failing statement", feedback=_PENALTY),
+    Arm("penalty-expression", "a penalty on the sub-expression", feedback={**_PENALTY, "granularity": "expression"}),
     Arm(
-        "pass-ratio-normalized",
+        "penalty-normalized",
         "the same, as much weight for short errors as for long ones",
-        feedback={**_EXPRESSION, "normalize_span": True},
+        feedback={**_PENALTY, "granularity": "expression", "normalize_span": True},
     ),
     Arm(
-        "pass-ratio-ce",
-        "share of tests passed, error at the sub-expression, cross entropy of reference solutions",
-        feedback=_EXPRESSION,
-        settings={"ce_loss_weight": 1.0},
+        "penalty-centered",
+        "penalties on the sub-expression minus their mean in the group",
+        feedback={**_PENALTY, "granularity": "expression", "fine_weight": 1.0},
+        settings={"center_token_rewards": True},
     ),
-    Arm(
-        "pass-ratio-batch",
-        "share of tests passed, error at the sub-expression, scaled by the batch",
-        feedback=_EXPRESSION,
-        settings={"scale_rewards": "batch"},
-    ),
-    Arm(
-        "pass-ratio-groups-of-4",
-        "share of tests passed, error at the sub-expression, twice the prompts",
-        feedback=_EXPRESSION,
-        settings={"num_generations": 4},
-    ),
+    Arm("groups-of-4", "the default, twice the prompts", settings={"num_generations": 4}),
     Arm(
         "grpo-groups-of-4",
         "TRL's GRPOTrainer, twice the prompts",
@@ -137,6 +123,10 @@ _ARMS = (
         feedback=_SCALAR,
         settings={"num_generations": 4},
     ),
+    Arm("ce-loss", "with the cross entropy of reference solutions", settings={"ce_loss_weight": 1.0}),
+    Arm("baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy"}),
+    Arm("baseline-leave-one-out", "minus the mean of the others", settings={"baseline": "leave_one_out"}),
+    Arm("scaled-by-batch", "divided by the deviation of the batch", settings={"scale_rewards": "batch"}),
     Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4}),
     Arm("temperature-0.8", "sampled at 0.8", settings={"temperature": 0.8}),
     Arm("temperature-1.0", "sampled at 1.0", settings={"temperature": 1.0}),
@@ -173,14 +163,28 @@ TABLES = {
     ),
     "buffer": Comparison("Where samples come from", "rltf", ["online-buffer", "online-buffer-ratio", "offline"]),
     "feedback": Comparison(
-        "Kinds of feedback", "coarse", ["coarse-fine", "coarse-adaptive", "fine-expression", "rltf"]
+        "Kinds of feedback",
+        "coarse",
+        ["coarse-fine", "coarse-adaptive", "coarse-adaptive-fine", "coarse-adaptive-expression", "rltf"],
     ),
     "token-rewards": Comparison(
         "Token rewards on top of what GRPO gets",
         "grpo",
-        ["pass-ratio-line", "pass-ratio-expression", "pass-ratio-normalized"],
+        [
+            "rltf",
+            "weight-0.3",
+            "weight-2",
+            "penalty-line",
+            "penalty-expression",
+            "penalty-normalized",
+            "penalty-centered",
+            "grpo-groups-of-4",
+            "groups-of-4",
+        ],
     ),
-    "loss": Comparison("Losses and baselines", "rltf", ["ce-loss", "baseline-greedy", "baseline-leave-one-out"]),
+    "loss": Comparison(
+        "Losses and baselines", "rltf", ["ce-loss", "baseline-greedy", "baseline-leave-one-out", "scaled-by-batch"]
+    ),
     "temperature": Comparison(
         "Sampling temperature", "rltf", ["temperature-0.4", "temperature-0.8", "temperature-1.0"]
     ),

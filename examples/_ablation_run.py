@@ -26,8 +26,9 @@ from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.data import make_mini_critic
-from trl_rltf.execution import LocalRunner, Outcome
+from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy
+from trl_rltf.rewards import FeedbackRules
 from trl_rltf.rewards.critic_training import CriticTrainer
 
 
@@ -57,18 +58,18 @@ class Scale:
         supervised_learning_rate (`float`): Learning rate of the supervised arms.
     """
 
-    max_steps: int = 40
-    samples_per_step: int = 64
-    eval_steps: int = 10
+    max_steps: int = 60
+    samples_per_step: int = 16
+    eval_steps: int = 15
     eval_samples: int = 4
     final_samples: int = 10
     eval_problems: int = 96
     warm_start_steps: int = 240
     bug_share: float = 0.75
-    slip_share: float = 0.0
+    slip_share: float = 0.7
     critic_steps: int = 200
     learning_rate: float = 3e-5
-    warmup_steps: int = 10
+    warmup_steps: int = 5
     supervised_learning_rate: float = 3e-4
 
 
@@ -145,6 +146,7 @@ def _defaults() -> dict[str, Any]:
     return {
         **{field.name: field.default for field in fields(RLTFConfig) if field.name in names},
         **{p.name: p.default for p in parameters if isinstance(p.default, (bool, int, float, str))},
+        "coarse_rewards": {outcome.name: reward for outcome, reward in FeedbackRules().coarse_rewards.items()},
     }
 
 
@@ -265,10 +267,8 @@ def _trainer(
 
 
 def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
-    feedback = dict(arm.feedback)
-    if "coarse_rewards" in feedback:
-        feedback["coarse_rewards"] = {Outcome[name]: value for name, value in feedback["coarse_rewards"].items()}
-    unit_tests = UnitTestRewardFunction(runner, **feedback)
+    make_reward = UnitTestRewardFunction.paper if arm.paper_feedback else UnitTestRewardFunction
+    unit_tests = make_reward(runner, **arm.feedback)
     if arm.method == "ppocoder":
         return PPOCoderReward(unit_tests)
     return CriticRewardFunction(unit_tests, str(run.critic)) if arm.critic else unit_tests

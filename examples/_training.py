@@ -13,8 +13,9 @@ from _warm_start import warm_start
 from datasets import Dataset
 from trl import ModelConfig, ScriptArguments, TrlParser
 
-from trl_rltf import RLTFConfig, load_apps, load_mbpp, make_mini_apps
+from trl_rltf import RLTFConfig, UnitTestRewardFunction, load_apps, load_mbpp, make_mini_apps
 from trl_rltf.data import make_mini_model
+from trl_rltf.execution import LocalRunner
 
 
 # Flags that the embedded default sets, unless the command line says otherwise. Tuned for two CPU cores.
@@ -85,7 +86,14 @@ class ProblemArguments(ScriptArguments):
     warm_start_accumulation_steps: int = field(
         default=1, metadata={"help": "Batches that the warm start accumulates for an optimizer step."}
     )
-    fine_weight: float = field(default=0.3, metadata={"help": "Penalty on the tokens of an error; 0 switches it off."})
+    paper_feedback: bool = field(
+        default=False,
+        metadata={"help": "Rewards of the paper: outcome classes, and a penalty on the tokens of an error."},
+    )
+    fine_weight: float | None = field(
+        default=None,
+        metadata={"help": "Weight of the rewards of single tokens; 0 switches them off. 1.0, or the paper's 0.3."},
+    )
     adaptive_weight: float = field(default=1.0, metadata={"help": "Weight of the share of tests passed; 0 is off."})
     critic_model_name_or_path: str | None = field(
         default=None, metadata={"help": "Critic that weighs the token rewards, from train_critic.py; none by default."}
@@ -97,6 +105,15 @@ class ProblemArguments(ScriptArguments):
     eval_samples: int = field(default=10, metadata={"help": "Samples a held-out problem for pass@k."})
     eval_batch_size: int = field(default=64, metadata={"help": "Samples of held-out problems generated at a time."})
     eval_problems: int | None = field(default=None, metadata={"help": "Held-out problems; all by default."})
+
+
+def unit_test_reward(script_args: ProblemArguments, runner: LocalRunner) -> UnitTestRewardFunction:
+    """The reward function that the flags ask for."""
+    settings = {"adaptive_weight": script_args.adaptive_weight}
+    if script_args.fine_weight is not None:
+        settings["fine_weight"] = script_args.fine_weight
+    make_reward = UnitTestRewardFunction.paper if script_args.paper_feedback else UnitTestRewardFunction
+    return make_reward(runner, **settings)
 
 
 def settings_for(parser: TrlParser) -> tuple[ProblemArguments, RLTFConfig, ModelConfig]:

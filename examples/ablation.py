@@ -25,7 +25,7 @@ from _ablation_arms import ARMS, TABLES, Comparison
 from _ablation_queue import run_all
 from _ablation_report import legend, report
 from _ablation_results import write_parquet
-from _ablation_run import Run, Scale
+from _ablation_run import GROUP_SIZE, Run, Scale
 from _training_report import banner
 from trl import TrlParser
 
@@ -56,17 +56,20 @@ class AblationArguments:
         default=False,
         metadata={"help": "One seed and a few steps, whatever the flags below say: whether all arms run."},
     )
-    max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps of 64 samples."})
+    max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps."})
+    samples_per_step: int = field(
+        default=Scale.samples_per_step, metadata={"help": "Samples of a step, in groups of 8, or of 4 in some arms."}
+    )
     eval_steps: int = field(default=Scale.eval_steps, metadata={"help": "Steps between evaluations."})
     learning_rate: float = field(default=Scale.learning_rate, metadata={"help": "Of all arms that have rewards."})
     warmup_steps: int = field(default=Scale.warmup_steps, metadata={"help": "Steps in which it rises."})
     warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before."})
     bug_share: float = field(
-        default=Scale.bug_share, metadata={"help": "Share of the warm start's programs that have a bug."}
+        default=Scale.bug_share, metadata={"help": "Without slips, share of these programs that have one bug."}
     )
     slip_share: float = field(
         default=Scale.slip_share,
-        metadata={"help": "Instead, share of the lines of these programs that have a slip."},
+        metadata={"help": "Share of the lines of the warm start's programs that have a slip; 0: see --bug_share."},
     )
 
 
@@ -83,6 +86,10 @@ def comparisons(args: AblationArguments) -> dict[str, Comparison]:
     for name in ("num_seeds", "num_jobs", "max_steps", "eval_steps"):
         if vars(args)[name] < 1:
             sys.exit(f"--{name} is {vars(args)[name]}, but must be at least 1.")
+    if args.samples_per_step < 1 or args.samples_per_step % GROUP_SIZE:
+        sys.exit(
+            f"--samples_per_step is {args.samples_per_step}, but must be a multiple of the group size, {GROUP_SIZE}."
+        )
     if args.arms:
         return {"arms": Comparison("Arms", args.arms[0], args.arms[1:])}
     return {name: TABLES[name] for name in args.tables}

@@ -12,10 +12,10 @@ the gradients of 12 batches of prompts, with its standard error over batches. Ar
 """
 
 import torch
-from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for
+from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for, unit_test_reward
 from trl import ModelConfig, TrlParser
 
-from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer
 from trl_rltf.execution import LocalRunner
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     training_args.max_steps = NUM_BATCHES
     training_args.learning_rate = 0.0  # all gradients are of the same weights
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
-    reward = UnitTestRewardFunction(runner, fine_weight=script_args.fine_weight)
+    reward = unit_test_reward(script_args, runner)
     trainer = GradientRecorder(
         model=model,
         reward_funcs=reward,

@@ -22,11 +22,11 @@ The paper's settings for CodeT5-770M and CodeGen-2.7B are in examples/configs:
 Running it is the opt-in to running model-written code, in the sandbox that docs/execution.md describes.
 """
 
-from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for
+from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for, unit_test_reward
 from _training_report import banner, report
 from trl import ModelConfig, TrlParser, get_peft_config
 
-from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
+from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import evaluate_policy
 
@@ -48,9 +48,7 @@ def main(load_problems=load_apps_problems) -> None:
         "max_prompt_length": training_args.max_prompt_length,
         "batch_size": script_args.eval_batch_size,
     }
-    reward = UnitTestRewardFunction(
-        runner, fine_weight=script_args.fine_weight, adaptive_weight=script_args.adaptive_weight
-    )
+    reward = unit_test_reward(script_args, runner)
     if script_args.critic_model_name_or_path is not None:
         reward = CriticRewardFunction(reward, script_args.critic_model_name_or_path)
     buffer = OnlineBuffer(script_args.buffer_capacity, script_args.update_steps)

@@ -14,7 +14,7 @@ FOUR_TESTS = {"inputs": ["1\n", "2\n", "3\n", "4\n"], "outputs": ["1", "2", "3",
 
 
 def rewards_of(runner, tokenizer, completions, tests=SUM_TESTS, **options):
-    function = UnitTestRewardFunction(runner, **options)
+    function = UnitTestRewardFunction.paper(runner, **options)
     ids = [tokenizer(text)["input_ids"] for text in completions]
     return function(
         prompts=[""] * len(ids),
@@ -110,8 +110,16 @@ def test_normalising_by_the_span_gives_all_errors_the_same_weight(runner, tokeni
         assert total / len(reward.tokens) == pytest.approx(-0.3)
 
 
-def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
+def test_the_default_is_the_share_of_tests_passed(runner):
     function = UnitTestRewardFunction(runner)
+    raises = "n = int(input())\nprint(n if n < 4 else nothing)"
+    sources = ["print(input())", raises, "print(0)", "print(x)", "print("]
+    assert function([""] * 5, sources, tests=[FOUR_TESTS] * 5) == [0.75, 0.75, 0, 0, 0]
+    assert function([""], ["n = input()\nprint(n if n < '4' else 5)"], tests=[FOUR_TESTS]) == [1]
+
+
+def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
+    function = UnitTestRewardFunction.paper(runner)
     text = f"```python\n{SUM_PROGRAM}```"
     ids = tokenizer(text)["input_ids"]
     completions = [
@@ -125,7 +133,7 @@ def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
 
 
 def test_without_token_ids_or_tokenizer_it_is_a_plain_reward(runner):
-    function = UnitTestRewardFunction(runner)
+    function = UnitTestRewardFunction.paper(runner)
     assert function(prompts=["", ""], completions=["print(x)", ""], tests=[SUM_TESTS] * 2) == [-0.6, -0.3]
     (reward,) = function(prompts=[""], completions=["print(x)"], completion_ids=[[5, 6]], tests=[SUM_TESTS])
     assert reward.tokens == [-0.6, -0.6]
@@ -182,12 +190,19 @@ def test_malformed_tests_name_the_row_and_the_problem(runner):
         ({"fine_weight": -1}, "`fine_weight` is -1"),
         ({"adaptive_weight": float("nan")}, "`adaptive_weight` is nan"),
         ({"granularity": "word"}, "`granularity` is 'word'"),
+        ({"fine_baseline": "mean"}, "`fine_baseline` is 'mean'"),
+        ({"granularity": "expression"}, "`granularity='expression'` needs `fine_baseline='none'`"),
         ({"coarse_rewards": {Outcome.PASS: 1.0}}, "no reward for FAILURE, RUNTIME_ERROR, SYNTAX_ERROR"),
     ],
 )
 def test_rules_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         FeedbackRules(**options)
+
+
+def test_a_group_has_no_span_to_normalise_by(runner):
+    with pytest.raises(ValueError, match="`normalize_span=True` needs `fine_baseline='none'`"):
+        UnitTestRewardFunction(runner, normalize_span=True)
 
 
 def test_the_reward_function_needs_the_opt_in(monkeypatch):

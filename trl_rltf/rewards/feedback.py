@@ -9,15 +9,22 @@ from dataclasses import dataclass, field
 from ..execution import ExecutionReport, Outcome, Span
 
 
-# The coarse-grained feedback of the paper (section 3.3).
+# With these, coarse plus adaptive reward is the share of tests passed.
 COARSE_REWARDS: Mapping[Outcome, float] = {
+    Outcome.PASS: 1.0,
+    Outcome.FAILURE: 0.0,
+    Outcome.RUNTIME_ERROR: 0.0,
+    Outcome.SYNTAX_ERROR: 0.0,
+}
+# The coarse-grained feedback of the paper (section 3.3).
+PAPER_COARSE_REWARDS: Mapping[Outcome, float] = {
     Outcome.PASS: 1.0,
     Outcome.FAILURE: -0.3,
     Outcome.RUNTIME_ERROR: -0.6,
     Outcome.SYNTAX_ERROR: -1.0,
 }
-ADAPTIVE_RANGE = 1.3  # the adaptive feedback of the paper: from FAILURE up to PASS
 GRANULARITIES = ("line", "expression")
+FINE_BASELINES = ("group", "none")
 
 
 class ErrorScope(enum.StrEnum):
@@ -67,7 +74,7 @@ class Feedback:
 
     Args:
         reward (`float`): Reward of the whole sequence, coarse plus adaptive.
-        penalty (`float`): Fine-grained reward, at most 0, for each token of the error.
+        penalty (`float`): Fine-grained reward, at most 0, for each token of the error; 0 where a group is compared instead.
         scope ([`ErrorScope`]): Which tokens those are. `END` is the token with which the program stops too early.
         span ([`~execution.Span`] or `None`): Their place in the program, if `scope` is `LINE`.
     """
@@ -85,25 +92,30 @@ class FeedbackRules:
 
     Args:
         coarse_weight (`float`, *optional*, defaults to `1.0`): Factor of the reward of the outcome class. 0 switches it off.
-        adaptive_weight (`float`, *optional*, defaults to `1.0`): Factor of the share of tests that a `FAILURE` passed.
-            0 switches it off.
-        fine_weight (`float`, *optional*, defaults to `0.3`): Penalty on the tokens of the error (λ). 0 switches it off.
+        adaptive_weight (`float`, *optional*, defaults to `1.0`): Factor of the adaptive reward, which rises with the share of
+            tests passed, from the reward of `FAILURE` to that of `PASS`. 0 switches it off.
+        fine_weight (`float`, *optional*, defaults to `1.0`): Weight of the fine-grained reward (λ). 0 switches it off.
+        fine_baseline (`str`, *optional*, defaults to `"group"`): `"group"` credits each line by whether it got past parsing
+            and running, minus the share of the group's programs that did; `"none"` subtracts λ from the tokens of the
+            error, as the paper does.
         granularity (`str`, *optional*, defaults to `"line"`): `"line"` punishes the failing statement, as the paper does;
-            `"expression"` only the sub-expression that Python's position table names, and of a program that stops too
-            early the token with which it stops.
-        adaptive_runtime_errors (`bool`, *optional*, defaults to `False`): Also count the tests passed by programs that
+            `"expression"`, with `fine_baseline="none"` only, the sub-expression that Python's position table names, and of
+            a program that stops too early the token with which it stops.
+        adaptive_runtime_errors (`bool`, *optional*, defaults to `True`): Also count the tests passed by programs that
             raise in some of them. Not in the paper.
-        coarse_rewards (`Mapping[Outcome, float]`, *optional*): Reward of each outcome class. Defaults to the paper's.
+        coarse_rewards (`Mapping[Outcome, float]`, *optional*): Reward of each outcome class. Defaults to 1 for `PASS` and 0
+            for the others.
 
     Raises:
-        ValueError: If a weight is negative, the granularity unknown, or an outcome has no reward.
+        ValueError: If a weight is negative, a name is unknown, two settings contradict each other, or an outcome has no reward.
     """
 
     coarse_weight: float = 1.0
     adaptive_weight: float = 1.0
-    fine_weight: float = 0.3
+    fine_weight: float = 1.0
+    fine_baseline: str = "group"
     granularity: str = "line"
-    adaptive_runtime_errors: bool = False
+    adaptive_runtime_errors: bool = True
     coarse_rewards: Mapping[Outcome, float] = field(default_factory=lambda: dict(COARSE_REWARDS))
 
     def __post_init__(self) -> None:
@@ -113,6 +125,12 @@ class FeedbackRules:
                 raise ValueError(f"`{name}` is {weight}, but must be 0 (off) or above.")
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"`granularity` is {self.granularity!r}, but must be 'line' or 'expression'.")
+        if self.fine_baseline not in FINE_BASELINES:
+            raise ValueError(f"`fine_baseline` is {self.fine_baseline!r}, but must be 'group' or 'none'.")
+        if self.fine_baseline == "group" and self.granularity != "line":
+            raise ValueError(
+                f"`granularity={self.granularity!r}` needs `fine_baseline='none'`: a group is compared line by line."
+            )
         missing = [outcome.name for outcome in COARSE_REWARDS if outcome not in self.coarse_rewards]
         if missing:
             raise ValueError(f"`coarse_rewards` has no reward for {', '.join(missing)}.")
@@ -130,9 +148,11 @@ class FeedbackRules:
         reward = self.coarse_weight * self.coarse_rewards[report.outcome]
         counted = {Outcome.FAILURE, Outcome.RUNTIME_ERROR} if self.adaptive_runtime_errors else {Outcome.FAILURE}
         if report.outcome in counted:
-            reward += self.adaptive_weight * ADAPTIVE_RANGE * report.num_passed / report.num_tests
+            # In the paper from -0.3 up to 1.0, a factor of 1.3.
+            adaptive_range = self.coarse_rewards[Outcome.PASS] - self.coarse_rewards[Outcome.FAILURE]
+            reward += self.adaptive_weight * adaptive_range * report.num_passed / report.num_tests
         scope = error_scope(report)
-        if scope is ErrorScope.IGNORE or self.fine_weight == 0:
+        if scope is ErrorScope.IGNORE or self.fine_weight == 0 or self.fine_baseline == "group":
             return Feedback(reward)
         if self.granularity == "expression" and report.error_detail == "truncated":
             return Feedback(reward, -self.fine_weight, ErrorScope.END)

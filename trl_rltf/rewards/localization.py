@@ -11,7 +11,7 @@ from typing import Any
 from ..execution import Span
 
 
-_LINE_END = re.compile("\r\n|\r|\n")
+LINE_END = re.compile("\r\n|\r|\n")
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
@@ -28,7 +28,7 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
     Returns:
         `range`: Indices of the tokens that share a character with the span; empty if there is none.
     """
-    line_starts = [0, *(match.end() for match in _LINE_END.finditer(source)), len(source)]
+    line_starts = [0, *(match.end() for match in LINE_END.finditer(source)), len(source)]
     first = start + min(line_starts[min(span.line, len(line_starts)) - 1] + span.column, len(source))
     last = start + min(line_starts[min(span.end_line, len(line_starts)) - 1] + span.end_column, len(source))
     inside = [index for index, (begin, end) in enumerate(ranges) if begin < last and end > first and begin < end]

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
 from .extraction import ExtractedProgram, completion_text, extract_program
-from .feedback import COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
+from .feedback import COARSE_REWARDS, PAPER_COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
+from .line_credits import attempt, line_credits
 from .localization import end_token, span_tokens, token_ranges
 
 
@@ -62,7 +63,8 @@ class TokenReward(float):
 
 class UnitTestRewardFunction:
     """
-    Reward completions by running their programs on unit tests (the multi-granularity feedback of the paper).
+    Reward completions by running their programs on unit tests: the share of tests passed, and on top of it a credit for the
+    tokens of each line. [`UnitTestRewardFunction.paper`] gives the multi-granularity feedback of the paper.
 
     It works in [`RLTFTrainer`], which uses the reward of each token, and unchanged in TRL's `GRPOTrainer` and
     `RLOOTrainer`, for which each entry is a plain number.
@@ -71,19 +73,28 @@ class UnitTestRewardFunction:
         runner ([`~execution.Runner`], *optional*):
             What runs the tests. Defaults to a [`~execution.LocalRunner`] with its default limits.
         coarse_weight (`float`, *optional*, defaults to `1.0`):
-            Factor of the reward of the outcome class: PASS 1.0, FAILURE -0.3, RUNTIME_ERROR -0.6, SYNTAX_ERROR -1.0.
+            Factor of the reward of the outcome class.
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
-            Factor of the adaptive reward, 1.3 times the share of tests that a FAILURE passed.
-        fine_weight (`float`, *optional*, defaults to `0.3`):
-            Penalty on the tokens of the error. `0` switches it off.
+            Factor of the adaptive reward, which rises with the share of tests passed, from the reward of FAILURE to that of
+            PASS.
+        fine_weight (`float`, *optional*, defaults to `1.0`):
+            Weight of the reward of single tokens (λ). `0` switches it off.
+        fine_baseline (`str`, *optional*, defaults to `"group"`):
+            What the tokens get. `"group"`: λ times 1 or 0, whether the program got past their line, minus the share of the
+            programs for the same prompt that did, once for parsing and once for running; nothing after an error. Where a
+            group is divided among processes, each compares its part. `"none"`: -λ for the tokens of the error, as in the
+            paper.
         granularity (`str`, *optional*, defaults to `"line"`):
-            Tokens that the penalty falls on: `"line"`, the failing statement; `"expression"`, the failing sub-expression.
+            Tokens of an error: `"line"`, the failing statement; `"expression"`, the failing sub-expression, which needs
+            `fine_baseline="none"`.
         normalize_span (`bool`, *optional*, defaults to `False`):
-            Multiply the penalty by T / |span|, so that all errors weigh the same in a mean over tokens. Not in the paper.
-        adaptive_runtime_errors (`bool`, *optional*, defaults to `False`):
+            Multiply -λ by T / |span|, so that all errors weigh the same in a mean over tokens. It needs
+            `fine_baseline="none"`. Not in the paper.
+        adaptive_runtime_errors (`bool`, *optional*, defaults to `True`):
             Also count the tests passed by programs that raise in some of them. Not in the paper.
         coarse_rewards (`Mapping[Outcome, float]`, *optional*):
-            Reward of each outcome class. Defaults to the paper's.
+            Reward of each outcome class. Defaults to 1 for PASS and 0 for the others, so that coarse and adaptive reward
+            together are the share of tests passed.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
             Tokenizer that finds the tokens of an error. [`RLTFTrainer`] hands over its own; without one, all tokens of a
             completion get the reward of the sequence.
@@ -102,10 +113,11 @@ class UnitTestRewardFunction:
         runner: Runner | None = None,
         coarse_weight: float = 1.0,
         adaptive_weight: float = 1.0,
-        fine_weight: float = 0.3,
+        fine_weight: float = 1.0,
+        fine_baseline: str = "group",
         granularity: str = "line",
         normalize_span: bool = False,
-        adaptive_runtime_errors: bool = False,
+        adaptive_runtime_errors: bool = True,
         coarse_rewards: Mapping[Outcome, float] | None = None,
         processing_class: Any = None,
         allow_code_eval: bool | None = None,
@@ -118,13 +130,37 @@ class UnitTestRewardFunction:
             coarse_weight=coarse_weight,
             adaptive_weight=adaptive_weight,
             fine_weight=fine_weight,
+            fine_baseline=fine_baseline,
             granularity=granularity,
             adaptive_runtime_errors=adaptive_runtime_errors,
             coarse_rewards=dict(COARSE_REWARDS if coarse_rewards is None else coarse_rewards),
         )
+        if normalize_span and fine_baseline == "group":
+            raise ValueError("`normalize_span=True` needs `fine_baseline='none'`: credits of a group have no span.")
         self.runner = LocalRunner(allow_code_eval=allow_code_eval) if runner is None else runner
         self.normalize_span = normalize_span
         self.processing_class = processing_class
+
+    @classmethod
+    def paper(cls, runner: Runner | None = None, **overrides: Any) -> Self:
+        """
+        The feedback of the paper (arXiv 2307.04349, section 3.3): PASS 1.0, FAILURE from -0.3 up with the share of tests passed,
+        RUNTIME_ERROR -0.6, SYNTAX_ERROR -1.0, and -0.3 on the tokens of the failing statement.
+
+        Args:
+            runner ([`~execution.Runner`], *optional*): What runs the tests.
+            **overrides: Any argument of [`UnitTestRewardFunction`]; it replaces the value of the paper.
+
+        Returns:
+            [`UnitTestRewardFunction`]: The reward function.
+        """
+        settings: dict[str, Any] = {
+            "coarse_rewards": PAPER_COARSE_REWARDS,
+            "fine_weight": 0.3,
+            "fine_baseline": "none",
+            "adaptive_runtime_errors": False,
+        }
+        return cls(runner, **{**settings, **overrides})
 
     def __call__(
         self,
@@ -141,7 +177,7 @@ class UnitTestRewardFunction:
         Grade completions.
 
         Args:
-            prompts (`Sequence`): Prompts; not used.
+            prompts (`Sequence`): Prompts; completions of equal ones are a group.
             completions (`Sequence`): Completions, as text or as chat messages.
             completion_ids (`Sequence[Sequence[int]]`, *optional*): Token ids of each completion.
             tests (`Sequence`): Column of unit tests, one entry a completion.
@@ -167,20 +203,23 @@ class UnitTestRewardFunction:
         )
         seconds = time.perf_counter() - began
         tokenizer = self.processing_class or processing_class
+        ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
+        credits = self._line_credits(prompts, reports, programs, texts, ids, tokenizer)
         rewards: list[TokenReward | None] = []
-        errors: list[bool] = []  # of each program with an error: whether its tokens were found
+        errors: list[bool] = []  # of each program with an error: whether its place was found
         for index, report in enumerate(reports):
             if report.outcome is Outcome.NOT_GRADABLE:
                 rewards.append(None)
                 continue
             feedback = self.rules(report)
-            ids = [] if completion_ids is None else completion_ids[index]
-            marked = _marked_tokens(feedback, programs[index], texts[index], ids, tokenizer)
+            marked = _marked_tokens(feedback, programs[index], texts[index], ids[index], tokenizer)
+            tokens = self._spread(feedback, marked, len(ids[index]))
+            credit = credits[index]
+            if credit is not None:
+                tokens = [reward + self.rules.fine_weight * own for reward, own in zip(tokens, credit, strict=True)]
             if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
-                errors.append(bool(marked))
-            rewards.append(
-                TokenReward(feedback.reward, self._spread(feedback, marked, len(ids)), None, report.outcome)
-            )
+                errors.append(bool(marked) or credit is not None)
+            rewards.append(TokenReward(feedback.reward, tokens, None, report.outcome))
         _log(reports, errors, seconds, log_extra, log_metric)
         return rewards
 
@@ -198,6 +237,24 @@ class UnitTestRewardFunction:
             raise ValueError(_NO_TESTS)
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
         _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
+
+    def _line_credits(
+        self,
+        prompts: Sequence[Any],
+        reports: Sequence[ExecutionReport],
+        programs: Sequence[ExtractedProgram],
+        texts: Sequence[str],
+        ids: Sequence[Sequence[int]],
+        tokenizer: Any,
+    ) -> list[list[float] | None]:
+        if self.rules.fine_baseline == "none" or self.rules.fine_weight == 0 or tokenizer is None or not any(ids):
+            return [None] * len(reports)
+        return line_credits(
+            [
+                attempt(str(prompt), report, program, token_ranges(tokens, text, tokenizer))
+                for prompt, report, program, text, tokens in zip(prompts, reports, programs, texts, ids, strict=True)
+            ]
+        )
 
     def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> list[float]:
         # r_t = R_seq + 1[t in span] · (-λ)
