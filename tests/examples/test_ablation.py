@@ -67,6 +67,7 @@ def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
         ({"tables": ["main", "maim"]}, "--tables maim: unknown. Choose from: main, buffer"),
         ({"architectures": ["gpt"]}, "--architectures gpt: unknown. Choose from: llama, t5"),
         ({"num_seeds": 0}, "--num_seeds is 0, but must be at least 1"),
+        ({"samples_per_step": 12}, "--samples_per_step is 12, but must be a multiple of the group size, 8"),
     ],
 )
 def test_flags_out_of_range_are_refused(examples, given, message):
@@ -161,7 +162,7 @@ def test_the_reward_of_ppocoder_is_the_outcome_plus_both_matches(examples, runne
 
     tests = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
     program = "print(sum(map(int, input().split())))\n"
-    reward = PPOCoderReward(UnitTestRewardFunction(runner, adaptive_weight=0.0, fine_weight=0.0))
+    reward = PPOCoderReward(UnitTestRewardFunction.paper(runner, adaptive_weight=0.0, fine_weight=0.0))
     rewards = reward(prompts=["", ""], completions=[program, "print("], solutions=[[program]] * 2, tests=[tests] * 2)
     assert rewards[0] == pytest.approx(2.0)  # no variables: nothing flows
     assert rewards[1] == pytest.approx(-1.0, abs=0.2)

@@ -119,13 +119,13 @@ def test_an_instruction_model_trains_on_mbpp_with_chat_prompts(tmp_path, pretrai
 
 
 @pytest.mark.parametrize("name", ["codet5_770m", "codegen_2.7b"])
-def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch):
+def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch, runner):
     from trl import ModelConfig, TrlParser
 
-    from trl_rltf import RLTFConfig
+    from trl_rltf import RLTFConfig, UnitTestRewardFunction
 
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from _training import ProblemArguments
+    from _training import ProblemArguments, unit_test_reward
 
     parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
     config = str(ROOT / "examples" / "configs" / f"{name}.yaml")
@@ -137,7 +137,8 @@ def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch):
     )
     for setting in given.split():
         assert getattr(training_args, setting) == getattr(paper, setting), setting
-    assert (script_args.buffer_capacity, script_args.update_steps, script_args.fine_weight) == (6400, 50, 0.3)
+    assert (script_args.buffer_capacity, script_args.update_steps) == (6400, 50)
+    assert unit_test_reward(script_args, runner).rules == UnitTestRewardFunction.paper(runner).rules
     whole_groups = training_args.per_device_train_batch_size * training_args.steps_per_generation
     assert whole_groups % training_args.num_generations == 0
 

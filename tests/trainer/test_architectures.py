@@ -63,7 +63,7 @@ def test_the_penalty_falls_on_the_tokens_of_the_failing_statement(name: str, mak
         return {"prompt_ids": prompt_ids, "completion_ids": [ids] * len(prompts), "logprobs": None}
 
     trainer = make_trainer(
-        UnitTestRewardFunction(runner, fine_weight=0.3),
+        UnitTestRewardFunction.paper(runner),
         model_override=model,
         tokenizer_override=tokenizer,
         rollout_func=write_the_faulty_program,

@@ -107,7 +107,7 @@ def test_with_the_greedy_baseline_only_sampled_completions_are_weighed(make_trai
 
 def test_a_real_critic_weighs_what_the_unit_tests_found(make_trainer, batches, runner, tokenizer, problems):
     critic = Critic(make_mini_critic(tokenizer, hidden_size=32, num_layers=1), tokenizer)
-    plain = UnitTestRewardFunction(runner)
+    plain = UnitTestRewardFunction.paper(runner)
     trainer = make_trainer(CriticRewardFunction(plain, critic), baseline="none", scale_rewards="none", max_steps=1)
     source = "a = 1\nb = undefined\nc = 3\n"
     ids = tokenizer(source)["input_ids"]

@@ -32,7 +32,7 @@ class Spy:
 
 
 def test_every_parameter_moves(make_trainer, runner):
-    trainer = make_trainer(UnitTestRewardFunction(runner))
+    trainer = make_trainer(UnitTestRewardFunction.paper(runner))
     before = snapshot(trainer.model)
     trainer.train()
     assert [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])] == []
@@ -70,7 +70,8 @@ def test_two_tokens_of_one_completion_get_different_gradients(make_trainer, toke
 def test_the_error_line_of_a_program_gets_its_own_advantage(make_trainer, runner, tokenizer):
     source = "a = 1\nb = undefined\nc = 3\n"
     ids = tokenizer(source)["input_ids"]
-    trainer = make_trainer(UnitTestRewardFunction(runner), baseline="none", scale_rewards="none", max_steps=1)
+    reward = UnitTestRewardFunction.paper(runner)
+    trainer = make_trainer(reward, baseline="none", scale_rewards="none", max_steps=1)
     trainer._generate_single_turn = lambda prompts, *rest, **kw: ([list(ids) for _ in prompts], None)
     spy = Spy(trainer)
     trainer.train()
@@ -78,6 +79,31 @@ def test_the_error_line_of_a_program_gets_its_own_advantage(make_trainer, runner
     marked = [tokenizer.decode([i]) for i, a in zip(ids, advantages[0].tolist(), strict=True) if a < -0.7]
     assert "".join(marked).strip() == "b = undefined"
     assert sorted({round(a, 4) for a in advantages[0].tolist()}) == [-0.9, -0.6]
+
+
+def test_lines_are_compared_with_those_of_their_group(make_trainer, runner, tokenizer):
+    """Half of a group stops parsing in its second line. What they write before is as good as the others' first line."""
+    sources = ["a = 1\nb = 2\nc = 3\n", "a = 1\nb = = 2\nc = 3\n"]
+    ids = [tokenizer(source)["input_ids"] for source in sources]
+    trainer = make_trainer(UnitTestRewardFunction(runner), max_steps=1)
+    trainer._generate_single_turn = lambda prompts, *rest, **kw: (
+        [list(ids[i % 2]) for i in range(len(prompts))],
+        None,
+    )
+    spy = Spy(trainer)
+    trainer.train()
+    batch = spy.batches[0]
+    found: dict[tuple[bool, int], set[float]] = {}
+    for row, mask, advantages in zip(
+        batch["completion_ids"], batch["completion_mask"], batch["advantages"], strict=True
+    ):
+        text = ""
+        for token, advantage in zip(row[mask.bool()].tolist(), advantages.tolist(), strict=False):
+            found.setdefault(("= =" in tokenizer.decode(row), text.count("\n")), set()).add(round(advantage, 4))
+            text += tokenizer.decode([token])
+    assert found == {
+        (False, 0): {0.0}, (False, 1): {0.5}, (False, 2): {0.0}, (True, 0): {0.0}, (True, 1): {-0.5}, (True, 2): {0.0},
+    }  # fmt: skip
 
 
 def test_the_loss_and_its_gradient_are_those_worked_out_by_hand(make_trainer, model):
@@ -241,7 +267,7 @@ def test_lora_training_changes_adapter_weights_only(make_trainer, runner):
     from peft import LoraConfig
 
     trainer = make_trainer(
-        UnitTestRewardFunction(runner),
+        UnitTestRewardFunction.paper(runner),
         peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
     )
     before = snapshot(trainer.model)

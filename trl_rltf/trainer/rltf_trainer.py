@@ -267,7 +267,7 @@ class RLTFTrainer(GRPOHooks):
             advantages = (advantages * mask).sum(1) / mask.sum(1).clamp(min=1)
         self.add_column("rltf_advantage", advantages.tolist())
         if self.args.log_completions:
-            is_marked = torch.zeros_like(mask) if extras is None else (extras != 0) * mask
+            is_marked = torch.zeros_like(mask) if extras is None else (extras < 0) * mask
             lengths = (output["completion_ids"] != self.tokenizer.pad_token_id).sum(1).tolist()
             rows = zip(output["completion_ids"].tolist(), is_marked.tolist(), lengths, strict=True)
             texts = [marked_text(ids[:length], marks[:length], self.tokenizer) for ids, marks, length in rows]

@@ -104,7 +104,7 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
 
 def marked_text(token_ids: list[int], marks: list[int], tokenizer: Any) -> str:
     """
-    Text of a completion, with the tokens that have a reward of their own in ⟦double brackets⟧.
+    Text of a completion, with marked tokens in ⟦double brackets⟧.
 
     Args:
         token_ids (`list[int]`): Completion tokens, `T` of them.
