@@ -9,14 +9,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from _ablation_arms import ARMS, Comparison
-from _ablation_results import OUTCOMES, Curve, curve, difference, samples_ratio
+from _ablation_results import OUTCOMES, Curve, curve, difference, mean_difference, samples_ratio
 from _training_report import console
 from rich.table import Table
 
-from trl_rltf.metrics import bootstrap_interval
+from trl_rltf.metrics import Estimate, bootstrap_interval
 
 
-HEADERS = ("arm", "pass@1", "difference, points", "share of samples")
+HEADERS = ("arm", "pass@1", "at the end", "while training", "share of samples")
 SHARES = ("FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
 
 
@@ -37,8 +37,9 @@ def report(
     seeds_text = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
     title = f"{comparison.title}: {architecture}, {seeds_text}"
     caption = (
-        f"Difference: to {comparison.reference}, paired. Share of samples: of those that {comparison.reference} used, to "
-        "get to the pass@1 that it ends with. []: 95 % bootstrap intervals."
+        f"At the end: difference to {comparison.reference} in points, paired. While training: the same, of the mean over all "
+        "evaluations. Share of samples: of those that "
+        f"{comparison.reference} used, to get to the pass@1 that it ends with. []: 95 % bootstrap intervals."
     )
     table = Table(title=title, caption=caption)
     for header in HEADERS:
@@ -56,21 +57,25 @@ def report(
 
 def _lines(curves: dict[str, Curve], comparison: Comparison) -> list[list[str]]:
     reference = curves[comparison.reference]
-    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", *_shares(reference, 0)]]
+    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", "", *_shares(reference, 0)]]
     for name, points in curves.items():
-        cells = ["", ""]
+        cells = ["", "", ""]
         if name != comparison.reference:
-            gain, ratio = difference(points, reference), samples_ratio(points, reference)
-            cells[0] = f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-            cells[1] = _number(ratio.value)
+            ratio = samples_ratio(points, reference)
+            cells = [_points(measure(points, reference)) for measure in (difference, mean_difference)]
+            cells.append(_number(ratio.value))
             if np.isfinite(ratio.value):
-                cells[1] += f" [{_number(ratio.low)}, {_number(ratio.high)}]"
+                cells[2] += f" [{_number(ratio.low)}, {_number(ratio.high)}]"
         lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *_shares(points, -1)])
     return lines
 
 
 def _shares(points: Curve, index: int) -> list[str]:
     return [f"{points.outcomes[outcome][index]:.1%}" for outcome in SHARES]
+
+
+def _points(gain: Estimate) -> str:
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 def _number(ratio: float) -> str:

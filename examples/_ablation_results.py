@@ -65,17 +65,20 @@ class Curve:
         seeds (`list[int]`): The seeds, S of them.
         steps (`np.ndarray`): Optimizer steps of the evaluations, shape `(E,)`, from 0.
         train_samples (`np.ndarray`): Samples used by then, shape `(E,)`.
-        pass_at_1 (`np.ndarray`): Held-out pass@1, shape `(S, E)`.
+        scores (`np.ndarray`): pass@1 of each held-out problem, shape `(S, E, P)`.
         outcomes (`dict[str, np.ndarray]`): Mean share of each outcome, shape `(E,)`.
-        final_scores (`np.ndarray`): pass@1 of each held-out problem at the end, shape `(S, P)`.
     """
 
     seeds: list[int]
     steps: np.ndarray
     train_samples: np.ndarray
-    pass_at_1: np.ndarray
+    scores: np.ndarray
     outcomes: dict[str, np.ndarray]
-    final_scores: np.ndarray
+
+    @property
+    def pass_at_1(self) -> np.ndarray:
+        """Held-out pass@1, shape `(S, E)`."""
+        return self.scores.mean(2)
 
 
 def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Sequence[int]) -> Curve | None:
@@ -92,15 +95,22 @@ def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Se
         list(seeds),
         np.array([row["step"] for row in first]),
         np.array([row["train_samples"] for row in first]),
-        np.array([[row["pass_at_1"] for row in points] for points in by_seed]),
+        np.array([[np.array(row["num_correct"]) / row["num_samples"] for row in points] for points in by_seed]),
         {name: np.array([[row[name] for row in points] for points in by_seed]).mean(0) for name in OUTCOMES},
-        np.array([np.array(points[-1]["num_correct"]) / points[-1]["num_samples"] for points in by_seed]),
     )
 
 
 def difference(arm: Curve, reference: Curve) -> Estimate:
     """Difference in held-out pass@1 at the end, paired by seed and problem, with its 95 % interval over both."""
-    paired = arm.final_scores - reference.final_scores
+    return _estimate(arm.scores[:, -1] - reference.scores[:, -1])
+
+
+def mean_difference(arm: Curve, reference: Curve) -> Estimate:
+    """The same for the mean over all evaluations after the start: who learns faster is ahead in it, also if both end alike."""
+    return _estimate((arm.scores - reference.scores)[:, 1:].mean(1))
+
+
+def _estimate(paired: np.ndarray) -> Estimate:
     return Estimate(float(paired.mean()), *bootstrap_interval(paired))
 
 

@@ -102,7 +102,7 @@ def rows_of(arm, *pass_at_1, seed=1):
 
 
 def test_the_share_of_samples_is_read_off_the_curve(examples):
-    from _ablation_results import curve, difference, samples_ratio
+    from _ablation_results import curve, difference, mean_difference, samples_ratio
 
     rows = (
         rows_of("warm-start", 0.2) + rows_of("slow", 0.3, 0.4) + rows_of("fast", 0.6, 0.8) + rows_of("bad", 0.1, 0.1)
@@ -115,6 +115,7 @@ def test_the_share_of_samples_is_read_off_the_curve(examples):
     assert samples_ratio(bad, slow).value == np.inf
     assert np.isnan(samples_ratio(fast, bad).value)  # nothing was gained, so there is nothing to reach
     assert difference(fast, slow).value == pytest.approx(0.4)
+    assert mean_difference(fast, slow).value == pytest.approx((0.6 + 0.8) / 2 - (0.3 + 0.4) / 2)
 
 
 def test_an_arm_without_all_seeds_stays_out_of_the_table(examples):
