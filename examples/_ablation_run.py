@@ -28,8 +28,8 @@ from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer
 from trl_rltf.data import make_mini_critic
 from trl_rltf.execution import LocalRunner
 from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy
-from trl_rltf.rewards import FeedbackRules
 from trl_rltf.rewards.critic_training import CriticTrainer
+from trl_rltf.rewards.feedback import COARSE_REWARDS, PAPER_FEEDBACK
 
 
 GROUP_SIZE = MINI_SETTINGS["num_generations"]
@@ -102,7 +102,7 @@ class Run:
         """All that the result depends on."""
         scale = asdict(self.scale)
         if self.arm in ARMS:
-            arm = {**ARMS[self.arm].to_dict(), "defaults": _defaults()}
+            arm = {**ARMS[self.arm].to_dict(), "defaults": _defaults(ARMS[self.arm])}
         else:
             arm = {"name": self.arm}
             scale = {key: scale[key] for key in _START_SCALE + (_CRITIC_SCALE if self.arm == "critic" else ())}
@@ -139,14 +139,19 @@ class Run:
         os.replace(part, self.result_path)
 
 
-def _defaults() -> dict[str, Any]:
+def _defaults(arm: Arm) -> dict[str, Any]:
     """What an arm leaves as it is: when these defaults change, its results are others."""
     names = ("baseline", "ce_loss_weight", "center_token_rewards", "loss_type", "scale_rewards", "beta")
-    parameters = inspect.signature(UnitTestRewardFunction).parameters.values()
+    feedback = {
+        **{p.name: p.default for p in inspect.signature(UnitTestRewardFunction).parameters.values()},
+        "coarse_rewards": COARSE_REWARDS,
+        **(PAPER_FEEDBACK if arm.paper_feedback else {}),
+    }
+    coarse_rewards = {outcome.name: reward for outcome, reward in feedback.pop("coarse_rewards").items()}
     return {
         **{field.name: field.default for field in fields(RLTFConfig) if field.name in names},
-        **{p.name: p.default for p in parameters if isinstance(p.default, (bool, int, float, str))},
-        "coarse_rewards": {outcome.name: reward for outcome, reward in FeedbackRules().coarse_rewards.items()},
+        **{name: value for name, value in feedback.items() if isinstance(value, (bool, int, float, str))},
+        "coarse_rewards": coarse_rewards,
     }
 
 

@@ -161,7 +161,7 @@ def test_metrics_and_columns_go_to_the_hooks_of_trl(runner, tokenizer):
     )
     assert extra["outcome"] == ["PASS", "RUNTIME_ERROR", "SYNTAX_ERROR", "FAILURE"]
     assert extra["error_type"] == ["", "NameError", "SyntaxError", ""]
-    assert extra["error_line"] == [None, 1, None, None]
+    assert extra["error_line"] == [None, 1, 1, None]
     assert metrics["outcome/pass"] == metrics["outcome/syntax_error"] == 0.25
     assert metrics["outcome/pass_ratio"] == 0.25
     assert metrics["outcome/localized"] == 1.0

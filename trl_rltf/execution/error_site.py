@@ -56,6 +56,8 @@ def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -
     if _is_incomplete(source):
         triple_quote = _TRIPLE_QUOTE.match(lines[line - 1], max(column, 0))
         site["detail"] = "unterminated_triple_quote" if triple_quote else "truncated"
+        if not triple_quote:
+            site["span"] = _whole_lines(lines, line, len(lines))  # from the bracket or header that is open to the end
         return site
     site["detail"] = _symbol_table_detail(source, line)
     if not site["detail"]:

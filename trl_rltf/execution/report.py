@@ -93,6 +93,11 @@ class ExecutionReport:
         return sum(verdict is Verdict.PASSED for verdict in self.verdicts)
 
     @property
+    def pass_ratio(self) -> float:
+        """Share of the tests that the program passed; 0 without tests."""
+        return self.num_passed / max(1, self.num_tests)
+
+    @property
     def num_run(self) -> int:
         """Number of tests that were run to a verdict."""
         return sum(verdict is not Verdict.NOT_RUN for verdict in self.verdicts)

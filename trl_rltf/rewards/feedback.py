@@ -1,10 +1,11 @@
-"""The paper's three kinds of feedback: what a report on a program is worth, and on which tokens."""
+"""What a report on a program is worth: coarse and adaptive reward, and, as in the paper, a penalty on the tokens of an error."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..execution import ExecutionReport, Outcome, Span
 
@@ -16,12 +17,17 @@ COARSE_REWARDS: Mapping[Outcome, float] = {
     Outcome.RUNTIME_ERROR: 0.0,
     Outcome.SYNTAX_ERROR: 0.0,
 }
-# The coarse-grained feedback of the paper (section 3.3).
-PAPER_COARSE_REWARDS: Mapping[Outcome, float] = {
-    Outcome.PASS: 1.0,
-    Outcome.FAILURE: -0.3,
-    Outcome.RUNTIME_ERROR: -0.6,
-    Outcome.SYNTAX_ERROR: -1.0,
+# Where the feedback of the paper (section 3.3) differs from the defaults.
+PAPER_FEEDBACK: Mapping[str, Any] = {
+    "coarse_rewards": {
+        Outcome.PASS: 1.0,
+        Outcome.FAILURE: -0.3,
+        Outcome.RUNTIME_ERROR: -0.6,
+        Outcome.SYNTAX_ERROR: -1.0,
+    },
+    "adaptive_runtime_errors": False,
+    "fine_weight": 0.3,
+    "fine_baseline": "none",
 }
 GRANULARITIES = ("line", "expression")
 FINE_BASELINES = ("group", "none")
@@ -150,7 +156,7 @@ class FeedbackRules:
         if report.outcome in counted:
             # In the paper from -0.3 up to 1.0, a factor of 1.3.
             adaptive_range = self.coarse_rewards[Outcome.PASS] - self.coarse_rewards[Outcome.FAILURE]
-            reward += self.adaptive_weight * adaptive_range * report.num_passed / report.num_tests
+            reward += self.adaptive_weight * adaptive_range * report.pass_ratio
         scope = error_scope(report)
         if scope is ErrorScope.IGNORE or self.fine_weight == 0 or self.fine_baseline == "group":
             return Feedback(reward)

@@ -20,9 +20,9 @@ class Attempt:
     Args:
         group (`Hashable`): Programs with the same one answer the same prompt.
         outcome ([`~execution.Outcome`]): Its outcome.
-        token_lines (`list[int]`): Line of each token of the completion, from 0, length `T`; -1 before the program.
+        token_lines (`list[int]`): Line of each token of the completion, from 0, length `T`; -1 before and after the program.
         num_lines (`int`): Number of its lines.
-        error_lines (`range`): Lines of the statement at which it stopped; empty if it came to its end.
+        error_lines (`range`): Lines of the failing statement; empty if none failed, or if it is not known which.
     """
 
     group: Hashable
@@ -32,7 +32,7 @@ class Attempt:
     error_lines: range = range(0)
 
 
-def attempt(
+def attempt_of(
     group: Hashable, report: ExecutionReport, program: ExtractedProgram, ranges: Sequence[tuple[int, int]]
 ) -> Attempt | None:
     """
@@ -49,16 +49,16 @@ def attempt(
     """
     source = program.source.rstrip()
     line_ends = [program.start + match.end() - 1 for match in LINE_END.finditer(source)]
-    # A line break belongs to the line that it ends, and what follows the last line to that one: a fence, the end token.
-    token_lines = [bisect.bisect_left(line_ends, begin) if end > program.start else -1 for begin, end in ranges]
+    # A token that begins with a line break belongs to the line that it ends; the fence or end token, to the last line.
+    program_end = program.start + len(program.source)
+    token_lines = [
+        bisect.bisect_left(line_ends, begin) if end > program.start and begin <= program_end else -1
+        for begin, end in ranges
+    ]
     num_lines = len(line_ends) + 1
     error_lines = range(0)
-    if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
-        span, last = report.span, num_lines - 1
-        if report.error_detail != "truncated" and span is not None:
-            error_lines = range(min(span.line - 1, last), min(span.end_line, num_lines))
-        elif report.error_detail == "truncated" or report.outcome is Outcome.RUNTIME_ERROR:
-            error_lines = range(last, num_lines)  # it stopped at its end; or, out of time or killed, anywhere
+    if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR) and report.span is not None:
+        error_lines = range(min(report.span.line, num_lines) - 1, min(report.span.end_line, num_lines))
     if report.outcome is Outcome.NOT_GRADABLE or (report.outcome is Outcome.SYNTAX_ERROR and not error_lines):
         return None
     return Attempt(group, report.outcome, token_lines, num_lines, error_lines)
@@ -71,16 +71,17 @@ def line_credits(attempts: Sequence[Attempt | None]) -> list[list[float] | None]
     1. A line before a syntax error got past parsing, and the failing statement did not. They are compared with the programs
        of the group that parse up to this line.
     2. If a program parses, its lines also got past running, or, up to the one that raised, did not: which of them is at fault
-       is not known, since numbers left as text raise where they are used. They are compared with the programs that parse.
+       is not known, since numbers left as text raise where they are used. They are compared with the programs that parse. Out
+       of time or killed, all lines did not.
 
-    What follows an error was not reached, and has no credit for that. Where all programs of a group fail at the same place, or
-    none does, credits are 0.
+    The lines below an error get nothing for it. Where all programs of a group fail at the same place, or none does, credits
+    are 0.
 
     Args:
         attempts (`Sequence[Attempt | None]`): Programs, of any number of groups; `None` where nothing is known.
 
     Returns:
-        `list[list[float] | None]`: Credits of the tokens of each program, from -2 to 2; `None` where nothing is known.
+        `list[list[float] | None]`: Credits of the tokens of each program, between -1 and 2; `None` where nothing is known.
     """
     reached: Counter[tuple[Hashable, int]] = Counter()
     failed: Counter[tuple[Hashable, int]] = Counter()

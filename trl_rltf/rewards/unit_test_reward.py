@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
 from .extraction import ExtractedProgram, completion_text, extract_program
-from .feedback import COARSE_REWARDS, PAPER_COARSE_REWARDS, ErrorScope, Feedback, FeedbackRules
-from .line_credits import attempt, line_credits
+from .feedback import COARSE_REWARDS, PAPER_FEEDBACK, ErrorScope, Feedback, FeedbackRules
+from .line_credits import Attempt, attempt_of, line_credits
 from .localization import end_token, span_tokens, token_ranges
 
 
@@ -154,13 +154,7 @@ class UnitTestRewardFunction:
         Returns:
             [`UnitTestRewardFunction`]: The reward function.
         """
-        settings: dict[str, Any] = {
-            "coarse_rewards": PAPER_COARSE_REWARDS,
-            "fine_weight": 0.3,
-            "fine_baseline": "none",
-            "adaptive_runtime_errors": False,
-        }
-        return cls(runner, **{**settings, **overrides})
+        return cls(runner, **{**PAPER_FEEDBACK, **overrides})
 
     def __call__(
         self,
@@ -194,6 +188,10 @@ class UnitTestRewardFunction:
         """
         if tests is None:
             raise ValueError(_NO_TESTS)
+        if len(prompts) != len(completions):
+            raise ValueError(
+                f"There are {len(prompts)} prompts and {len(completions)} completions, but each needs one."
+            )
         _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
         texts = [completion_text(completion) for completion in completions]
         programs = [extract_program(text) for text in texts]
@@ -204,7 +202,8 @@ class UnitTestRewardFunction:
         seconds = time.perf_counter() - began
         tokenizer = self.processing_class or processing_class
         ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
-        credits = self._line_credits(prompts, reports, programs, texts, ids, tokenizer)
+        attempts = self._attempts(prompts, reports, programs, texts, ids, tokenizer)
+        credits = line_credits(attempts)
         rewards: list[TokenReward | None] = []
         errors: list[bool] = []  # of each program with an error: whether its place was found
         for index, report in enumerate(reports):
@@ -218,7 +217,9 @@ class UnitTestRewardFunction:
             if credit is not None:
                 tokens = [reward + self.rules.fine_weight * own for reward, own in zip(tokens, credit, strict=True)]
             if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
-                errors.append(bool(marked) or credit is not None)
+                attempt = attempts[index]
+                is_credited = attempt is not None and any(line in attempt.error_lines for line in attempt.token_lines)
+                errors.append(bool(marked) or is_credited)
             rewards.append(TokenReward(feedback.reward, tokens, None, report.outcome))
         _log(reports, errors, seconds, log_extra, log_metric)
         return rewards
@@ -238,7 +239,7 @@ class UnitTestRewardFunction:
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
         _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
 
-    def _line_credits(
+    def _attempts(
         self,
         prompts: Sequence[Any],
         reports: Sequence[ExecutionReport],
@@ -246,15 +247,20 @@ class UnitTestRewardFunction:
         texts: Sequence[str],
         ids: Sequence[Sequence[int]],
         tokenizer: Any,
-    ) -> list[list[float] | None]:
+    ) -> list[Attempt | None]:
+        """How far programs got, of the groups in which one has an error: in the others there is nothing to compare."""
         if self.rules.fine_baseline == "none" or self.rules.fine_weight == 0 or tokenizer is None or not any(ids):
             return [None] * len(reports)
-        return line_credits(
-            [
-                attempt(str(prompt), report, program, token_ranges(tokens, text, tokenizer))
-                for prompt, report, program, text, tokens in zip(prompts, reports, programs, texts, ids, strict=True)
-            ]
-        )
+        groups = [str(prompt) for prompt in prompts]
+        with_errors = {
+            group
+            for group, report in zip(groups, reports, strict=True)
+            if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
+        }
+        return [
+            attempt_of(group, report, program, token_ranges(tokens, text, tokenizer)) if group in with_errors else None
+            for group, report, program, text, tokens in zip(groups, reports, programs, texts, ids, strict=True)
+        ]
 
     def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> list[float]:
         # r_t = R_seq + 1[t in span] · (-λ)
@@ -311,7 +317,7 @@ def _log(
         log_metric(f"outcome/{outcome.name.lower()}", sum(r.outcome is outcome for r in reports) / len(reports))
     graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
     if graded:
-        log_metric("outcome/pass_ratio", sum(r.num_passed / r.num_tests for r in graded) / len(graded))
+        log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))
     if errors:
         log_metric("outcome/localized", sum(errors) / len(errors))
     # Programs that had a say in a verdict of theirs: a share that rises is a policy that learns to cheat.
