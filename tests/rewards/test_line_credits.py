@@ -4,6 +4,7 @@ import pytest
 
 from trl_rltf import UnitTestRewardFunction
 from trl_rltf.execution import ExecutionReport, Outcome, Verdict
+from trl_rltf.rewards import token_ranges
 
 
 TESTS = {"inputs": ["3\n"], "outputs": ["4"]}
@@ -86,3 +87,27 @@ def test_a_program_that_could_not_be_graded_stays_out_of_the_comparison(runner, 
     )
     assert set(right.tokens) == {1.0}
     assert missing is None
+
+
+def test_a_bracket_that_stays_open_is_the_fault_of_its_line_and_of_what_follows(runner, tokenizer):
+    function = UnitTestRewardFunction(runner)
+    assert credits_of(function, tokenizer, [RIGHT, "n = int(input(\nprint(n + 1)\n"]) == [[0.5, 0], [-0.5, -0.5]]
+
+
+def test_text_around_a_program_has_no_line(runner, tokenizer):
+    completion = f"Here:\n```python\n{RIGHT}```\nIt adds one.\n"
+    fence = completion.index("```\nIt")
+    texts = [completion, completion.replace("n + 1", "m + 1")]
+    ids = [tokenizer(text)["input_ids"] for text in texts]
+    rewards = UnitTestRewardFunction(runner)(["p"] * 2, texts, ids, [TESTS] * 2, processing_class=tokenizer)
+    for reward, row, text, credit in zip(rewards, ids, texts, (0.5, -0.5), strict=True):
+        ranges = token_ranges(row, text, tokenizer)
+        before = {value - reward for (_, end), value in zip(ranges, reward.tokens, strict=True) if end <= 16}
+        inside = {value - reward for (b, e), value in zip(ranges, reward.tokens, strict=True) if e > 16 and b <= fence}
+        after = {value - reward for (begin, _), value in zip(ranges, reward.tokens, strict=True) if begin > fence}
+        assert (before, inside, after) == ({0}, {credit}, {0})
+
+
+def test_prompts_that_do_not_fit_are_refused(runner, tokenizer):
+    with pytest.raises(ValueError, match="There are 1 prompts and 2 completions"):
+        UnitTestRewardFunction(runner)(["p"], [RIGHT] * 2, tests=[TESTS] * 2)

@@ -73,17 +73,17 @@ class UnitTestRewardFunction:
         runner ([`~execution.Runner`], *optional*):
             What runs the tests. Defaults to a [`~execution.LocalRunner`] with its default limits.
         coarse_weight (`float`, *optional*, defaults to `1.0`):
-            Factor of the reward of the outcome class.
+            Factor of the reward of the outcome class. `0` switches it off, also for PASS.
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
             Factor of the adaptive reward, which rises with the share of tests passed, from the reward of FAILURE to that of
             PASS.
         fine_weight (`float`, *optional*, defaults to `1.0`):
             Weight of the reward of single tokens (λ). `0` switches it off.
         fine_baseline (`str`, *optional*, defaults to `"group"`):
-            What the tokens get. `"group"`: λ times 1 or 0, whether the program got past their line, minus the share of the
-            programs for the same prompt that did, once for parsing and once for running; nothing after an error. Where a
-            group is divided among processes, each compares its part. `"none"`: -λ for the tokens of the error, as in the
-            paper.
+            What the tokens get. `"group"`: λ times 1 or 0, whether their line got past parsing, minus the share of the
+            programs for the same prompt in which it did, of those that got as far; and the same for running, see
+            [`line_credits`]. Where a group is divided among processes, each compares its part. `"none"`: -λ for the tokens
+            of the error, as in the paper.
         granularity (`str`, *optional*, defaults to `"line"`):
             Tokens of an error: `"line"`, the failing statement; `"expression"`, the failing sub-expression, which needs
             `fine_baseline="none"`.
@@ -96,7 +96,7 @@ class UnitTestRewardFunction:
             Reward of each outcome class. Defaults to 1 for PASS and 0 for the others, so that coarse and adaptive reward
             together are the share of tests passed.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
-            Tokenizer that finds the tokens of an error. [`RLTFTrainer`] hands over its own; without one, all tokens of a
+            Tokenizer that finds the tokens of a line or an error. [`RLTFTrainer`] hands over its own; without one, all tokens of a
             completion get the reward of the sequence.
         allow_code_eval (`bool`, *optional*):
             Opt in to running model-written code, for the default runner. Defaults to `HF_ALLOW_CODE_EVAL`.
