@@ -115,7 +115,8 @@ class RLTFConfig(GRPOConfig):
             **overrides: Any argument of [`RLTFConfig`]; it replaces the value of the paper.
 
         Returns:
-            [`RLTFConfig`]: The configuration. Use it with `OnlineBuffer(capacity=6400, update_steps=50)`.
+            [`RLTFConfig`]: The configuration. Use it with `OnlineBuffer(capacity=6400, update_steps=50)`
+            and `UnitTestRewardFunction.paper()`.
         """
         settings: dict[str, Any] = {
             "baseline": "greedy",  # the reward of the greedy decode of the same prompt
