@@ -3,7 +3,7 @@
 import pytest
 
 from trl_rltf import UnitTestRewardFunction
-from trl_rltf.execution import ExecutionReport, Outcome, Verdict
+from trl_rltf.execution import ExecutionReport, Outcome, Span, Verdict
 from trl_rltf.rewards import token_ranges
 
 
@@ -106,6 +106,19 @@ def test_text_around_a_program_has_no_line(runner, tokenizer):
         inside = {value - reward for (b, e), value in zip(ranges, reward.tokens, strict=True) if e > 16 and b <= fence}
         after = {value - reward for (begin, _), value in zip(ranges, reward.tokens, strict=True) if begin > fence}
         assert (before, inside, after) == ({0}, {credit}, {0})
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR])
+@pytest.mark.parametrize("span", [Span(-5, 0, -9, 0), Span(0, 0, 0, 0), Span(2, 0, 1, 0), Span(10**9, 0, 10**9, 0)])
+def test_a_place_that_is_not_in_the_program_does_no_harm(runner, tokenizer, outcome, span):
+    class Forged:
+        def run(self, programs):
+            report, *_ = runner.run(programs)
+            return [report, ExecutionReport(outcome, (Verdict.FAILED,), span=span)]
+
+    ((first, second), forged) = credits_of(UnitTestRewardFunction(Forged()), tokenizer, [RIGHT, CRASHES])
+    assert min(first, second) >= 0
+    assert min(forged) == -0.5
 
 
 def test_prompts_that_do_not_fit_are_refused(runner, tokenizer):

@@ -58,7 +58,9 @@ def attempt_of(
     num_lines = len(line_ends) + 1
     error_lines = range(0)
     if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR) and report.span is not None:
-        error_lines = range(min(report.span.line, num_lines) - 1, min(report.span.end_line, num_lines))
+        # A place comes from where the program ran: whatever it says, it is in the program.
+        first = min(max(report.span.line, 1), num_lines) - 1
+        error_lines = range(first, min(max(report.span.end_line, first + 1), num_lines))
     if report.outcome is Outcome.NOT_GRADABLE or (report.outcome is Outcome.SYNTAX_ERROR and not error_lines):
         return None
     return Attempt(group, report.outcome, token_lines, num_lines, error_lines)

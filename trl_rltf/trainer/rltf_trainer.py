@@ -21,7 +21,7 @@ from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reference_solutions import draw_reference_solutions
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import loss_mask, marked_text
+from .samples import loss_mask, marked_texts
 from .seq2seq import check_encoder_decoder, is_encoder_decoder
 
 
@@ -268,10 +268,7 @@ class RLTFTrainer(GRPOHooks):
         self.add_column("rltf_advantage", advantages.tolist())
         if self.args.log_completions:
             is_marked = torch.zeros_like(mask) if extras is None else (extras < 0) * mask
-            lengths = (output["completion_ids"] != self.tokenizer.pad_token_id).sum(1).tolist()
-            rows = zip(output["completion_ids"].tolist(), is_marked.tolist(), lengths, strict=True)
-            texts = [marked_text(ids[:length], marks[:length], self.tokenizer) for ids, marks, length in rows]
-            self.add_column("marked_completion", texts)
+            self.add_column("marked_completion", marked_texts(output["completion_ids"], is_marked, self.tokenizer))
 
     # ------------------------------------------------------------------ losses
 

@@ -102,15 +102,19 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
     return batch
 
 
-def marked_text(token_ids: list[int], marks: list[int], tokenizer: Any) -> str:
+def marked_texts(completion_ids: torch.Tensor, is_marked: torch.Tensor, tokenizer: Any) -> list[str]:
     """
-    Text of a completion, with marked tokens in ⟦double brackets⟧.
+    Texts of completions, with marked tokens in ⟦double brackets⟧.
 
     Args:
-        token_ids (`list[int]`): Completion tokens, `T` of them.
-        marks (`list[int]`): Which of them are marked, `T` numbers.
+        completion_ids (`torch.Tensor`): Completion tokens, padded on the right, shape `(B, T)`.
+        is_marked (`torch.Tensor`): Which of them are marked, shape `(B, T)`.
         tokenizer (`Any`): Decodes them.
     """
-    runs = itertools.groupby(zip(token_ids, marks, strict=True), key=lambda pair: bool(pair[1]))
-    texts = [(is_marked, tokenizer.decode([token for token, _ in run])) for is_marked, run in runs]
-    return "".join(f"⟦{text}⟧" if is_marked else text for is_marked, text in texts)
+    lengths = (completion_ids != tokenizer.pad_token_id).sum(1).tolist()
+    texts = []
+    for ids, marks, length in zip(completion_ids.tolist(), is_marked.tolist(), lengths, strict=True):
+        runs = itertools.groupby(zip(ids[:length], marks[:length], strict=True), key=lambda pair: bool(pair[1]))
+        parts = [(mark, tokenizer.decode([token for token, _ in run])) for mark, run in runs]
+        texts.append("".join(f"⟦{text}⟧" if mark else text for mark, text in parts))
+    return texts
