@@ -54,10 +54,19 @@ _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2,
 # The penalty of the paper on top of the share of tests passed.
 _PENALTY: dict[str, Any] = {"fine_weight": 0.3, "fine_baseline": "none"}
 _SCALAR = {"fine_weight": 0.0}  # the share of tests passed and nothing else
+# Reference solutions hold a policy together: with them it bears a learning rate at which the others fall apart.
+_REFERENCES = {"learning_rate": 1e-4}
+_NO_REFERENCES = {"ce_loss_weight": 0.0}
 
 _ARMS = (
     # The main table.
-    Arm("rltf", "the defaults: share of tests passed, and credit for the lines that parse and run"),
+    Arm(
+        "rltf",
+        "the defaults: share of tests passed, credit of lines, reference solutions",
+        settings=_REFERENCES,
+    ),
+    Arm("rltf-no-fine", "the same without the credit of lines", feedback=_SCALAR, settings=_REFERENCES),
+    Arm("rltf-no-ce", "the same without reference solutions", settings=_NO_REFERENCES),
     Arm("grpo", "TRL's GRPOTrainer, share of tests passed", method="grpo", feedback=_SCALAR),
     Arm("rloo", "TRL's RLOOTrainer, share of tests passed", method="rloo", feedback=_SCALAR),
     Arm(
@@ -87,53 +96,75 @@ _ARMS = (
     Arm("supervised", "more of the warm start, on drafts with errors", method="supervised"),
     Arm("supervised-clean", "supervised on reference solutions", method="supervised", clean=True),
     # Ablations, each around the default or around the paper.
-    Arm("online-buffer", "an online buffer", buffer=_REFRESH),
+    Arm("online-buffer", "an online buffer", settings=_REFERENCES, buffer=_REFRESH),
     Arm(
         "online-buffer-ratio",
         "an online buffer, with clipped ratios",
+        settings=_REFERENCES,
         buffer={**_REFRESH, "importance_sampling": True},
     ),
-    Arm("offline", "samples of the warm start only", buffer={"offline": True}),
-    Arm("coarse", "the paper's outcome classes", paper_feedback=True, feedback=_COARSE),
+    Arm("offline", "samples of the warm start only", settings=_REFERENCES, buffer={"offline": True}),
+    Arm(
+        "coarse",
+        "the paper's outcome classes",
+        paper_feedback=True,
+        feedback=_COARSE,
+        settings=_NO_REFERENCES,
+    ),
     Arm(
         "coarse-fine",
         "outcome classes, and a penalty on the failing statement",
         paper_feedback=True,
         feedback={"adaptive_weight": 0.0},
+        settings=_NO_REFERENCES,
     ),
     Arm(
         "coarse-adaptive",
         "outcome classes, and the share of tests passed",
         paper_feedback=True,
         feedback={"fine_weight": 0.0},
+        settings=_NO_REFERENCES,
     ),
-    Arm("coarse-adaptive-fine", "all feedback of the paper", paper_feedback=True),
+    Arm(
+        "coarse-adaptive-fine",
+        "all feedback of the paper",
+        paper_feedback=True,
+        settings=_NO_REFERENCES,
+    ),
     Arm(
         "coarse-adaptive-expression",
         "all feedback of the paper, at the sub-expression",
         paper_feedback=True,
         feedback={"granularity": "expression"},
+        settings=_NO_REFERENCES,
     ),
-    Arm("weight-0.3", "the default, lines weigh less", feedback={"fine_weight": 0.3}),
-    Arm("weight-2", "the default, lines weigh more", feedback={"fine_weight": 2.0}),
-    Arm("penalty-line", "share of tests passed, a penalty on the failing statement", feedback=_PENALTY),
+    Arm("weight-0.3", "credit of lines, weighs less", feedback={"fine_weight": 0.3}, settings=_NO_REFERENCES),
+    Arm("weight-2", "credit of lines, weighs more", feedback={"fine_weight": 2.0}, settings=_NO_REFERENCES),
+    Arm(
+        "penalty-line",
+        "share of tests passed, a penalty on the failing statement",
+        feedback=_PENALTY,
+        settings=_NO_REFERENCES,
+    ),
     Arm(
         "penalty-expression",
         "share of tests passed, a penalty on the sub-expression",
         feedback={**_PENALTY, "granularity": "expression"},
+        settings=_NO_REFERENCES,
     ),
     Arm(
         "penalty-normalized",
         "a penalty on the sub-expression, as heavy for short ones",
         feedback={**_PENALTY, "granularity": "expression", "normalize_span": True},
+        settings=_NO_REFERENCES,
     ),
     Arm(
         "penalty-centered",
         "a penalty of 1 on the sub-expression, minus its mean in the group",
         feedback={**_PENALTY, "granularity": "expression", "fine_weight": 1.0},
-        settings={"center_token_rewards": True},
+        settings={"center_token_rewards": True, **_NO_REFERENCES},
     ),
-    Arm("groups-of-4", "the default, twice the prompts", settings={"num_generations": 4}),
+    Arm("groups-of-4", "credit of lines, twice the prompts", settings={"num_generations": 4, **_NO_REFERENCES}),
     Arm(
         "grpo-groups-of-4",
         "TRL's GRPOTrainer, twice the prompts",
@@ -141,13 +172,23 @@ _ARMS = (
         feedback=_SCALAR,
         settings={"num_generations": 4},
     ),
-    Arm("ce-loss", "with the cross entropy of reference solutions", settings={"ce_loss_weight": 1.0}),
-    Arm("baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy"}),
-    Arm("baseline-leave-one-out", "minus the mean of the others", settings={"baseline": "leave_one_out"}),
-    Arm("scaled-by-batch", "divided by the deviation of the batch", settings={"scale_rewards": "batch"}),
-    Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4}),
-    Arm("temperature-0.8", "sampled at 0.8", settings={"temperature": 0.8}),
-    Arm("temperature-1.0", "sampled at 1.0", settings={"temperature": 1.0}),
+    Arm("ce-weight-1", "reference solutions weigh less", settings={"ce_loss_weight": 1.0, **_REFERENCES}),
+    Arm(
+        "baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy", **_REFERENCES}
+    ),
+    Arm(
+        "baseline-leave-one-out",
+        "minus the mean of the others",
+        settings={"baseline": "leave_one_out", **_REFERENCES},
+    ),
+    Arm(
+        "scaled-by-batch",
+        "divided by the deviation of the batch",
+        settings={"scale_rewards": "batch", **_REFERENCES},
+    ),
+    Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4, **_REFERENCES}),
+    Arm("temperature-0.8", "sampled at 0.8", settings={"temperature": 0.8, **_REFERENCES}),
+    Arm("temperature-1.0", "sampled at 1.0", settings={"temperature": 1.0, **_REFERENCES}),
 )
 ARMS = {arm.name: arm for arm in _ARMS}
 
@@ -177,19 +218,29 @@ TABLES = {
     "main": Comparison(
         "Ways to train",
         "grpo",
-        ["rloo", "supervised", "supervised-clean", "coderl", "ppocoder", "rltf-paper", "rltf"],
+        [
+            "rloo",
+            "supervised",
+            "supervised-clean",
+            "coderl",
+            "ppocoder",
+            "rltf-paper",
+            "rltf-no-ce",
+            "rltf-no-fine",
+            "rltf",
+        ],
     ),
     "buffer": Comparison("Where samples come from", "rltf", ["online-buffer", "online-buffer-ratio", "offline"]),
     "feedback": Comparison(
         "Kinds of feedback",
         "coarse",
-        ["coarse-fine", "coarse-adaptive", "coarse-adaptive-fine", "coarse-adaptive-expression", "rltf"],
+        ["coarse-fine", "coarse-adaptive", "coarse-adaptive-fine", "coarse-adaptive-expression", "rltf-no-ce"],
     ),
     "token-rewards": Comparison(
         "Token rewards on top of what GRPO gets",
         "grpo",
         [
-            "rltf",
+            "rltf-no-ce",
             "weight-0.3",
             "weight-2",
             "penalty-line",
@@ -201,7 +252,9 @@ TABLES = {
         ],
     ),
     "loss": Comparison(
-        "Losses and baselines", "rltf", ["ce-loss", "baseline-greedy", "baseline-leave-one-out", "scaled-by-batch"]
+        "Losses and baselines",
+        "rltf",
+        ["rltf-no-ce", "ce-weight-1", "baseline-greedy", "baseline-leave-one-out", "scaled-by-batch"],
     ),
     "temperature": Comparison(
         "Sampling temperature", "rltf", ["temperature-0.4", "temperature-0.8", "temperature-1.0"]

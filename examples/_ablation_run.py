@@ -261,6 +261,8 @@ def _trainer(
             trainer_class, config_class = RLOOTrainer, RLOOConfig
     elif arm.method == "grpo" and not model.config.is_encoder_decoder:
         trainer_class, config_class = GRPOTrainer, GRPOConfig
+    if arm.method != "rltf" and config_class is RLTFConfig:
+        settings["ce_loss_weight"] = 0.0  # which these methods do not have
     return trainer_class(
         model=model,
         reward_funcs=_reward(run, arm, runner),

@@ -61,7 +61,9 @@ class AblationArguments:
         default=Scale.samples_per_step, metadata={"help": "Samples of a step, in groups of 8, or of 4 in some arms."}
     )
     eval_steps: int = field(default=Scale.eval_steps, metadata={"help": "Steps between evaluations."})
-    learning_rate: float = field(default=Scale.learning_rate, metadata={"help": "Of all arms that have rewards."})
+    learning_rate: float = field(
+        default=Scale.learning_rate, metadata={"help": "Of arms that have rewards, unless they have their own."}
+    )
     warmup_steps: int = field(default=Scale.warmup_steps, metadata={"help": "Steps in which it rises."})
     warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before."})
     bug_share: float = field(

@@ -19,6 +19,25 @@ def snapshot(model: Any) -> dict[str, Any]:
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
+def history(trainer: Any, key: str) -> list[Any]:
+    """What a trainer has logged by this name."""
+    return [row[key] for row in trainer.state.log_history if key in row]
+
+
+class Spy:
+    """Record what goes into the loss of each batch."""
+
+    def __init__(self, trainer: Any):
+        self.batches: list[dict[str, Any]] = []
+        original = trainer._compute_loss
+
+        def compute_loss(model: Any, inputs: dict[str, Any]) -> Any:
+            self.batches.append({key: value.clone() for key, value in inputs.items() if hasattr(value, "clone")})
+            return original(model, inputs)
+
+        trainer._compute_loss = compute_loss
+
+
 def gradients_of_log_probs(trainer: Any) -> list[Any]:
     """A list that gets, for each loss of the trainer, the gradient of the completions' log-probs, `(B, T)`."""
     gradients: list[Any] = []

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from support import by_length, gradients_of_log_probs
+from support import by_length, gradients_of_log_probs, history
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, TokenReward, UnitTestRewardFunction
@@ -41,10 +41,6 @@ class Certain(Critic):
 class _Sure(CriticReading):
     def at(self, ranges, outcome):
         return [1.0] * len(ranges)
-
-
-def history(trainer, key):
-    return [row[key] for row in trainer.state.log_history if key in row]
 
 
 def test_two_tokens_of_one_completion_get_gradients_in_the_ratio_of_their_weights(make_trainer):

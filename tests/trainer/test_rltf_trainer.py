@@ -6,29 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import by_length, gradients_of_log_probs, snapshot
+from support import Spy, by_length, gradients_of_log_probs, history, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
 from trl_rltf.trainer import grpo_hooks
-
-
-def history(trainer, key):
-    return [row[key] for row in trainer.state.log_history if key in row]
-
-
-class Spy:
-    """Record what goes into the loss of each batch."""
-
-    def __init__(self, trainer):
-        self.batches = []
-        original = trainer._compute_loss
-
-        def compute_loss(model, inputs):
-            self.batches.append({key: value.clone() for key, value in inputs.items() if torch.is_tensor(value)})
-            return original(model, inputs)
-
-        trainer._compute_loss = compute_loss
 
 
 def test_every_parameter_moves(make_trainer, runner):
@@ -150,8 +132,9 @@ def test_the_loss_and_its_gradient_are_those_worked_out_by_hand(make_trainer, mo
         advantage = torch.tensor([0.2 * place - 0.1 * t for t in range(len(ids))])
         reinforce.append(-(advantage * logps(prompt, ids, 0.6)).mean())
         expected += -advantage.mean().item() / 4  # TRL writes the ratio of equal probabilities, 1, for the value
+        question = batch["reference_prompt_ids"][row][batch["reference_prompt_mask"][row].bool()]
         answer = batch["reference_ids"][row][batch["reference_mask"][row].bool()]
-        cross_entropy.append(-logps(prompt, answer, 1.0))
+        cross_entropy.append(-logps(question, answer, 1.0))
     ce_loss = torch.cat(cross_entropy).mean()
     (torch.stack(reinforce).mean() + 0.5 * ce_loss).backward()
 
@@ -354,11 +337,6 @@ def test_a_dataset_that_would_fail_later_is_refused_at_construction(make_trainer
         make_trainer(UnitTestRewardFunction(runner), dataset=change(problems))
 
 
-def test_the_cross_entropy_needs_reference_solutions(make_trainer, runner, problems):
-    with pytest.raises(ValueError, match="needs a column `solutions`"):
-        make_trainer(UnitTestRewardFunction(runner), dataset=problems.remove_columns("solutions"), ce_loss_weight=1.0)
-
-
 def test_token_rewards_of_the_wrong_length_are_refused(make_trainer):
     trainer = make_trainer(lambda completions, **columns: [TokenReward(0.0, [0.0])] * len(completions))
     with pytest.raises(ValueError, match="returned 1 token rewards for completion 0"):
@@ -414,29 +392,6 @@ def test_a_checkpoint_has_a_model_card_and_can_be_resumed(make_trainer, tmp_path
     again = make_trainer(by_length, max_steps=3, save_strategy="no")
     again.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-2"))
     assert again.state.global_step == 3
-
-
-def test_a_reference_solution_that_is_cut_off_does_not_teach_to_stop(make_trainer, tokenizer):
-    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=1, max_completion_length=5)
-    spy = Spy(trainer)
-    trainer.train()
-    assert spy.batches[0]["reference_ids"].size(1) == 5
-    assert tokenizer.eos_token_id not in spy.batches[0]["reference_ids"]
-
-
-def test_rows_without_solutions_add_nothing_to_the_cross_entropy(make_trainer, problems):
-    empty = problems.map(lambda row: {"solutions": []})
-    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=1, dataset=empty)
-    trainer.train()
-    assert history(trainer, "loss/ce") == [0.0]
-
-
-def test_solutions_as_text_are_refused(make_trainer, problems):
-    import json
-
-    text = problems.remove_columns("solutions").add_column("solutions", [json.dumps(s) for s in problems["solutions"]])
-    with pytest.raises(ValueError, match="`solutions` of the training set holds a str"):
-        make_trainer(by_length, ce_loss_weight=1.0, dataset=text)
 
 
 def test_a_reward_function_may_be_a_generator(make_trainer):

@@ -221,7 +221,11 @@ def _batches(tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
 
 
 def lasting_settings(
-    args: RLTFConfig, num_processes: int, train_dataset: Any, buffer_settings: dict[str, Any] | None
+    args: RLTFConfig,
+    num_processes: int,
+    train_dataset: Any,
+    buffer_settings: dict[str, Any] | None,
+    has_references: bool,
 ) -> dict[str, Any]:
     """
     What has to be the same when training resumes, for the rest to be the same.
@@ -231,6 +235,7 @@ def lasting_settings(
         num_processes (`int`): Number of processes.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]): Training set.
         buffer_settings (`dict` or `None`): Settings of the online buffer, if there is one.
+        has_references (`bool`): Whether reference solutions are in the loss.
 
     Returns:
         `dict`: Plain values by name.
@@ -240,7 +245,7 @@ def lasting_settings(
         "baseline shuffle_dataset"
     ).split()
     settings = {name: getattr(args, name) for name in names}
-    settings["ce_loss_weight > 0"] = args.ce_loss_weight > 0
+    settings["ce_loss_weight > 0"] = has_references
     settings["beta != 0"] = args.beta != 0
     settings["num_processes"] = num_processes
     settings["train_dataset"] = fingerprint(train_dataset)

@@ -85,12 +85,13 @@ def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environ
             f"(`generation_batch_size={args.generation_batch_size}` / `num_generations={args.num_generations}`). Lower the "
             "batch size or `gradient_accumulation_steps`, or raise `num_generations`."
         )
-    if args.ce_loss_weight > 0 and "solutions" not in dataset.column_names:
+    wants_solutions = args.ce_loss_weight is not None and args.ce_loss_weight > 0
+    if wants_solutions and "solutions" not in dataset.column_names:
         raise ValueError(
             f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
             f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
         )
-    if args.ce_loss_weight > 0 and not isinstance(dataset[0]["solutions"], (list, type(None))):
+    if wants_solutions and not isinstance(dataset[0]["solutions"], (list, type(None))):
         raise ValueError(
             f"Column `solutions` of the training set holds a {type(dataset[0]['solutions']).__name__}, but must hold a list of "
             "programs in each row. If it is JSON text, decode it with `json.loads`."

@@ -14,6 +14,7 @@ from accelerate.utils import gather_object
 from trl import GRPOTrainer
 from trl.chat_template_utils import parse_response
 from trl.data_utils import is_conversational
+from trl.trainer.utils import pad
 
 from .positions import counts_padding, with_positions
 from .seq2seq import EncoderDecoder, disable_dropout, has_dropout
@@ -275,14 +276,24 @@ class GRPOHooks(GRPOTrainer):
             )[0]
         return logps
 
-    def completion_logits(self, model: Any, batch: dict[str, Any], name: str) -> torch.Tensor:
-        """Logits of completions of the batch's prompts, `(B, T, V)`; `name` is `"completion"` or `"reference"`."""
-        ids, mask = batch[f"{name}_ids"], batch[f"{name}_mask"]
+    def padded_prompts(self, prompts: list[Any], name: str) -> dict[str, torch.Tensor]:
+        """Prompts as generation sees them, padded on the left: `{name}_ids` and `{name}_mask`, `(B, P)`."""
+        rows = [torch.tensor(ids) for ids in self._tokenize_prompts(prompts)[0]]
+        return {
+            f"{name}_ids": pad(rows, padding_value=self._tokenizer.pad_token_id, padding_side="left"),
+            f"{name}_mask": pad([torch.ones_like(row) for row in rows], padding_value=0, padding_side="left"),
+        }
+
+    def reference_logits(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        """Logits of the reference solutions, `(B, R, V)`. Their prompts are those of the batch, unless they have their own."""
+        prefix = "reference_prompt" if "reference_prompt_ids" in batch else "prompt"
+        prompt_ids, prompt_mask = batch[f"{prefix}_ids"], batch[f"{prefix}_mask"]
+        ids, mask = batch["reference_ids"], batch["reference_mask"]
         with self.accelerator.autocast():
             if self.encoder_decoder is not None:
-                return self.encoder_decoder.logits(model, batch["prompt_ids"], batch["prompt_mask"], ids)
-            input_ids = torch.cat([batch["prompt_ids"], ids], dim=1)
-            attention_mask = torch.cat([batch["prompt_mask"], mask], dim=1)
+                return self.encoder_decoder.logits(model, prompt_ids, prompt_mask, ids)
+            input_ids = torch.cat([prompt_ids, ids], dim=1)
+            attention_mask = torch.cat([prompt_mask, mask], dim=1)
             model = with_positions(model) if self._counts_padding else model
             logits: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
             return logits[:, -ids.size(1) - 1 : -1]

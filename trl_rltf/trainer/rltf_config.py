@@ -25,8 +25,9 @@ class RLTFConfig(GRPOConfig):
             What is subtracted from the reward of a completion: `"group_mean"`, the mean reward of its group (GRPO);
             `"leave_one_out"`, the mean of the others in its group (RLOO); `"greedy"`, the reward of the greedy completion
             of the same prompt (the paper); `"none"`, nothing.
-        ce_loss_weight (`float`, *optional*, defaults to `0.0`):
-            Weight of the cross entropy of reference solutions (column `solutions`) in the loss. `0.0` switches it off.
+        ce_loss_weight (`float`, *optional*):
+            Weight of the cross entropy of reference solutions (column `solutions`) in the loss. `0.0` switches it off. If not
+            set, it is 10.0 if the training set is a [`~datasets.Dataset`] with such a column, else 0.0.
         center_token_rewards (`bool`, *optional*, defaults to `False`):
             Subtract from the advantages of a group the mean, over its completions, of the token rewards that come on top
             of the sequence reward, so that they move probability within a group only. Not in the paper.
@@ -55,11 +56,11 @@ class RLTFConfig(GRPOConfig):
             "the same prompt (the paper); 'none', nothing."
         },
     )
-    ce_loss_weight: float = field(
-        default=0.0,
+    ce_loss_weight: float | None = field(
+        default=None,
         metadata={
             "help": "Weight of the cross entropy of reference solutions (column 'solutions') in the loss. 0.0 switches it "
-            "off."
+            "off. If not set, it is 10.0 if the training set is a Dataset with such a column, else 0.0."
         },
     )
     center_token_rewards: bool = field(
@@ -91,7 +92,7 @@ class RLTFConfig(GRPOConfig):
         super().__post_init__()
         if self.baseline not in BASELINES:
             raise ValueError(f"`baseline` is {self.baseline!r}, but must be one of {', '.join(map(repr, BASELINES))}.")
-        if not self.ce_loss_weight >= 0:
+        if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
         if self.max_prompt_length is not None and self.max_prompt_length < 1:
             raise ValueError(f"`max_prompt_length` is {self.max_prompt_length}, but must be at least 1, or None.")

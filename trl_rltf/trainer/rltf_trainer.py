@@ -8,7 +8,6 @@ import textwrap
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 from trl.trainer.utils import is_async_callable
 
@@ -18,7 +17,7 @@ from .buffered_batches import BufferedBatches
 from .checks import check_dataset, check_settings, check_token_rewards, find_buffer
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
-from .reference_solutions import draw_reference_solutions
+from .reference_solutions import ReferenceSolutions
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import loss_mask, marked_texts
@@ -132,8 +131,8 @@ class RLTFTrainer(GRPOHooks):
         self._generated: tuple[Any, Any, Any] | None = None
         self._rewards_per_func = torch.empty(0)
         self._restored: Any = None  # from a checkpoint, until training goes on
-        # Which reference solution goes into the loss must not depend on how many random numbers generation took.
-        self._reference_generator = torch.Generator().manual_seed(args.seed + args.process_index)
+        has_plain_prompts = not (self.is_multimodal or self.tools or self.environment_factories or self.rollout_func)
+        self.references = ReferenceSolutions(self, has_plain_prompts)
 
     def add_callback(self, callback: Any) -> None:
         """Add a callback. An [`OnlineBuffer`] has to be there from the start, for the settings depend on it."""
@@ -218,8 +217,8 @@ class RLTFTrainer(GRPOHooks):
                 output["advantages"] = output["advantages"] * weights
                 self._add_token_mean("token_weights/mean", weights, mask)
         self._log_completions(output, marks)
-        if self.args.ce_loss_weight > 0 and self.model.training:
-            output |= self._reference_solutions(inputs)
+        if self.references.weight > 0 and self.model.training:
+            output |= self.references.draw(inputs)
         return output
 
     def _add_token_mean(self, name: str, values: torch.Tensor, mask: torch.Tensor) -> None:
@@ -231,12 +230,13 @@ class RLTFTrainer(GRPOHooks):
         per_completion = (extras * mask).sum(1) / mask.sum(1).clamp(min=1)
         gathered = self.accelerator.gather(per_completion)
         means = gathered.view(-1, self._group_size()).mean(1).repeat_interleave(self._group_size())
-        return self._local_rows(means, len(extras)).unsqueeze(1)
+        return self.local_rows(means, len(extras)).unsqueeze(1)
 
     def _group_size(self) -> int:
         return self.num_generations if self.model.training else self.num_generations_eval
 
-    def _local_rows(self, rows: torch.Tensor, count: int) -> torch.Tensor:
+    def local_rows(self, rows: torch.Tensor, count: int) -> torch.Tensor:
+        """Of a row for each completion of all processes, those of this process."""
         start = self.accelerator.process_index * count
         return rows[start : start + count]
 
@@ -247,7 +247,7 @@ class RLTFTrainer(GRPOHooks):
             greedy = weighted_rewards(self._greedy_rewards(inputs), self.reward_weights)
             self.add_metric("baseline/greedy", torch.nanmean(greedy).item())
         advantages = sequence_advantages(rewards, self._group_size(), self.args.baseline, self.scale_rewards, greedy)
-        return self._local_rows(advantages, len(inputs))
+        return self.local_rows(advantages, len(inputs))
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
         """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
@@ -272,23 +272,6 @@ class RLTFTrainer(GRPOHooks):
 
     # ------------------------------------------------------------------ losses
 
-    def _reference_solutions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Tokens of one reference solution a row, `(B, R)`, and how many there are on all processes."""
-        device = self.accelerator.device
-        ids, mask = draw_reference_solutions(
-            inputs,
-            self.tokenizer,
-            self.max_completion_length,
-            self.encoder_decoder is not None,
-            self._reference_generator,
-        )
-        reference_mask = mask.to(device)
-        return {
-            "reference_ids": ids.to(device),
-            "reference_mask": reference_mask,
-            "num_reference_tokens": self.accelerator.gather(reference_mask.sum()).sum(),
-        }
-
     def total_loss(self, model: Any, inputs: dict[str, Any], loss: torch.Tensor) -> torch.Tensor:
         """TRL's loss of the advantages, plus the weighted cross entropy of reference solutions."""
         if "buffered_logps" in inputs:
@@ -298,7 +281,8 @@ class RLTFTrainer(GRPOHooks):
             self.add_metric("buffer/ratio", self.accelerator.gather(mean).mean().item())
         if "reference_ids" not in inputs:
             return loss
-        total, count = self._cross_entropy(model, inputs)
+        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
+        total, count = self.references.token_losses(model, inputs).sum(), inputs["reference_mask"].sum()
         steps = self.current_gradient_accumulation_steps
         totals = self.accelerator.gather(torch.stack([total.detach(), count.float()])).view(-1, 2).sum(0)
         self.add_metric("loss/rl", self.accelerator.gather(loss.detach() * steps).mean().item())
@@ -306,15 +290,7 @@ class RLTFTrainer(GRPOHooks):
         # The mean over all reference tokens of an optimizer step, however it is cut into batches.
         share = steps / self.args.steps_per_generation / self.accelerator.num_processes
         num_tokens = (inputs["num_reference_tokens"] * share).clamp(min=1)
-        return loss + self.args.ce_loss_weight * total / num_tokens
-
-    def _cross_entropy(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cross entropy of the reference solutions, summed over their tokens, at temperature 1; and the number of tokens."""
-        labels = inputs["reference_ids"].masked_fill(inputs["reference_mask"] == 0, -100)
-        logits = self.completion_logits(model, inputs, "reference").float()
-        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
-        total = cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="sum")
-        return total, (labels != -100).sum()
+        return loss + self.references.weight * total / num_tokens
 
     # ------------------------------------------------------------------ batches and checkpoints
 
@@ -365,7 +341,7 @@ class RLTFTrainer(GRPOHooks):
             return
         step, batches = self.progress
         is_in_between = step % (self.args.steps_per_generation * self.num_iterations) != 0
-        state: dict[str, Any] = {"step": step, "reference_random_state": random_state(self._reference_generator)}
+        state: dict[str, Any] = {"step": step, "reference_random_state": random_state(self.references.generator)}
         samples = None
         if self.online_buffer is not None and self.buffered_batches is not None:
             samples = self.online_buffer.samples
@@ -387,7 +363,7 @@ class RLTFTrainer(GRPOHooks):
         self._restored = checkpoint.load(folder, self.accelerator.process_index, self._lasting_settings())
 
     def _go_on(self, state: dict[str, Any], samples: Any, batches: Any) -> None:
-        set_random_state(self._reference_generator, state["reference_random_state"])
+        set_random_state(self.references.generator, state["reference_random_state"])
         device = self.accelerator.device
         rest = batches and [{key: value.to(device) for key, value in batch.items()} for batch in batches]
         self.progress = state["step"], rest
@@ -397,4 +373,6 @@ class RLTFTrainer(GRPOHooks):
 
     def _lasting_settings(self) -> dict[str, Any]:
         buffer = None if self.online_buffer is None else self.online_buffer.settings
-        return checkpoint.lasting_settings(self.args, self.accelerator.num_processes, self.train_dataset, buffer)
+        return checkpoint.lasting_settings(
+            self.args, self.accelerator.num_processes, self.train_dataset, buffer, self.references.weight > 0
+        )

@@ -55,6 +55,10 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
         if "reference_ids" in batch:
             length = max(1, int(batch["reference_mask"][row].sum()))
             sample |= {key: batch[key][row, :length] for key in ("reference_ids", "reference_mask")}
+        if "reference_prompt_ids" in batch:
+            sample["reference_prompt_ids"] = batch["reference_prompt_ids"][row][
+                batch["reference_prompt_mask"][row].bool()
+            ]
         samples.append(
             {key: value.cpu().to(_STORED_AS.get(_kind(key), value.dtype), copy=True) for key, value in sample.items()}
         )
@@ -91,14 +95,14 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
     batch: dict[str, Any] = {}
     for key in samples[0]:
         rows = [sample[key] for sample in samples]
-        side = "left" if key == "prompt_ids" else "right"
+        side = "left" if key.endswith("prompt_ids") else "right"
         value = pad_token_id if key.endswith("_ids") else 0
         batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
         if _kind(key) in _STORED_AS:
             batch[key] = batch[key].long()
-        if key == "prompt_ids":
+        if side == "left":
             masks = [torch.ones_like(row) for row in rows]
-            batch["prompt_mask"] = pad(masks, padding_value=0, padding_side=side).to(device)
+            batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
     return batch
 
 
