@@ -63,7 +63,7 @@ def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"arms": ["gropo"]}, "--arms gropo: unknown. Choose from: rltf, grpo"),
+        ({"arms": ["gropo"]}, "--arms gropo: unknown. Choose from: rltf, rltf-no-fine"),
         ({"tables": ["main", "maim"]}, "--tables maim: unknown. Choose from: main, buffer"),
         ({"architectures": ["gpt"]}, "--architectures gpt: unknown. Choose from: llama, t5"),
         ({"num_seeds": 0}, "--num_seeds is 0, but must be at least 1"),
