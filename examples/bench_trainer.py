@@ -51,6 +51,8 @@ def run(
 ) -> Any:
     """Train a copy of the model; the trainer has the seconds that it took as `seconds`."""
     config, trainer_class = (RLTFConfig, RLTFTrainer) if is_ours else (GRPOConfig, GRPOTrainer)
+    if is_ours:
+        settings["ce_loss_weight"] = 0.0  # so that both do the same
     with tempfile.TemporaryDirectory() as folder:
         args = config(
             output_dir=folder, per_device_train_batch_size=8, num_generations=8, max_completion_length=64, bf16=False,

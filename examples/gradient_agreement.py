@@ -39,6 +39,7 @@ def main() -> None:
     model, tokenizer = load_start(script_args, training_args, model_args, train_set)
     training_args.max_steps = NUM_BATCHES
     training_args.learning_rate = 0.0  # all gradients are of the same weights
+    training_args.ce_loss_weight = 0.0  # and of the rewards
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
     reward = unit_test_reward(script_args, runner)
     trainer = GradientRecorder(
