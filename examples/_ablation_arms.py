@@ -66,7 +66,11 @@ _ARMS = (
         settings=_REFERENCES,
     ),
     Arm("rltf-no-fine", "the same without the credit of lines", feedback=_SCALAR, settings=_REFERENCES),
-    Arm("rltf-no-ce", "the same without reference solutions", settings=_NO_REFERENCES),
+    Arm(
+        "rltf-no-ce",
+        "without reference solutions, at the learning rate of grpo",
+        settings=_NO_REFERENCES,
+    ),
     Arm("grpo", "TRL's GRPOTrainer, share of tests passed", method="grpo", feedback=_SCALAR),
     Arm("rloo", "TRL's RLOOTrainer, share of tests passed", method="rloo", feedback=_SCALAR),
     Arm(

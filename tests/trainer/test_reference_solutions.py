@@ -39,7 +39,40 @@ def test_they_come_from_all_of_the_training_set(make_trainer, problems, tokenize
     found = references(spy.batches, tokenizer)
     assert set(found) <= pairs
     assert len({prompt for prompt, _ in found}) > 6
-    assert all(len(set(batch["prompt_ids"].tolist()[0])) > 1 for batch in spy.batches)
+    if buffer is None:
+        assert all(len({tuple(ids) for ids in batch["prompt_ids"].tolist()}) == 1 for batch in spy.batches)
+
+
+def test_every_row_that_has_some_gets_its_turn(make_trainer, problems, tokenizer):
+    some = problems.select(range(8)).map(
+        lambda row, i: {"solutions": row["solutions"] if i % 2 else None}, with_indices=True
+    )
+    trainer = make_trainer(by_length, ce_loss_weight=None, max_steps=12, dataset=some, max_completion_length=200)
+    spy = Spy(trainer)
+    trainer.train()
+    assert {prompt for prompt, _ in references(spy.batches, tokenizer)} == set(some["prompt"][1::2])
+    assert all(batch["reference_mask"].any(1).all() for batch in spy.batches)
+
+
+def test_of_many_solutions_four_are_compared(make_trainer, problems):
+    many = problems.map(lambda row: {"solutions": [f"print({number})" for number in range(6)]})
+    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=2, dataset=many)
+    compared = []
+    original = trainer.references.token_losses
+
+    def token_losses(model, batch):
+        if not torch.is_grad_enabled():
+            assert not model.training  # or dropout would have a say
+            compared.append(batch["reference_ids"])
+        return original(model, batch)
+
+    trainer.references.token_losses = token_losses
+    trainer.train()
+    solutions = [tuple(row.tolist()) for ids in compared for row in ids]
+    assert len(solutions) == 2 * 4 * 4
+    assert all(len(set(solutions[start : start + 4])) == 4 for start in range(0, 32, 4))
+    assert len(set(solutions)) == 6
+    assert trainer.model.training
 
 
 def test_of_each_problem_the_solution_is_taken_that_the_policy_is_nearest_to(make_trainer, model, problems, tokenizer):
@@ -75,11 +108,54 @@ def test_they_are_in_the_loss_unless_somebody_says_otherwise(make_trainer, model
     assert logged[0.0][:2] == ([], [])
 
 
-@pytest.mark.parametrize("kind", ["no column", "text", "a stream"])
+@pytest.mark.filterwarnings("ignore:You are using 'rollout_func'")
+@pytest.mark.parametrize("weight", [None, 1.0])
+def test_where_a_completion_depends_on_more_than_its_prompt_those_of_the_batch_are_taken(make_trainer, weight):
+    def rollout(prompts, trainer):
+        ids = [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))]
+        return {
+            "prompt_ids": [[3, 4, 5]] * len(prompts),
+            "completion_ids": ids,
+            "logprobs": [[-1.0] * 6] * len(prompts),
+        }
+
+    trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, rollout_func=rollout)
+    spy = Spy(trainer)
+    trainer.train()
+    assert ("reference_ids" in spy.batches[0]) == (weight is not None)
+    assert "reference_prompt_ids" not in spy.batches[0]
+
+
+def test_the_logged_parts_of_the_loss_add_up_where_some_batches_have_none(make_trainer, problems):
+    rare = problems.to_iterable_dataset().map(
+        lambda row, i: {"solutions": row["solutions"][: i % 2]}, with_indices=True
+    )
+    trainer = make_trainer(by_length, ce_loss_weight=1.0, max_steps=2, gradient_accumulation_steps=2, dataset=rare)
+    trainer.train()
+    parts = [history(trainer, name) for name in ("loss", "loss/rl", "loss/ce")]
+    for total, reinforce, reference_loss in zip(*parts, strict=True):
+        assert total == pytest.approx(reinforce + reference_loss, abs=1e-4)
+        assert reference_loss > 3  # of an untrained model, however few there are
+
+
+def test_that_they_are_in_the_loss_is_said_once(make_trainer, caplog):
+    make_trainer(by_length, ce_loss_weight=None)
+    (record,) = caplog.records
+    assert "reference solutions" in record.message
+    assert "`ce_loss_weight=0`" in record.message
+    caplog.clear()
+    make_trainer(by_length, ce_loss_weight=10.0)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", ["no column", "text", "numbers", "messages", "none of them", "a stream"])
 def test_without_reference_solutions_training_goes_on_without_them(make_trainer, problems, kind):
     dataset = {
         "no column": lambda: problems.remove_columns("solutions"),
         "text": lambda: problems.map(lambda row: {"solutions": json.dumps(row["solutions"])}),
+        "numbers": lambda: problems.map(lambda row: {"solutions": [1, 2]}),
+        "messages": lambda: problems.map(lambda row: {"solutions": [[{"role": "assistant", "content": "1"}]]}),
+        "none of them": lambda: problems.map(lambda row: {"solutions": []}),
         "a stream": lambda: problems.to_iterable_dataset(),
     }[kind]()
     trainer = make_trainer(by_length, ce_loss_weight=None, max_steps=1, dataset=dataset)
@@ -94,6 +170,7 @@ def test_those_of_a_stream_are_those_of_the_batch(make_trainer, problems, tokeni
     spy = Spy(trainer)
     trainer.train()
     solutions = dict(zip(problems["prompt"], problems["solutions"], strict=True))
+    assert any(len({tuple(ids) for ids in batch["reference_ids"].tolist()}) > 1 for batch in spy.batches)
     for batch in spy.batches:
         assert "reference_prompt_ids" not in batch
         prompt = tokenizer.decode(batch["prompt_ids"][0][batch["prompt_mask"][0].bool()], skip_special_tokens=True)
@@ -123,5 +200,6 @@ def test_rows_without_solutions_add_nothing_to_the_cross_entropy(make_trainer, p
 
 def test_solutions_as_text_are_refused(make_trainer, problems):
     text = problems.remove_columns("solutions").add_column("solutions", [json.dumps(s) for s in problems["solutions"]])
-    with pytest.raises(ValueError, match="`solutions` of the training set holds a str"):
+    text = text.map(lambda row, i: {"solutions": row["solutions"] if i else None}, with_indices=True)
+    with pytest.raises(ValueError, match="`solutions` of the training set is of the type Value"):
         make_trainer(by_length, ce_loss_weight=1.0, dataset=text)

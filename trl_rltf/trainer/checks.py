@@ -8,6 +8,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from .online_buffer import OnlineBuffer
+from .reference_solutions import holds_programs
 from .rltf_config import RLTFConfig
 
 
@@ -91,10 +92,10 @@ def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environ
             f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
             f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
         )
-    if wants_solutions and not isinstance(dataset[0]["solutions"], (list, type(None))):
+    if wants_solutions and not holds_programs(dataset.features["solutions"]):
         raise ValueError(
-            f"Column `solutions` of the training set holds a {type(dataset[0]['solutions']).__name__}, but must hold a list of "
-            "programs in each row. If it is JSON text, decode it with `json.loads`."
+            f"Column `solutions` of the training set is of the type {dataset.features['solutions']}, but must hold a list of "
+            "programs, as text, in each row. If it is JSON text, decode it with `json.loads`."
         )
     for function in reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]:
         if hasattr(function, "check_dataset"):

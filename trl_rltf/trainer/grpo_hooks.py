@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import trl
-from accelerate.utils import gather_object
+from accelerate.utils import gather_object, is_peft_model
 from trl import GRPOTrainer
 from trl.chat_template_utils import parse_response
 from trl.data_utils import is_conversational
@@ -111,6 +111,8 @@ class GRPOHooks(GRPOTrainer):
                     "ratios and KL divergence are noise around what they should be. `disable_dropout=True` switches it off."
                 )
         self._counts_padding = self.encoder_decoder is None and counts_padding(self.model)
+        base = self.model.get_base_model() if is_peft_model(self.model) else self.model
+        self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(base.forward).parameters
 
     # ------------------------------------------------------------------ moments
 
@@ -295,7 +297,10 @@ class GRPOHooks(GRPOTrainer):
             input_ids = torch.cat([prompt_ids, ids], dim=1)
             attention_mask = torch.cat([prompt_mask, mask], dim=1)
             model = with_positions(model) if self._counts_padding else model
-            logits: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+            arguments: dict[str, Any] = {"use_cache": False}
+            if self._takes_logits_to_keep:  # those of the prompts would take the most memory of all
+                arguments["logits_to_keep"] = ids.size(1) + 1
+            logits: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask, **arguments).logits
             return logits[:, -ids.size(1) - 1 : -1]
 
     def forget_logs(self) -> None:

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import logging
+import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
@@ -17,6 +20,8 @@ from trl.trainer.utils import pad
 if TYPE_CHECKING:
     from .rltf_trainer import RLTFTrainer
 
+logger = logging.getLogger(__name__)
+
 # Found with `examples/ablation.py`, see docs/evidence.md.
 _DEFAULT_WEIGHT = 10.0
 # Solutions of a row that are compared at most: of some problems, APPS has a hundred.
@@ -25,28 +30,38 @@ _MAX_CANDIDATES = 4
 
 class ReferenceSolutions:
     """
-    What the cross entropy is taken of: rows of the training set, drawn at random with replacement, and of each the solution
-    that the policy is nearest to, of up to four drawn at random. Where rows cannot be drawn, from a stream or where prompts
-    are made by tools or environments, it is a random solution of the rows of the batch.
+    What the cross entropy is taken of: rows of the training set that have solutions, drawn at random with replacement, and of
+    each the solution that the policy is nearest to, of up to four drawn at random. Where rows cannot be drawn, from a stream or
+    where a completion depends on more than its prompt in the training set, it is a random solution of each row of the batch.
 
     Args:
         trainer ([`RLTFTrainer`]): Whose training set it is.
         has_plain_prompts (`bool`): Whether the prompts of the training set are all that a completion depends on.
 
     Attributes:
-        weight (`float`): Weight of the cross entropy in the loss.
         generator (`torch.Generator`): Source of chance. Its own: what is drawn must not depend on how many random numbers
             generation took, nor on the number of processes.
     """
 
     def __init__(self, trainer: RLTFTrainer, has_plain_prompts: bool):
         self._trainer = trainer
-        dataset, weight = trainer.train_dataset, trainer.args.ce_loss_weight
-        self._can_draw = has_plain_prompts and isinstance(dataset, Dataset) and "prompt" in dataset.column_names
-        # The type of a list has changed its name between versions of datasets.
-        has_solutions = self._can_draw and hasattr(dataset.features.get("solutions"), "feature")
-        self.weight: float = (_DEFAULT_WEIGHT if has_solutions else 0.0) if weight is None else weight
         self.generator = torch.Generator().manual_seed(trainer.args.seed)
+        self._rows_with_solutions = torch.empty(0, dtype=torch.long)
+        dataset = trainer.train_dataset
+        if has_plain_prompts and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
+            self._rows_with_solutions = _rows_with_solutions(dataset)
+        if trainer.args.ce_loss_weight is None and self.weight > 0:
+            logger.warning(
+                "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
+                "`ce_loss_weight=0` to train from rewards alone, or to this weight to say that you want them.",
+                self.weight,
+            )
+
+    @property
+    def weight(self) -> float:
+        """Weight of the cross entropy in the loss."""
+        given = self._trainer.args.ce_loss_weight
+        return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if given is None else given
 
     def draw(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """
@@ -63,11 +78,13 @@ class ReferenceSolutions:
         device, num_rows = trainer.accelerator.device, size * trainer.accelerator.num_processes
         choices = trainer.local_rows(torch.rand(num_rows, generator=self.generator), size)
         num_candidates = 1
-        if self._can_draw:
+        can_draw = len(self._rows_with_solutions) > 0
+        if can_draw:
             # A batch has few prompts, each of them several times: other rows have more to teach.
-            picks = torch.randint(len(trainer.train_dataset), (num_rows,), generator=self.generator)
-            rows = [trainer.train_dataset[index] for index in trainer.local_rows(picks, size).tolist()]
-            counts = torch.tensor([len(row.get("solutions") or []) for row in rows], device=device)
+            picks = torch.randint(len(self._rows_with_solutions), (num_rows,), generator=self.generator)
+            picks = self._rows_with_solutions[trainer.local_rows(picks, size)]
+            rows = [trainer.train_dataset[index] for index in picks.tolist()]
+            counts = torch.tensor([len(_solutions(row)) for row in rows], device=device)
             most = int(trainer.accelerator.gather(counts).max())  # processes have to agree on what comes next
             num_candidates = min(max(most, 1), _MAX_CANDIDATES)
         ids, mask = _tokenize(
@@ -79,7 +96,7 @@ class ReferenceSolutions:
             trainer.encoder_decoder is not None,
         )
         drawn = {"reference_ids": ids, "reference_mask": mask}
-        if self._can_draw:
+        if can_draw:
             prompts = trainer.padded_prompts([row["prompt"] for row in rows], "reference_prompt")
             drawn |= {name: prompt.repeat_interleave(num_candidates, 0) for name, prompt in prompts.items()}
         drawn = {name: tensor.to(device) for name, tensor in drawn.items()}
@@ -95,16 +112,42 @@ class ReferenceSolutions:
 
     def _nearest(self, drawn: dict[str, torch.Tensor], num_candidates: int) -> dict[str, torch.Tensor]:
         """Of the solutions of each row the likeliest a token; all ways to write a program at once teach a mixture of them."""
-        size = self._trainer.args.per_device_train_batch_size
+        model, size = self._trainer.model, self._trainer.args.per_device_train_batch_size
         losses = []
-        with torch.no_grad():
-            for start in range(0, len(drawn["reference_ids"]), size):
-                part = {name: tensor[start : start + size] for name, tensor in drawn.items()}
-                totals = self.token_losses(self._trainer.model, part).sum(1)
-                losses.append(totals / part["reference_mask"].sum(1).clamp(min=1))
+        was_training = model.training
+        model.eval()  # dropout would choose by chance
+        try:
+            with torch.no_grad():
+                for start in range(0, len(drawn["reference_ids"]), size):
+                    part = {name: tensor[start : start + size] for name, tensor in drawn.items()}
+                    totals = self.token_losses(model, part).sum(1)
+                    losses.append(totals / part["reference_mask"].sum(1).clamp(min=1))
+        finally:
+            model.train(was_training)
         best = torch.cat(losses).view(-1, num_candidates).argmin(1)
         best += torch.arange(len(best), device=best.device) * num_candidates
-        return {name: tensor[best] for name, tensor in drawn.items()}
+        longest = max(1, int(drawn["reference_mask"][best].sum(1).max()))
+        return {name: tensor[best] if "prompt" in name else tensor[best, :longest] for name, tensor in drawn.items()}
+
+
+def _rows_with_solutions(dataset: Dataset) -> torch.Tensor:
+    """Indices of the rows with at least one reference solution; none if the column is missing or does not hold lists of text."""
+    if not holds_programs(dataset.features.get("solutions")):
+        return torch.empty(0, dtype=torch.long)
+    column = dataset.select_columns(["solutions"]).with_format("arrow")[:]["solutions"]
+    return torch.tensor(pc.fill_null(pc.list_value_length(column), 0).to_numpy()).nonzero().flatten()
+
+
+def holds_programs(feature: Any) -> bool:
+    """Whether a column of this type holds a list of text in each row; an empty one has no type of its own."""
+    item = getattr(feature, "feature", None)  # the type of a list has changed its name between versions of datasets
+    return getattr(item, "dtype", None) in ("string", "large_string", "null")
+
+
+def _solutions(row: Mapping[str, Any]) -> list[str]:
+    """The reference solutions of a row; an empty program is none."""
+    column = row.get("solutions")
+    return [] if column is None else [solution for solution in column if solution]
 
 
 def _tokenize(
@@ -120,7 +163,7 @@ def _tokenize(
 
     Args:
         rows (`Sequence[Mapping]`): Rows with a `prompt` and, perhaps, `solutions`.
-        choices (`torch.Tensor`): The first of them, as a number from 0 to below 1 for each row, shape `(B,)`.
+        choices (`torch.Tensor`): Which of them, as a random number for each row, shape `(B,)`.
         num_candidates (`int`): How many, K; where a row has fewer, they come again.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
         max_length (`int`): Tokens that a solution may have; a longer one is cut off.
@@ -131,14 +174,14 @@ def _tokenize(
     """
     ids, masks = [], []
     for row, choice in zip(rows, choices.tolist(), strict=True):
-        solutions = row.get("solutions") or []
+        solutions = _solutions(row)
         if not solutions:
             ids += [torch.tensor([tokenizer.pad_token_id])] * num_candidates
             masks += [torch.tensor([0])] * num_candidates
             continue
-        first = int(choice * len(solutions))
-        for index in range(first, first + num_candidates):
-            text = solutions[index % len(solutions)]
+        drawn = random.Random(choice).sample(solutions, min(num_candidates, len(solutions)))
+        for index in range(num_candidates):
+            text = drawn[index % len(drawn)]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
             # A decoder of its own starts as its tokenizer says (CodeT5: with `<s>`); a causal model goes on after the prompt.

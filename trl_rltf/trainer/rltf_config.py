@@ -26,8 +26,9 @@ class RLTFConfig(GRPOConfig):
             `"leave_one_out"`, the mean of the others in its group (RLOO); `"greedy"`, the reward of the greedy completion
             of the same prompt (the paper); `"none"`, nothing.
         ce_loss_weight (`float`, *optional*):
-            Weight of the cross entropy of reference solutions (column `solutions`) in the loss. `0.0` switches it off. If not
-            set, it is 10.0 if the training set is a [`~datasets.Dataset`] with such a column, else 0.0.
+            Weight of the cross entropy of reference solutions in the loss: of rows of the training set, drawn at random, and of
+            the list of programs in their column `solutions` the one that the policy is nearest to. `0.0` switches it off. If not
+            set, it is 10.0 if the training set is a [`~datasets.Dataset`] with solutions, else 0.0.
         center_token_rewards (`bool`, *optional*, defaults to `False`):
             Subtract from the advantages of a group the mean, over its completions, of the token rewards that come on top
             of the sequence reward, so that they move probability within a group only. Not in the paper.
@@ -60,7 +61,7 @@ class RLTFConfig(GRPOConfig):
         default=None,
         metadata={
             "help": "Weight of the cross entropy of reference solutions (column 'solutions') in the loss. 0.0 switches it "
-            "off. If not set, it is 10.0 if the training set is a Dataset with such a column, else 0.0."
+            "off. If not set, it is 10.0 if the training set is a Dataset with solutions, else 0.0."
         },
     )
     center_token_rewards: bool = field(

@@ -32,8 +32,8 @@ class RLTFTrainer(GRPOHooks):
     Train a code model from unit-test feedback (RLTF, arXiv 2307.04349).
 
     It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. What it adds: reward functions may return a reward for
-    each token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions can join
-    the loss (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces on-policy batches.
+    each token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions join the
+    loss where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces on-policy batches.
 
     Example:
 
@@ -282,15 +282,14 @@ class RLTFTrainer(GRPOHooks):
         if "reference_ids" not in inputs:
             return loss
         # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
-        total, count = self.references.token_losses(model, inputs).sum(), inputs["reference_mask"].sum()
+        total = self.references.token_losses(model, inputs).sum()
         steps = self.current_gradient_accumulation_steps
-        totals = self.accelerator.gather(torch.stack([total.detach(), count.float()])).view(-1, 2).sum(0)
-        self.add_metric("loss/rl", self.accelerator.gather(loss.detach() * steps).mean().item())
-        self.add_metric("loss/ce", (totals[0] / totals[1].clamp(min=1)).item())
         # The mean over all reference tokens of an optimizer step, however it is cut into batches.
         share = steps / self.args.steps_per_generation / self.accelerator.num_processes
-        num_tokens = (inputs["num_reference_tokens"] * share).clamp(min=1)
-        return loss + self.references.weight * total / num_tokens
+        ce_loss = total / (inputs["num_reference_tokens"] * share).clamp(min=1)
+        for name, part in (("loss/rl", loss), ("loss/ce", ce_loss)):
+            self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
+        return loss + self.references.weight * ce_loss
 
     # ------------------------------------------------------------------ batches and checkpoints
 
