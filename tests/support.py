@@ -38,6 +38,16 @@ class Spy:
         trainer._compute_loss = compute_loss
 
 
+def made_up_rollout(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+    """What an environment makes of prompts, for TRL's `rollout_func`: others than those of the data, and tokens of its own."""
+    return {
+        "prompt_ids": [[3, 4, 5]] * len(prompts),
+        "completion_ids": [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))],
+        "logprobs": [[-1.0] * 6] * len(prompts),
+        "env_mask": [[1, 1, 0, 0, 1, 1]] * len(prompts),
+    }
+
+
 def gradients_of_log_probs(trainer: Any) -> list[Any]:
     """A list that gets, for each loss of the trainer, the gradient of the completions' log-probs, `(B, T)`."""
     gradients: list[Any] = []

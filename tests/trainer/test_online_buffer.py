@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 from datasets import IterableDataset
-from support import by_length, snapshot
+from support import by_length, made_up_rollout, snapshot
 from transformers import TrainerCallback
 
 from trl_rltf import OnlineBuffer, TokenReward
@@ -396,15 +396,6 @@ def test_groups_without_variance_are_left_out_of_the_first_refresh_too(make_trai
 def test_tokens_of_an_environment_do_not_count(make_trainer, model, loss_type):
     """A buffer of one fresh batch gives the gradient of on-policy training, also where some tokens are not the policy's."""
 
-    def rollout(prompts, trainer):
-        ids = [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))]
-        return {
-            "prompt_ids": [[3, 4, 5]] * len(prompts),
-            "completion_ids": ids,
-            "logprobs": [[-1.0] * 6] * len(prompts),
-            "env_mask": [[1, 1, 0, 0, 1, 1]] * len(prompts),
-        }
-
     norms = []
     for buffer in (None, OnlineBuffer(capacity=4, update_steps=1)):
         trainer = make_trainer(
@@ -413,7 +404,7 @@ def test_tokens_of_an_environment_do_not_count(make_trainer, model, loss_type):
             model_override=copy.deepcopy(model),
             max_steps=1,
             loss_type=loss_type,
-            rollout_func=rollout,
+            rollout_func=made_up_rollout,
         )
         trainer.train()
         norms.append(trainer.state.log_history[0]["grad_norm"])

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from support import Spy, by_length, history
+from support import Spy, by_length, history, made_up_rollout
 from torch.nn.functional import cross_entropy
 
 from trl_rltf import OnlineBuffer, UnitTestRewardFunction
@@ -111,15 +111,7 @@ def test_they_are_in_the_loss_unless_somebody_says_otherwise(make_trainer, model
 @pytest.mark.filterwarnings("ignore:You are using 'rollout_func'")
 @pytest.mark.parametrize("weight", [None, 1.0])
 def test_where_a_completion_depends_on_more_than_its_prompt_those_of_the_batch_are_taken(make_trainer, weight):
-    def rollout(prompts, trainer):
-        ids = [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))]
-        return {
-            "prompt_ids": [[3, 4, 5]] * len(prompts),
-            "completion_ids": ids,
-            "logprobs": [[-1.0] * 6] * len(prompts),
-        }
-
-    trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, rollout_func=rollout)
+    trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, rollout_func=made_up_rollout)
     spy = Spy(trainer)
     trainer.train()
     assert ("reference_ids" in spy.batches[0]) == (weight is not None)
