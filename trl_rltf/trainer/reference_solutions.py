@@ -126,8 +126,7 @@ class ReferenceSolutions:
             model.train(was_training)
         best = torch.cat(losses).view(-1, num_candidates).argmin(1)
         best += torch.arange(len(best), device=best.device) * num_candidates
-        longest = max(1, int(drawn["reference_mask"][best].sum(1).max()))
-        return {name: tensor[best] if "prompt" in name else tensor[best, :longest] for name, tensor in drawn.items()}
+        return {name: tensor[best] for name, tensor in drawn.items()}
 
 
 def _rows_with_solutions(dataset: Dataset) -> torch.Tensor:
