@@ -286,10 +286,10 @@ class RLTFTrainer(GRPOHooks):
         steps = self.current_gradient_accumulation_steps
         # The mean over all reference tokens of an optimizer step, however it is cut into batches.
         share = steps / self.args.steps_per_generation / self.accelerator.num_processes
-        ce_loss = total / (inputs["num_reference_tokens"] * share).clamp(min=1)
-        for name, part in (("loss/rl", loss), ("loss/ce", ce_loss)):
+        num_tokens = (inputs["num_reference_tokens"] * share).clamp(min=1)
+        for name, part in (("loss/rl", loss), ("loss/ce", total / num_tokens)):
             self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
-        return loss + self.references.weight * ce_loss
+        return loss + self.references.weight * total / num_tokens
 
     # ------------------------------------------------------------------ batches and checkpoints
 
