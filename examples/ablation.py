@@ -8,7 +8,7 @@ Compare ways to train on MiniAPPS: RLTF, its parts, TRL's GRPO and RLOO, CodeRL,
 All arms of an architecture and a seed start from the same warm start, and use as many samples and optimizer steps:
 
     python examples/ablation.py                                    # the main table, both architectures, 5 seeds
-    python examples/ablation.py --quick                            # whether all of it runs: about 3 minutes on 2 cores
+    python examples/ablation.py --quick                            # whether all of it runs: about 4 minutes on 2 cores
     python examples/ablation.py --tables feedback buffer --architectures llama --num_seeds 3
     python examples/ablation.py --arms grpo rltf --max_steps 60 --output_dir outputs/long
 
