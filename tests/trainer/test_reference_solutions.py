@@ -47,7 +47,7 @@ def test_every_row_that_has_some_gets_its_turn(make_trainer, problems, tokenizer
     some = problems.select(range(8)).map(
         lambda row, i: {"solutions": row["solutions"] if i % 2 else None}, with_indices=True
     )
-    trainer = make_trainer(by_length, ce_loss_weight=None, max_steps=12, dataset=some, max_completion_length=200)
+    trainer = make_trainer(by_length, ce_loss_weight=None, max_steps=6, dataset=some, max_completion_length=200)
     spy = Spy(trainer)
     trainer.train()
     assert {prompt for prompt, _ in references(spy.batches, tokenizer)} == set(some["prompt"][1::2])
