@@ -50,7 +50,7 @@ class ReferenceSolutions:
         dataset = trainer.train_dataset
         if has_plain_prompts and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
             self._rows_with_solutions = _rows_with_solutions(dataset)
-        if trainer.args.ce_loss_weight is None and self.weight > 0:
+        if trainer.args.ce_loss_weight is None and self.weight > 0 and trainer.accelerator.is_main_process:
             logger.warning(
                 "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
                 "`ce_loss_weight=0` to train from rewards alone, or to this weight to say that you want them.",

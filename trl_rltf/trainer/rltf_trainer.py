@@ -33,7 +33,8 @@ class RLTFTrainer(GRPOHooks):
 
     It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. What it adds: reward functions may return a reward for
     each token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions join the
-    loss where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces on-policy batches.
+    loss where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces
+    on-policy batches.
 
     Example:
 
