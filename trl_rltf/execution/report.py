@@ -6,6 +6,9 @@ import enum
 from dataclasses import dataclass
 
 
+_SYNTAX_ERRORS = frozenset(["SyntaxError", "IndentationError", "TabError"])
+
+
 class Outcome(enum.IntEnum):
     """
     Outcome of a program: the worst over its tests. Worse outcomes compare as smaller.
@@ -66,6 +69,11 @@ class ExecutionReport:
         stdout (`str`): Beginning of what the program printed in the first test that did not pass (else in the first).
         guarded_tests (`tuple[int, ...]`): Indices of the assert tests that could not be split, so that they were
             decided inside the process of the program.
+        trailing_error_type (`str` or `None`): Name of the exception class of code that follows what the tests use (an
+            example, an assert of the model's own, a line that was cut off), which ended the program early. The tests ran
+            on what the program had defined until then. `None` when nothing went wrong there.
+        trailing_error_message (`str`): Message of that error, at most 500 characters.
+        trailing_span ([`Span`] or `None`): The statement that failed there, or `None` when it has no place.
         cpu_seconds (`float`): CPU time of all processes that graded the program.
         wall_seconds (`float`): Elapsed time of the same.
     """
@@ -79,8 +87,24 @@ class ExecutionReport:
     expression_span: Span | None = None
     stdout: str = ""
     guarded_tests: tuple[int, ...] = ()
+    trailing_error_type: str | None = None
+    trailing_error_message: str = ""
+    trailing_span: Span | None = None
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+
+    @property
+    def whole_module_outcome(self) -> Outcome:
+        """
+        Outcome if the whole module counts, as in LiveCodeBench: an error after what the tests use is the program's error.
+        An assert of the program's own that fails is a wrong answer.
+        """
+        if self.trailing_error_type is None:
+            return self.outcome
+        if self.trailing_error_type in _SYNTAX_ERRORS:
+            return min(self.outcome, Outcome.SYNTAX_ERROR)
+        is_own_assert = self.trailing_error_type == "AssertionError"
+        return min(self.outcome, Outcome.FAILURE if is_own_assert else Outcome.RUNTIME_ERROR)
 
     @property
     def num_tests(self) -> int:
