@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import math
 import operator
 import sys
@@ -80,38 +79,6 @@ def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tup
     if split is None or not _only_asks(split[0], own_names):
         return None
     return _text(split[0], source), split[1]
-
-
-def asks_for_identity(test: ast.AST) -> bool:
-    """
-    Whether a part of a test asks if two objects are one, which copies of them cannot tell.
-
-    Args:
-        test (`ast.AST`): Any node of a test.
-
-    Returns:
-        `bool`: Not for `f(x) is None`, `f(x) is True` or `type(f(x)) is int`, where the other side is the same everywhere.
-    """
-    if isinstance(test, (ast.Name, ast.Attribute)):
-        return (test.id if isinstance(test, ast.Name) else test.attr) in (
-            "id",
-            "is_",
-            "is_not",
-            "assertIs",
-            "assertIsNot",
-        )
-    if not isinstance(test, ast.Compare) or not any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-        return False
-    return not any(_is_single(operand) for operand in (test.left, *test.comparators))
-
-
-def _is_single(node: ast.expr) -> bool:
-    match node:
-        case ast.Constant(value=value):
-            return value is None or value is ... or isinstance(value, bool)
-        case ast.Name(id=name):
-            return isinstance(getattr(builtins, name, None), type)
-    return False
 
 
 def _text(node: ast.expr, source: str) -> str:

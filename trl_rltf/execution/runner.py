@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from .errors import GradingInterrupted, SandboxError
 from .job import Job
+from .plain_values import any_number_of_digits
 from .pool import Batch, WorkerPool
 from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
@@ -91,6 +92,10 @@ class LocalRunner:
         process_per_test (`bool`, *optional*, defaults to `False`):
             Give each test of printed output a process of its own. By default the tests of a program that keeps no state
             between them run one after the other in one process, which is several times faster.
+        whole_module (`bool`, *optional*, defaults to `False`):
+            Of assert and call-based tests: count an error in code after what the tests use (an example, an assert of the
+            model's own, a line that was cut off), as LiveCodeBench does. By default such tests run on what the program
+            defines, and the report says what failed after it.
         allow_code_eval (`bool`, *optional*):
             Opt in to running model-written code. Defaults to whether the environment variable `HF_ALLOW_CODE_EVAL` is
             `"1"`, as for the `code_eval` metric.
@@ -115,6 +120,7 @@ class LocalRunner:
         checker: Checker | None = None,
         stop_on_first_failure: bool = False,
         process_per_test: bool = False,
+        whole_module: bool = False,
     ):
         check_opt_in(allow_code_eval)
         self.num_workers = _default_num_workers() if num_workers is None else num_workers
@@ -136,6 +142,7 @@ class LocalRunner:
         self.checker = checker
         self.stop_on_first_failure = stop_on_first_failure
         self.process_per_test = process_per_test
+        self.whole_module = whole_module
         self._parsed: dict[tuple[str, Checker | None], UnitTests] = {}
         self._pool: WorkerPool | None = None
         self._lock = threading.Lock()
@@ -255,7 +262,9 @@ class LocalRunner:
                 raise ValueError(f"program {index}: {error}") from error
             job = unique.get((program.source, id(tests)))
             if job is None:
-                job = Job(program.source, tests, self.stop_on_first_failure, not self.process_per_test)
+                job = Job(
+                    program.source, tests, self.stop_on_first_failure, not self.process_per_test, self.whole_module
+                )
                 unique[program.source, id(tests)] = job
             jobs.append(job)
         batch = Batch(list(unique.values()))
@@ -268,7 +277,8 @@ class LocalRunner:
 
     def _parse(self, program: Program) -> UnitTests:
         try:
-            text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
+            with any_number_of_digits():
+                text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
         checker = program.checker or self.checker

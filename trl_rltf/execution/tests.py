@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-import json
+import builtins
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .asserts import asks_for_identity, split_assert
+from .asserts import split_assert
 from .comparison import compare_stdout, compare_value
-from .plain_values import decode
+from .placement import built_in_functions, fits_a_referee, names_bound_by, names_of_program
+from .plain_values import any_number_of_digits, decode, encode, load_json
 
 
 # Parts of a setup that compare, or may hold what is expected.
@@ -26,18 +27,16 @@ class UnitTest:
     One unit test.
 
     Args:
-        probe (`dict`): The part that enters the process of the program: an input, arguments or an expression. An assert that
-            cannot be split has no such part.
+        probe (`dict`): The part that enters the process of the program: an input, arguments, an expression, or in mode
+            `"inside"` the whole test.
         check (`Callable[[Any], bool]`): The part that stays outside: takes what came out of the process (printed text, or
             the plain data of each value) and says whether it is right. It holds the expected output.
-        statements (`str`): An assert that cannot be split, for a referee.
-        inside (`bool`): Whether it asks what only the process of the program can say, such as whether two objects are one.
+        statements (`str`): A test for a referee.
     """
 
     probe: dict[str, Any]
     check: Callable[[Any], bool]
     statements: str = ""
-    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +45,31 @@ class UnitTests:
     The unit tests of one problem.
 
     Args:
-        mode (`str`): `"stdin"` (a process a test, text in, text out) or `"function"` (the program is loaded, then called).
+        mode (`str`): How they run. It depends on their text alone.
+            - `"stdin"`: a process per test, text in, text out;
+            - `"call"`: the program is loaded, and its function is called;
+            - `"expression"`: the program is loaded, and the computed side of each assert is evaluated;
+            - `"referee"`: the tests run in a process of their own, which calls the functions of the program;
+            - `"inside"`: the tests run in the program's process.
         cases (`tuple[UnitTest, ...]`): The tests; never empty.
-        setup (`str`): Code that runs before the asserts. It is empty where it has functions of its own: these may know what
-            is expected, so that no process of a program gets them, and a referee decides all asserts.
-        referee_setup (`str`): The whole of that code.
+        early_setup (`str`): Code that runs before the program: imports and definitions that the program may use.
+        own_names (`tuple[str, ...]`): Names of the early setup that the program may not replace.
+        setup (`str`): Code that runs between the program and the tests, in the program's process.
+        referee_setup (`str`): The whole setup, for a referee.
+        required (`tuple[tuple[str, ...], ...]`): What the tests use of the program: of each group of names one has to be
+            defined.
+        built_in (`tuple[str, ...]`): Where the tests use nothing but names that exist without the program: those of which
+            the program has to define one itself.
     """
 
     mode: str
     cases: tuple[UnitTest, ...]
+    early_setup: str = ""
+    own_names: tuple[str, ...] = ()
     setup: str = ""
     referee_setup: str = ""
+    required: tuple[tuple[str, ...], ...] = ()
+    built_in: tuple[str, ...] = ()
 
 
 def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: Checker | None = None) -> UnitTests:
@@ -75,14 +88,16 @@ def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: C
     Raises:
         ValueError: If the tests are malformed, empty, or of no known format. The message says what to do.
     """
+    is_json = False
     if isinstance(tests, str):
         try:
-            tests = json.loads(tests)
-        except (ValueError, RecursionError) as error:
+            tests = load_json(tests)
+        except ValueError as error:
             raise ValueError(
                 f"the tests are not valid JSON ({error}). Write them with `json.dumps`, as an object with `inputs` and "
                 "`outputs`, or with `asserts`."
             ) from error
+        is_json = True
     if isinstance(tests, Mapping):
         # Arrow gives every row of a column of mappings all keys of the column.
         tests = {key: value for key, value in tests.items() if value is not None}
@@ -94,14 +109,14 @@ def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: C
     if "asserts" in tests:
         return _assert_tests(tests)
     if "inputs" in tests and "outputs" in tests:
-        return _input_output_tests(tests, strict, checker)
+        return _input_output_tests(tests, strict, checker, is_json)
     raise ValueError(
         f"the tests are of an unknown format: found the keys {sorted(map(str, tests))}, expected `inputs` and `outputs` "
         "(and `fn_name` for call-based tests), or `asserts`."
     )
 
 
-def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker | None) -> UnitTests:
+def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker | None, is_json: bool) -> UnitTests:
     inputs, outputs, fn_name = tests["inputs"], tests["outputs"], tests.get("fn_name")
     if not isinstance(inputs, list) or not isinstance(outputs, list):
         raise ValueError("`inputs` and `outputs` of the tests must both be lists, one item a test.")
@@ -119,7 +134,19 @@ def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker
             raise ValueError(
                 f"input {index} of a call-based test is a {type(arguments).__name__}, but must be the list of the arguments."
             )
-    return UnitTests("function", tuple(_call_test(fn_name, *pair, strict, checker) for pair in pairs))
+    if is_json:
+        pairs = [(list(map(_with_integer_keys, arguments)), expected) for arguments, expected in pairs]
+    cases = tuple(_call_test(fn_name, *pair, strict, checker) for pair in pairs)
+    return UnitTests("call", cases, required=((fn_name, "Solution"),))
+
+
+def _with_integer_keys(argument: Any) -> Any:
+    """JSON writes integer keys as text; as the graders of APPS do, a mapping of which all keys are integers gets them back."""
+    if not isinstance(argument, dict) or not argument:
+        return argument
+    if not all(key.removeprefix("-").isdecimal() and key.isascii() and str(int(key)) == key for key in argument):
+        return argument
+    return {int(key): value for key, value in argument.items()}
 
 
 def _text(part: Any, name: str, index: int) -> str:
@@ -149,7 +176,7 @@ def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, 
         value = decode(values[0])
         return compare_value(value, expected, strict) if checker is None else _ask(checker, arguments, value, expected)
 
-    return UnitTest({"call": fn_name, "arguments": arguments}, check)
+    return UnitTest({"call": fn_name, "arguments": encode(arguments)}, check)
 
 
 def _ask(checker: Checker, input_: Any, seen: Any, expected: Any) -> bool:
@@ -171,16 +198,95 @@ def _assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     if not isinstance(setup, str):
         raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
     code = _parse_python(setup, "`setup`")
-    own_names = {name for node in code for name in _functions_and_modules(node)}
+    parsed = [_parse_assert(index, text) for index, text in enumerate(asserts)]
+    names = {name for node in code for name in _functions_and_modules(node)}
+    cases = [_split_test(text, statements, names) for text, statements in zip(asserts, parsed, strict=True)]
+    script = [*code, *(statement for statements in parsed for statement in statements)]
+    used = names_of_program(script)
+    required = tuple((name,) for name in used)
+    early, late = _split_setup(code)
+    own_names = tuple(name for node in early if not _is_import(node) for name in _bound_in(node))
+    built_in = () if used else (*built_in_functions(script), *_imported_names(code))
     may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
-    cases = [_assert_test(i, text, own_names, must_judge=may_know) for i, text in enumerate(asserts)]
-    if any(case.statements for case in cases):
-        # Then all of them, for they are one script: what one leaves in a variable, or in the program, is there for the next.
-        # And a value of the setup may be what one of them expects.
-        is_inside = any(asks_for_identity(node) for part in code for node in ast.walk(part))
-        cases = [_assert_test(i, text, own_names, True, is_inside) for i, text in enumerate(asserts)]
-        may_know = True
-    return UnitTests("function", tuple(cases), setup="" if may_know else setup, referee_setup=setup)
+    whole = [case for case in cases if case is not None]
+    if len(whole) == len(cases) and not may_know:
+        return UnitTests(
+            "expression", tuple(whole), _unparse(early), own_names, _unparse(late), "", required, built_in
+        )
+    if fits_a_referee(script):
+        # All of them, for they are one script: what one leaves in a variable is there for the next.
+        imports = _unparse(filter(_is_import, early))
+        judged = tuple(UnitTest({}, _is_true, statements=text) for text in asserts)
+        return UnitTests("referee", judged, imports, (), "", setup, required, built_in)
+    inside = tuple(UnitTest({"statements": text}, _is_true) for text in asserts)
+    return UnitTests("inside", inside, _unparse(early), own_names, _unparse(late), "", required, built_in)
+
+
+def _unparse(statements: Iterable[ast.stmt]) -> str:
+    with any_number_of_digits():
+        return "\n".join(map(ast.unparse, statements))
+
+
+def _is_true(values: list[Any]) -> bool:
+    return values[0] is True
+
+
+def _bound_in(node: ast.stmt) -> list[str]:
+    """Names that a statement of the setup binds at module level."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    return list(dict.fromkeys(name for part in ast.walk(node) for name in names_bound_by(part)))
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def _imported_names(code: list[ast.stmt]) -> list[str]:
+    return [alias.asname or alias.name for node in code if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+
+def _split_setup(code: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """
+    Split a setup into what runs before the program and what runs after it. Imports and definitions come first, as people
+    write them, unless they need something of the program.
+    """
+    early: list[ast.stmt] = []
+    late: list[ast.stmt] = []
+    known: set[str] = set()
+    for node in code:
+        is_definition = isinstance(
+            node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.If, ast.Try)
+        )
+        if is_definition and all(name in known or hasattr(builtins, name) for name in _needed_by(node)):
+            early.append(node)
+            known.update(_bound_in(node))
+        else:
+            late.append(node)
+    return early, late
+
+
+def _needed_by(node: ast.AST) -> list[str]:
+    """Names that have to be defined when a statement is run; not those in the bodies of functions."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+        annotations = [argument.annotation for argument in ast.walk(node.args) if isinstance(argument, ast.arg)]
+        parts = [
+            *decorators,
+            *node.args.defaults,
+            *node.args.kw_defaults,
+            *annotations,
+            getattr(node, "returns", None),
+        ]
+        return [name for part in parts if part is not None for name in _needed_by(part)]
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Load) else []
+    needed = [name for child in ast.iter_child_nodes(node) for name in _needed_by(child)]
+    is_scope = isinstance(
+        node, (ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.If, ast.Try)
+    )
+    own = {name for part in ast.walk(node) for name in names_bound_by(part)} if is_scope else set()
+    return [name for name in needed if name not in own]
 
 
 def _functions_and_modules(node: ast.stmt) -> list[str]:
@@ -202,32 +308,44 @@ def _asks_the_program(node: ast.AST) -> bool:
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:
     try:
-        return ast.parse(text).body
+        with any_number_of_digits(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{name} of the tests is not valid Python: {error}.") from error
 
 
-def _assert_test(
-    index: int, text: str, own_names: Collection[str], must_judge: bool, is_inside: bool = False
-) -> UnitTest:
+def _parse_assert(index: int, text: str) -> list[ast.stmt]:
     statements = _parse_python(text, f"assert {index}")
     for statement in statements:
         if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Tuple) and statement.test.elts:
             raise ValueError(
                 f"assert {index} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
             )
-    if len(statements) == 1 and isinstance(statements[0], ast.Assert) and not must_judge:
-        split = split_assert(statements[0].test, text, own_names)
-        if split is not None:
-            expression, check = split
-            return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]))
     if not any(map(_can_fail, statements)):
-        raise ValueError(
-            f"assert {index} of the tests ({text[:80]!r}) checks nothing: write an assert statement, or call a function that "
-            "contains one."
-        )
-    inside = is_inside or any(asks_for_identity(node) for statement in statements for node in ast.walk(statement))
-    return UnitTest({"judged": True}, lambda values: values[0] is True, statements=text, inside=inside)
+        hint = "write an assert statement, or call a function that contains one"
+        if any(map(_is_for_scripts, statements)):
+            hint = "what stands under `if __name__ == '__main__'` does not run here, so take that line away"
+        raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")
+    return statements
+
+
+def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str]) -> UnitTest | None:
+    """Split one assert into what the program's process evaluates and what decides outside, if it can be split."""
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assert):
+        return None
+    split = split_assert(statements[0].test, text, own_names)
+    if split is None:
+        return None
+    expression, check = split
+    return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]))
+
+
+def _is_for_scripts(statement: ast.stmt) -> bool:
+    """Whether a statement is `if __name__ == "__main__":`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)} if test is not None else set()
+    return "__name__" in names
 
 
 def _can_fail(statement: ast.stmt) -> bool:
@@ -235,6 +353,8 @@ def _can_fail(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, (ast.Call, ast.Await))
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        return False
+    if _is_for_scripts(statement):
         return False
     nodes = list(ast.walk(statement))
     calls = any(isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)) for node in nodes)

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import program_process
+from . import functions, program_process
 from .child_process import FIRST_FREE, MemoryFiles
 from .landlock import FileRules
 from .namespaces import drop_capabilities, enter_namespaces
@@ -86,6 +86,7 @@ def _serve(control: int, reply: int) -> None:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
     program_process.warm_up()
+    functions.warm_up()
     supervisor = Supervisor(control, config, files, is_filtered, child_setup)
     gc.collect()
     gc.freeze()  # shared with every program's process; a collection there must not copy it
