@@ -7,7 +7,7 @@ from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
-from .tests import UnitTests
+from .unit_test import UnitTests
 
 
 _STDOUT_SAMPLE = 2000

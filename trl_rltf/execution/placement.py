@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+from .script_names import ScriptNames, all_bound, loaded_names, names_bound_by
 
 
 _FUNCTIONS = frozenset(
@@ -58,8 +60,6 @@ _NODES = tuple(
     ).split()
 )
 _FOR_READERS = frozenset(["METADATA"])  # of HumanEval, which no test uses
-# A variable of the tests: the function that it is local to, or `None`, and its name.
-_Variable = tuple[str | None, str]
 
 
 class _DoesNotFit(Exception):
@@ -78,13 +78,25 @@ def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
     """
     nodes = [node for part in parts for node in ast.walk(part)]
     bound = {name for node in nodes for name in names_bound_by(node)}
-    return [name for name in _loaded(nodes) if name not in bound and not hasattr(builtins, name)]
+    return [name for name in loaded_names(nodes) if name not in bound and not hasattr(builtins, name)]
 
 
 def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
     """Built-in functions that parts of tests use; a program may define one of its own by such a name."""
-    loaded = _loaded(node for part in parts for node in ast.walk(part))
+    loaded = loaded_names(node for part in parts for node in ast.walk(part))
     return [name for name in loaded if name in _FUNCTIONS | _ITERATOR_MAKERS]
+
+
+def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """
+    Imports of modules that tests use and leave to the program to import, such as `math.isclose` and `np.allclose`. What
+    compares is never the program's, so a referee imports them itself.
+    """
+    nodes = [node for statement in script for node in ast.walk(statement)]
+    bases = loaded_names(node.value for node in nodes if isinstance(node, ast.Attribute))
+    known = {name: name for name in _MODULES} | {"np": "numpy"}
+    names = [name for name in bases if name in known and name not in all_bound(nodes)]
+    return [ast.Import([ast.alias(known[name], None if name == known[name] else name)]) for name in names]
 
 
 def fits_a_referee(script: Sequence[ast.stmt]) -> bool:
@@ -98,61 +110,25 @@ def fits_a_referee(script: Sequence[ast.stmt]) -> bool:
         `bool`: Whether all of them can.
     """
     try:
-        _Script(script).check()
+        _Rules(script).check()
     except _DoesNotFit:
         return False
     return True
 
 
-def names_bound_by(node: ast.AST) -> Iterator[str]:
-    """Names that a node binds itself, without those that its parts bind."""
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-            yield name
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            yield name
-
-
-def _loaded(nodes: Iterable[ast.AST]) -> dict[str, None]:
-    return dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
-
-
-class _Script(ast.NodeVisitor):
+class _Rules(ast.NodeVisitor):
     """
-    Tests that run one after the other with the same variables.
+    What tests may do that run apart from the program.
 
     Args:
-        statements (`Sequence[ast.stmt]`): All of them.
+        statements (`Sequence[ast.stmt]`): All of them, which run one after the other with the same variables.
     """
 
     def __init__(self, statements: Sequence[ast.stmt]):
-        self._statements = statements
-        self._functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
-        self._modules: dict[str, tuple[str, ...]] = {}  # dotted path of each imported name
-        for node in (node for statement in statements for node in ast.walk(statement)):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                for alias in node.names:
-                    parents = str(node.module).split(".") if isinstance(node, ast.ImportFrom) else []
-                    path = alias.name if alias.asname or parents else alias.name.partition(".")[0]
-                    self._modules[alias.asname or path] = (*parents, *path.split("."))
-        self._bound: dict[str | None, set[str]] = {name: _all_bound([node]) for name, node in self._functions.items()}
-        self._bound[None] = _all_bound(node for node in statements if not isinstance(node, ast.FunctionDef))
-        self._function: str | None = None  # of the tests, which is being looked at
-        self._callables: set[_Variable] = set()  # parameters that get functions of the program
-        self._answers: set[_Variable] = set()  # variables that hold what the program has answered
+        self._names = ScriptNames(statements)
         self._references: set[ast.AST] = set()  # functions that are handed over to be called
         self._readers: set[ast.AST] = set()  # expressions that are read once, from the first item to the last
         self._is_tried = False
-        self._nodes = [
-            (statement.name if isinstance(statement, ast.FunctionDef) else None, node)
-            for statement in statements
-            for node in ast.walk(statement)
-            if isinstance(node, (ast.stmt, ast.Call, ast.NamedExpr, ast.comprehension, ast.ExceptHandler))
-        ]
 
     def check(self) -> None:
         """
@@ -161,124 +137,32 @@ class _Script(ast.NodeVisitor):
         Raises:
             _DoesNotFit: At the first part that cannot run apart from the program.
         """
-        size = -1
-        while size != (size := len(self._callables) + len(self._answers)):
-            for function, node in self._nodes:
-                self._function = function
-                self._follow(node)
-        is_used = False
-        for function, node in self._nodes:
-            self._function = function
-            is_used = is_used or self._is_call_of_program(node)
-        self._function = None
-        if not is_used:
-            raise _DoesNotFit  # a program may be asked for a function with a built-in name: only there is it known
+        # A program may be asked for a function with a built-in name: only in its own process is that known.
+        self._demand(self._names.uses_program())
         self._check_order()
-        for statement in self._statements:
-            self.visit(statement)
+        self._visit_all(self._names.statements)
 
     def _check_order(self) -> None:
         """A name of the tests must not be the program's before, nor be bound for the program to read."""
         loaded: set[str] = set()
         known: set[str] = set()
         kept: set[str] = set()
-        for statement in self._statements:
-            names, new = set(_loaded(ast.walk(statement))), _all_bound([statement])
+        for statement in self._names.statements:
+            names, new = set(loaded_names(ast.walk(statement))), all_bound([statement])
             targets: set[str] = set()
             if isinstance(statement, ast.FunctionDef):
                 targets = new = {statement.name}
-                names -= self._bound[statement.name]
+                names -= self._names.bound[statement.name]
             elif isinstance(statement, ast.Assign):
-                targets = _all_bound(statement.targets)
+                targets = all_bound(statement.targets)
             elif isinstance(statement, ast.AnnAssign):
-                targets = _all_bound([statement.target])
+                targets = all_bound([statement.target])
             if (loaded & (new - known)) or (names & (targets - known)):
                 raise _DoesNotFit
-            kept |= {name for name in targets if (None, name) not in self._answers}
+            kept |= {name for name in targets if (None, name) not in self._names.answers}
             loaded, known = loaded | names, known | new
         if kept - loaded - _FOR_READERS:
             raise _DoesNotFit
-
-    # What names and expressions stand for
-
-    def _variable(self, name: str) -> _Variable | None:
-        if self._function is not None and name in self._bound[self._function] - {self._function, *self._modules}:
-            return self._function, name
-        return (None, name) if name in self._bound[None] - self._modules.keys() else None
-
-    def _is_built_in(self, name: str) -> bool:
-        return hasattr(builtins, name) and not (self._variable(name) or name in {*self._functions, *self._modules})
-
-    def _is_of_program(self, node: ast.AST) -> bool:
-        if not isinstance(node, ast.Name) or self._variable(node.id) is not None:
-            return isinstance(node, ast.Name) and self._variable(node.id) in self._callables
-        return not (node.id in self._functions or node.id in self._modules or hasattr(builtins, node.id))
-
-    def _is_own_function(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id in self._functions and self._variable(node.id) is None
-
-    def _is_call_of_program(self, node: ast.AST) -> bool:
-        match node:
-            case ast.Call(func=ast.Name(id="map" | "filter"), args=[function, *_]) if self._is_of_program(function):
-                return True
-            case ast.Call(func=function):
-                return self._is_of_program(function)
-        return False
-
-    def _path(self, node: ast.AST) -> tuple[str, ...]:
-        """Dotted path of something from a module, such as `("numpy", "testing", "assert_allclose")`; else empty."""
-        names: list[str] = []
-        while isinstance(node, ast.Attribute):
-            names, node = [node.attr, *names], node.value
-        if isinstance(node, ast.Name) and node.id in self._modules and self._variable(node.id) is None:
-            return (*self._modules[node.id], *names)
-        return ()
-
-    def _is_answer(self, node: ast.AST) -> bool:
-        """Whether an expression is computed from something that the program has answered."""
-        return any(
-            self._is_call_of_program(part)
-            or (isinstance(part, ast.Call) and self._is_own_function(part.func))
-            or (isinstance(part, ast.Name) and self._variable(part.id) in self._answers)
-            for part in ast.walk(node)
-        )
-
-    def _follow(self, node: ast.AST) -> None:
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    self._bind(target, value)
-            case (
-                ast.AnnAssign(target=target, value=ast.expr() as value)
-                | ast.AugAssign(target=target, value=value)
-                | ast.NamedExpr(target=target, value=value)
-                | ast.For(target=target, iter=value)
-                | ast.comprehension(target=target, iter=value)
-            ):
-                self._bind(target, value)
-            case ast.ExceptHandler(name=str(name)):
-                self._answers |= {variable for variable in [self._variable(name)] if variable}
-            case ast.Call(func=ast.Name(id=name)) if self._is_own_function(node.func):
-                arguments = self._functions[name].args
-                parameters = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
-                given = [*zip(parameters, node.args, strict=False), *((str(k.arg), k.value) for k in node.keywords)]
-                self._callables |= {(name, parameter) for parameter, value in given if self._is_of_program(value)}
-                self._answers |= {(name, parameter) for parameter, value in given if self._is_answer(value)}
-
-    def _bind(self, target: ast.expr, value: ast.expr) -> None:
-        match target, value:
-            case ast.Tuple(elts=targets), ast.Call(func=ast.Name(id="zip"), args=values) if len(targets) == len(
-                values
-            ):
-                for pair in zip(targets, values, strict=True):
-                    self._bind(*pair)
-            case ast.Tuple(elts=[_, item]), ast.Call(func=ast.Name(id="enumerate"), args=[values, *_]):
-                self._bind(item, values)
-            case _ if self._is_answer(value):
-                found = (self._variable(node.id) for node in ast.walk(target) if isinstance(node, ast.Name))
-                self._answers |= {variable for variable in found if variable}
-
-    # What is allowed
 
     def visit(self, node: ast.AST) -> None:
         if not isinstance(node, _NODES):
@@ -290,21 +174,21 @@ class _Script(ast.NodeVisitor):
             raise _DoesNotFit
 
     def visit_Name(self, node: ast.Name) -> None:
-        variable = self._variable(node.id)
-        is_data = variable is not None and variable not in self._callables
+        variable = self._names.variable(node.id)
+        is_data = variable is not None and variable not in self._names.callables
         self._demand(is_data or node in self._references)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._demand(isinstance(node.ctx, ast.Load))
-        if self._path(node):
-            self._demand(_is_allowed(self._path(node)))
+        if self._names.path(node):
+            self._demand(_is_allowed(self._names.path(node)))
         else:
             self._demand(node.attr in _ARRAY_ATTRIBUTES or node in self._references)
             self.visit(node.value)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         # What the program returned may be its own still.
-        self._demand(isinstance(node.ctx, ast.Load) or not self._is_answer(node.value))
+        self._demand(isinstance(node.ctx, ast.Load) or not self._names.is_answer(node.value))
         self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
@@ -313,9 +197,9 @@ class _Script(ast.NodeVisitor):
             if isinstance(operator, (ast.Is, ast.IsNot)):
                 self._demand(_is_single(left) or _is_single(right))
             # Otherwise the test expects nothing of its own, and only the program can say what is equal.
-            self._demand(not (self._is_answer(left) and self._is_answer(right)))
+            self._demand(not (self._names.is_answer(left) and self._names.is_answer(right)))
         for operand in operands:
-            if not (_is_single(operand) and self._variable(getattr(operand, "id", "")) is None):
+            if not (_is_single(operand) and self._names.variable(getattr(operand, "id", "")) is None):
                 self.visit(operand)
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
@@ -335,16 +219,27 @@ class _Script(ast.NodeVisitor):
         self._readers.add(node.iter)
         self.generic_visit(node)
 
+    def visit_Assign(self, node: ast.Assign) -> None:
+        # Two names for one list, or a list in another: whether a program changes it or replaces it cannot be told from copies.
+        parts = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple, ast.Set)) else [node.value]
+        is_shared = any(
+            isinstance(part, (ast.Name, ast.Subscript)) and not self._names.is_answer(part) for part in parts
+        )
+        self._demand(not is_shared)
+        self.generic_visit(node)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self._visit_all([node.target, *([node.value] if node.value else [])])
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self._demand(not self._is_answer(node.target) or isinstance(node.value, ast.Constant))
+        self._demand(not self._names.is_answer(node.target) or isinstance(node.value, ast.Constant))
         self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> None:
         # A call whose value is not used is there for what it changes, or raises.
-        is_effect = self._is_call_of_program(node.value) and not (self._is_tried and not _uses_variables(node.value))
+        is_effect = self._names.is_call_of_program(node.value) and not (
+            self._is_tried and not _uses_variables(node.value)
+        )
         self._demand(not is_effect)
         self.generic_visit(node)
 
@@ -365,10 +260,12 @@ class _Script(ast.NodeVisitor):
         self._visit_all(call.args if call is not None else [])
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._demand(not node.decorator_list and self._functions.get(node.name) is node and self._function is None)
-        self._function = node.name
+        self._demand(
+            not node.decorator_list and self._names.functions.get(node.name) is node and self._names.function is None
+        )
+        self._names.function = node.name
         self._visit_all([*node.args.defaults, *(value for value in node.args.kw_defaults if value), *node.body])
-        self._function = None
+        self._names.function = None
 
     def visit_Import(self, node: ast.Import) -> None:
         self._demand(all(_is_allowed(tuple(alias.name.split("."))) for alias in node.names))
@@ -380,21 +277,21 @@ class _Script(ast.NodeVisitor):
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         self._references.add(node.func)
-        if self._is_of_program(node.func):
+        if self._names.is_of_program(node.func):
             # A class makes objects; and a function that is given an answer may be one that judges it.
-            self._demand(not name[:1].isupper() and not any(map(self._is_answer, arguments)))
-        elif self._is_own_function(node.func):
-            self._references |= {argument for argument in arguments if self._is_of_program(argument)}
-        elif self._path(node.func):
+            self._demand(not name[:1].isupper() and not any(map(self._names.is_answer, arguments)))
+        elif self._names.is_own_function(node.func):
+            self._references |= {argument for argument in arguments if self._names.is_of_program(argument)}
+        elif self._names.path(node.func):
             self._readers.update(arguments)
         elif isinstance(node.func, ast.Attribute):
-            is_own = not self._is_answer(node.func.value) and not any(map(self._is_answer, arguments))
+            is_own = not self._names.is_answer(node.func.value) and not any(map(self._names.is_answer, arguments))
             allowed = _READING_METHODS | _CHANGING_METHODS if is_own else _READING_METHODS
             self._demand(node.func.attr in allowed)
             self._readers.update(arguments)
         else:
             is_read = name in _FUNCTIONS or (name in _ITERATOR_MAKERS and node in self._readers)
-            self._demand(is_read and self._is_built_in(name))
+            self._demand(is_read and self._names.is_built_in(name))
             self._check_functions(name, node)
         self.generic_visit(node)
 
@@ -403,14 +300,20 @@ class _Script(ast.NodeVisitor):
         given = [keyword.value for keyword in call.keywords if keyword.arg == "key"]
         if name in ("map", "filter"):
             given += call.args[:1]
-            self._demand(not self._is_call_of_program(call) or not any(map(self._is_answer, call.args[1:])))
+            self._demand(
+                not self._names.is_call_of_program(call) or not any(map(self._names.is_answer, call.args[1:]))
+            )
         if name == "isinstance":
             types = call.args[1:]
             given += [part for kind in types for part in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
         for function in given:
-            is_known = isinstance(function, ast.Lambda) or self._path(function) or self._is_own_function(function)
-            is_type = isinstance(function, ast.Name) and function.id in _FUNCTIONS and self._is_built_in(function.id)
-            self._demand(is_known or is_type or (name == "map" and self._is_of_program(function)))
+            is_known = (
+                isinstance(function, ast.Lambda) or self._names.path(function) or self._names.is_own_function(function)
+            )
+            is_type = (
+                isinstance(function, ast.Name) and function.id in _FUNCTIONS and self._names.is_built_in(function.id)
+            )
+            self._demand(is_known or is_type or (name == "map" and self._names.is_of_program(function)))
         self._references.update(given)
         self._readers.update(
             argument.value if isinstance(argument, ast.Starred) else argument for argument in call.args
@@ -418,16 +321,12 @@ class _Script(ast.NodeVisitor):
 
     def _check_errors(self, node: ast.expr | None) -> None:
         for error in node.elts if isinstance(node, ast.Tuple) else [node]:
-            is_name = isinstance(error, ast.Name) and error.id in _ERRORS and self._is_built_in(error.id)
+            is_name = isinstance(error, ast.Name) and error.id in _ERRORS and self._names.is_built_in(error.id)
             self._demand(error is None or is_name)
 
     def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
-
-
-def _all_bound(nodes: Iterable[ast.AST]) -> set[str]:
-    return {name for root in nodes for node in ast.walk(root) for name in names_bound_by(node)}
 
 
 def _is_allowed(path: tuple[str, ...]) -> bool:

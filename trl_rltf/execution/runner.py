@@ -19,7 +19,8 @@ from .plain_values import any_number_of_digits
 from .pool import Batch, WorkerPool
 from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
-from .tests import Checker, UnitTests, parse_tests
+from .tests import Checker, parse_tests
+from .unit_test import UnitTests
 from .worker_process import WorkerProcess
 
 
