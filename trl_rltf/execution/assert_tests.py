@@ -11,7 +11,7 @@ from typing import Any
 from .asserts import split_assert
 from .placement import assumed_imports, built_in_functions, fits_a_referee, names_of_program
 from .plain_values import any_number_of_digits, decode
-from .script_names import names_bound_by
+from .script_names import is_class_name, names_bound_by
 from .unit_test import UnitTest, UnitTests
 
 
@@ -150,7 +150,7 @@ def _functions_and_modules(node: ast.stmt) -> list[str]:
 
 def _asks_the_program(node: ast.AST) -> bool:
     """Whether this is a call of a function, whose answer an assert may hand over to be compared; a class makes inputs."""
-    return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id[:1].isupper())
+    return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and is_class_name(node.func.id))
 
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
+from .script_names import is_class_name
+
 
 _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -100,7 +102,7 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
             return _only_asks(argument, own_names)  # `sorted(f(2))`
         case ast.Call(func=ast.Name(id=name)):
             # What a class makes is compared by its own methods; a referee can call these.
-            is_class = name[:1].isupper()
+            is_class = is_class_name(name)
             return (
                 name not in own_names
                 and not is_class
@@ -114,7 +116,7 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
             )
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as maker)):
             # A method of a new object gets inputs; one of what a function returned might get what is expected.
-            is_input = name[:1].isupper() or not (node.args or node.keywords)
+            is_input = is_class_name(name) or not (node.args or node.keywords)
             return (
                 is_input
                 and not any(map(_hands_over_an_answer, (node, maker)))

@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterable, Sequence
 
-from .script_names import ScriptNames, all_bound, loaded_names, names_bound_by
+from .script_names import ScriptNames, all_bound, is_class_name, loaded_names, names_bound_by
 
 
 _FUNCTIONS = frozenset(
@@ -279,7 +279,7 @@ class _Rules(ast.NodeVisitor):
         self._references.add(node.func)
         if self._names.is_of_program(node.func):
             # A class makes objects; and a function that is given an answer may be one that judges it.
-            self._demand(not name[:1].isupper() and not any(map(self._names.is_answer, arguments)))
+            self._demand(not is_class_name(name) and not any(map(self._names.is_answer, arguments)))
         elif self._names.is_own_function(node.func):
             self._references |= {argument for argument in arguments if self._names.is_of_program(argument)}
         elif self._names.path(node.func):

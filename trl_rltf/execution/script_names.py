@@ -25,7 +25,13 @@ def names_bound_by(node: ast.AST) -> Iterator[str]:
 
 
 def loaded_names(nodes: Iterable[ast.AST]) -> dict[str, None]:
+    """Names that nodes read, without those that their parts read."""
     return dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a name is written like that of a class: `Stack`, and not `Find_Max`, as functions of MBPP are called."""
+    return name[:1].isupper() and "_" not in name
 
 
 def all_bound(nodes: Iterable[ast.AST]) -> set[str]:
