@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,15 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .problems import check_difficulties, make_problem, to_dataset
+from .problems import (
+    check_difficulties,
+    check_solutions,
+    is_missing,
+    make_problem,
+    parse_json,
+    read_text,
+    to_dataset,
+)
 from .prompts import apps_prompt
 
 
@@ -103,11 +110,13 @@ def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
         yield {
             "where": str(tests),
             "problem_id": problem.name,
-            "question": question.read_text(encoding="utf-8"),
+            "question": read_text(question),
             "input_output": _read_json(tests) if tests.is_file() else None,
-            "solutions": _read_json(solutions) if solutions.is_file() else [],
+            "solutions": check_solutions(
+                (_read_json(solutions) if solutions.is_file() else None) or [], str(solutions)
+            ),
             "difficulty": _difficulty(metadata) if metadata.is_file() else "",
-            "starter_code": starter.read_text(encoding="utf-8") if starter.is_file() else "",
+            "starter_code": read_text(starter) if starter.is_file() else "",
         }
     if not found:
         raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS problems lie in `{split}/NNNN/`.")
@@ -117,32 +126,37 @@ def _difficulty(path: Path) -> str:
     metadata = _read_json(path)
     if not isinstance(metadata, dict):
         raise ValueError(f"{path}: must be a JSON object with a `difficulty`. Restore the file from the APPS archive.")
-    return str(metadata.get("difficulty", ""))
+    difficulty = metadata.get("difficulty")
+    return "" if is_missing(difficulty) else str(difficulty)
 
 
 def _read_json(path: Path) -> Any:
-    return _parse_json(path.read_text(encoding="utf-8"), str(path))
-
-
-def _parse_json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{where}: not valid JSON ({error}). Restore the file from the APPS archive.") from error
+    return parse_json(read_text(path), str(path))
 
 
 def _read_hub(name: str, split: str) -> Iterator[dict[str, Any]]:
-    for index, row in enumerate(_load_hub(name, split)):
+    for index, raw in enumerate(_load_hub(name, split)):
         where = f"{name}, split {split!r}, row {index}"
+        row = {key: value for key, value in raw.items() if not is_missing(value)}
+        number = str(row.get("problem_id", row.get("id")))
+        if not number.isdecimal():
+            raise ValueError(f"{where}: the `problem_id` is {number}, but must be a whole number.")
+        if not isinstance(row.get("question"), str):
+            raise ValueError(f"{where}: there is no text in `question`. Leave the row out.")
         yield {
             "where": f"{where}, column `input_output`",
-            "problem_id": f"{int(row.get('problem_id', row.get('id'))):04d}",
+            "problem_id": f"{int(number):04d}",
             "question": row["question"],
-            "input_output": _parse_json(row["input_output"], where) if row["input_output"] else None,
-            "solutions": _parse_json(row["solutions"], where) if row["solutions"] else [],
-            "difficulty": row["difficulty"],
-            "starter_code": row["starter_code"] or "",
+            "input_output": _column(row, "input_output", where),
+            "solutions": check_solutions(_column(row, "solutions", where) or [], f"{where}, column `solutions`"),
+            "difficulty": row.get("difficulty", ""),
+            "starter_code": row.get("starter_code", ""),
         }
+
+
+def _column(row: dict[str, Any], name: str, where: str) -> Any:
+    content = row.get(name) or None
+    return parse_json(content, f"{where}, column `{name}`") if isinstance(content, str) else content
 
 
 def _load_hub(name: str, split: str) -> Dataset:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .problems import make_problem, to_dataset
+from .problems import is_missing, make_problem, parse_json, read_text, to_dataset
 from .prompts import mbpp_prompt
 
 
@@ -64,42 +63,49 @@ def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "
     return to_dataset(problems)
 
 
-def _read_file(file: Path) -> list[tuple[str, dict[str, Any]]]:
-    text = file.read_text(encoding="utf-8")
-    try:
-        if text.lstrip().startswith("["):
-            return [(f"{file}, item {i}", row) for i, row in enumerate(json.loads(text))]
-    except ValueError as error:
-        raise ValueError(f"{file}: not valid JSON ({error}).") from error
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append((f"{file}, line {number}", json.loads(line)))
-        except ValueError as error:
-            raise ValueError(f"{file}, line {number}: not valid JSON ({error}).") from error
-    return rows
+def _read_file(file: Path) -> list[tuple[str, Any]]:
+    text = read_text(file)
+    if text.lstrip().startswith("["):
+        return [(f"{file}, item {i}", row) for i, row in enumerate(parse_json(text, str(file)))]
+    lines = [(f"{file}, line {number}", line) for number, line in enumerate(text.split("\n"), start=1)]
+    return [(where, parse_json(line, where)) for where, line in lines if line.strip()]
 
 
 def _task_id(row: Any, where: str) -> int:
-    if not isinstance(row, dict) or not isinstance(row.get("task_id"), int):
+    task_id = row.get("task_id") if isinstance(row, dict) else None
+    if isinstance(task_id, bool) or not isinstance(task_id, (int, float)) or task_id != task_id // 1:
         raise ValueError(f"{where}: a problem needs a whole number `task_id`. Is this an MBPP file?")
-    return int(row["task_id"])
+    return int(task_id)
 
 
 def _to_row(row: dict[str, Any], where: str) -> dict[str, Any]:
-    statement = row.get("text", row.get("prompt"))
-    missing = [key for key in ("test_list", "code") if key not in row] + (["text"] if statement is None else [])
+    given = {key: value for key, value in row.items() if not is_missing(value)}
+    statement = given.get("text", given.get("prompt"))
+    missing = [
+        *(["text"] if not isinstance(statement, str) else []),
+        *(["code"] if "code" not in row else []),
+        *(["test_list"] if "test_list" not in given else []),
+    ]
     if missing:
         raise ValueError(
             f"{where}: the columns {missing} are missing. MBPP has `text` (or `prompt`), `code`, `test_list`."
         )
-    setup = "\n".join(filter(None, [*row.get("test_imports", []), row.get("test_setup_code", "")]))
+    assert isinstance(statement, str)
+    tests = _texts(given, "test_list", where)
+    setup = [*_texts(given, "test_imports", where), *_texts(given, "test_setup_code", where)]
     return make_problem(
-        prompt=mbpp_prompt(str(statement), row["test_list"]),
-        tests={"asserts": list(row["test_list"]), "setup": setup},
-        problem_id=str(row["task_id"]),
+        prompt=mbpp_prompt(statement, tests),
+        tests={"asserts": tests, "setup": "\n".join(filter(None, setup))},
+        problem_id=str(_task_id(row, where)),
         where=where,
-        solutions=[row["code"]],
+        solutions=_texts(given, "code", where),
     )
+
+
+def _texts(row: dict[str, Any], name: str, where: str) -> list[str]:
+    """The texts in a column, which may be one of them, or missing."""
+    content = row.get(name, [])
+    texts = [content] if isinstance(content, str) else content
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{where}: `{name}` must be a text, or a list of texts.")
+    return texts

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Value
 from datasets import List as ListOf
 
 from ..execution import parse_tests
+from ..execution.plain_values import dump_json, load_json
 
 
 DIFFICULTIES = ("introductory", "interview", "competition")
@@ -52,24 +53,43 @@ def make_problem(
     Raises:
         ValueError: If the tests are malformed or empty.
     """
-    if (
-        not isinstance(solutions, Sequence)
-        or isinstance(solutions, str)
-        or not all(isinstance(s, str) for s in solutions)
-    ):
-        raise ValueError(f"{where}: the solutions must be a list of programs, each of them a string.")
+    programs = check_solutions(solutions, where)
     try:
+        for text in (prompt, *programs, starter_code):
+            text.encode()
         parse_tests(tests)
+        tests_text = dump_json(tests)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where}: half a surrogate pair is not a character ({error}). Repair the text.") from error
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     return {
         "prompt": prompt,
-        "tests": json.dumps(tests),
-        "solutions": list(solutions),
+        "tests": tests_text,
+        "solutions": programs,
         "problem_id": problem_id,
         "difficulty": difficulty,
         "starter_code": starter_code,
     }
+
+
+def check_solutions(solutions: Any, where: str) -> list[str]:
+    """
+    Check reference solutions.
+
+    Args:
+        solutions (`Any`): What a file has as solutions.
+        where (`str`): Where they come from; for the error message.
+
+    Returns:
+        `list[str]`: The programs.
+
+    Raises:
+        ValueError: If these are not programs.
+    """
+    if not isinstance(solutions, (list, tuple)) or not all(isinstance(solution, str) for solution in solutions):
+        raise ValueError(f"{where}: the solutions must be a list of programs, each of them a string.")
+    return list(solutions)
 
 
 def to_dataset(problems: Iterable[dict[str, Any]]) -> Dataset:
@@ -105,3 +125,49 @@ def check_difficulties(difficulties: Sequence[str] | None) -> tuple[str, ...]:
     if unknown or not wanted:
         raise ValueError(f"`difficulties` has {unknown or 'no level'}, but must be among {', '.join(DIFFICULTIES)}.")
     return wanted
+
+
+def read_text(path: Path) -> str:
+    """
+    Read a file of a benchmark, with any kind of line end and perhaps a byte order mark.
+
+    Args:
+        path (`Path`): The file.
+
+    Returns:
+        `str`: Its text.
+
+    Raises:
+        ValueError: If it is not UTF-8. The message names the file.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: the file is not UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from error
+
+
+def parse_json(text: str, where: str) -> Any:
+    """
+    Parse JSON of a benchmark, with integers of any size.
+
+    Args:
+        text (`str`): JSON text.
+        where (`str`): File, or dataset and row, that it comes from; for the error message.
+
+    Returns:
+        `Any`: Its content.
+
+    Raises:
+        ValueError: If this is not JSON, or nested too deeply.
+    """
+    try:
+        return load_json(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: not valid JSON ({error}). Restore the file from its archive.") from error
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a field is null, or the NaN that pandas writes for null."""
+    return value is None or (isinstance(value, float) and value != value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from ..execution.plain_values import load_json
 
 
 _SECTION = re.compile(r"-----\s*(?P<title>.*?)\s*-----")
@@ -28,7 +29,7 @@ def visible_tests(problem: Mapping[str, Any]) -> dict[str, Any] | None:
     Returns:
         `dict` or `None`: Tests in the format of the problem's own, or `None` if it shows none.
     """
-    tests = json.loads(problem["tests"])
+    tests = load_json(problem["tests"])
     if "asserts" in tests:
         return {"asserts": tests["asserts"][:1], "setup": tests.get("setup", "")}
     if tests.get("fn_name") is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import sys
 import time
 from collections import Counter
@@ -14,11 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from .errors import SandboxError
+from .plain_values import dump_json, load_json
 from .report import ExecutionReport, Outcome
 from .runner import LocalRunner, Program, check_opt_in
 from .sandbox import ISOLATION_CHOICES
+from .tests import parse_tests
 
 
+_NOT_OF_THE_RUNNER = ("command", "programs", "tests", "output")
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 _DESCRIPTION = """Run Python programs against unit tests in a sandbox. Each line of PROGRAMS is a JSON object with `source`, and \
 with `problem_id` or with `tests` of its own; each line of the file of tests has `problem_id` and `tests`. Tests are \
@@ -30,12 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(arguments)
     try:
+        _check_output(args)
         rows, programs = _read(args.programs, args.tests)
         with _runner(args) as runner:
             stream = runner.stream(programs)  # refuses malformed tests, before a file is written over
             with contextlib.nullcontext(sys.stdout) if args.output is None else args.output.open("w") as output:
                 return _grade(runner, rows, stream, output)
-    except (ValueError, OSError, SandboxError) as error:
+    except OSError as error:
+        _fail(parser, f"{error.filename}: {error.strerror}." if error.filename is not None else str(error))
+    except (ValueError, SandboxError) as error:
         _fail(parser, str(error))
 
 
@@ -54,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="how programs are kept apart")
     grade.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
     grade.add_argument("--stop_on_first_failure", action="store_true", help="leave out tests after one has failed")
+    grade.add_argument(
+        "--whole_module",
+        action="store_true",
+        help="count an error in code after what the tests use, as LiveCodeBench does",
+    )
     grade.add_argument("--process_per_test", action="store_true", help="share no process between tests")
     grade.add_argument("--allow_code_eval", action="store_true", help="yes, run these programs")
     return parser
@@ -64,29 +74,36 @@ def _runner(args: argparse.Namespace) -> LocalRunner:
         check_opt_in(args.allow_code_eval or None)
     except ValueError as error:
         raise ValueError(f"{error} Here, that argument is --allow_code_eval.") from None
-    options = {
-        key: value for key, value in vars(args).items() if key not in ("command", "programs", "tests", "output")
-    }
+    options = {key: value for key, value in vars(args).items() if key not in _NOT_OF_THE_RUNNER}
+    if not options["whole_module"]:
+        del options["whole_module"]
     return LocalRunner(**{**options, "allow_code_eval": args.allow_code_eval or None})
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    for path in (args.programs, args.tests):
+        if None not in (args.output, path) and args.output.exists() and path.exists() and args.output.samefile(path):
+            raise ValueError(f"{args.output}: this is a file to read from. Give --output another name.")
 
 
 def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], list[Program]]:
     known: dict[str, Any] = {}
     for where, row in _rows(tests) if tests is not None else ():
-        problem_id = str(_column(row, "problem_id", where))
+        problem_id = _problem_id(row, where)
         if problem_id in known:
             raise ValueError(
                 f"{where}: there are tests of problem {problem_id!r} already. Give each problem one line."
             )
-        known[problem_id] = _column(row, "tests", where)
+        known[problem_id] = _tests(row, where)
     rows, found = [], []
     for where, row in _rows(programs):
         source = _column(row, "source", where)
         if not isinstance(source, str):
-            raise ValueError(f"{where}: `source` is a {type(source).__name__}, but must be a string.")
-        entry = row.get("tests")
-        if entry is None:
-            problem_id = str(_column(row, "problem_id", where))
+            raise ValueError(f"{where}: `source` is {_kind(source)}, but must be a string.")
+        if row.get("tests") is not None:
+            entry = _tests(row, where)
+        else:
+            problem_id = _problem_id(row, where)
             if problem_id not in known:
                 raise ValueError(
                     f"{where}: there are no tests of problem {problem_id!r}. Name their file with --tests."
@@ -100,17 +117,17 @@ def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], lis
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
+            if not line.strip(b" \t\r\n\xef\xbb\xbf"):
                 continue
             where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = load_json(line)
             except ValueError as error:
                 raise ValueError(f"{where}: this is not JSON ({error}).") from error
             if not isinstance(row, dict):
-                raise ValueError(f"{where}: this is a {type(row).__name__}, but must be an object.")
+                raise ValueError(f"{where}: this is {_kind(row)}, but must be an object.")
             yield where, row
 
 
@@ -120,6 +137,27 @@ def _column(row: dict[str, Any], name: str, where: str) -> Any:
     return row[name]
 
 
+def _problem_id(row: dict[str, Any], where: str) -> str:
+    problem_id = _column(row, "problem_id", where)
+    if isinstance(problem_id, bool) or not isinstance(problem_id, (str, int)):
+        raise ValueError(f"{where}: `problem_id` is {_kind(problem_id)}, but must be a string or a whole number.")
+    return problem_id if isinstance(problem_id, str) else dump_json(problem_id)
+
+
+def _tests(row: dict[str, Any], where: str) -> Any:
+    tests = _column(row, "tests", where)
+    try:
+        parse_tests(tests)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    return tests
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+    return "null" if value is None else names.get(type(value), "an object")
+
+
 def _grade(runner: LocalRunner, rows: list[dict[str, Any]], stream: Iterator[ExecutionReport], output: TextIO) -> int:
     from tqdm import tqdm
 
@@ -127,7 +165,7 @@ def _grade(runner: LocalRunner, rows: list[dict[str, Any]], stream: Iterator[Exe
     try:
         for row, report in zip(rows, tqdm(stream, total=len(rows), unit="program", disable=None), strict=True):
             reports.append(report)
-            print(json.dumps(_line(row, report)), file=output, flush=True)
+            print(dump_json(_line(row, report)), file=output, flush=True)
     except KeyboardInterrupt:
         status = _INTERRUPTED
     _show_summary(runner, reports, len(rows), time.perf_counter() - began)
@@ -154,6 +192,9 @@ def _show_summary(runner: LocalRunner, reports: list[ExecutionReport], num_progr
     console.print(table)
     tests, passed = sum(r.num_tests for r in reports), sum(r.num_passed for r in reports)
     console.print(f"{passed} of {tests} tests passed; {len(reports) / max(seconds, 1e-9):.0f} programs/s; {isolation}")
+    trailing = sum(report.trailing_error_type is not None for report in reports)
+    if trailing:
+        console.print(f"{trailing} programs have an error after what the tests use, see `trailing_error_type`.")
     guarded = sum(bool(report.guarded_tests) for report in reports)
     if guarded:
         console.print(f"{guarded} programs had a say in a verdict of theirs, see `guarded_tests` of their reports.")

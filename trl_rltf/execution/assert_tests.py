@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from .asserts import split_assert
+from .long_integers import any_number_of_digits
 from .placement import assumed_imports, built_in_functions, fits_a_referee, names_of_program
-from .plain_values import any_number_of_digits, decode
+from .plain_values import decode
 from .script_names import is_class_name, names_bound_by
 from .unit_test import UnitTest, UnitTests
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from . import error_site
-from .plain_values import any_number_of_digits, decode, encode
+from .long_integers import any_number_of_digits
+from .plain_values import decode, encode
 from .program_process import FILENAME, compile_program, describe, new_module
 from .records import Kind, RecordWriter
 

@@ -1,30 +1,47 @@
-"""Carry values out of the process of a program as plain data, so that they are compared where the program cannot reach."""
+"""Carry values between processes as plain data, so that they are compared where the program cannot reach."""
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import importlib
+import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from .long_integers import dump_json, load_json
 
-MAX_DEPTH = 60
-MAX_NODES = 500_000
-_MODULES = frozenset(["decimal", "fractions", "datetime"])
-_MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
+
+__all__ = ["Opaque", "decode", "dump_json", "encode", "is_plain", "load_json"]
+
+# Containers nested deeper than this are written as a flat list: parsers of JSON, in both directions, recurse.
+_MOST_NESTED = 20
+# The hash of a tuple recurses in C, and so does the end of a `deque`: deeper ones could overflow the stack of the caller.
+_MOST_NESTED_HASHED = 200
 _MOST_COLLISIONS = 100
+_MOST_TAKEN = 2**26  # bytes of the items of one iterator, which may have no end
+_MOST_RANGE = 10_000_000  # items: a look for a float in a range takes each of them
+_MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
+_MAX_FRACTION_BITS = 2**14  # the greatest common divisor of longer numbers takes long
+_DIRECT = frozenset([str, int, float, bool, type(None)])
+_SHORT = 2**63
+_ITERATOR_MODULES = frozenset(["builtins", "itertools", "collections", "_collections"])
+_MODULES = frozenset(["decimal", "fractions", "datetime"])
 _DTYPE = re.compile(r"bool|u?int\d{1,2}|float\d{2}|complex\d{2,3}|<U\d{1,6}")
-_DECIMAL = re.compile(
-    r"NaN|-?Infinity|-?\d{1,1000}(\.\d{1,1000})?(E[+-]?\d{1,4})?", re.ASCII
-)  # longer ones could take hours to compare
+# An exponent of more digits could take hours to compare.
+_DECIMAL = re.compile(r"NaN|-?Infinity|-?\d{1,100000}+(\.\d{1,100000}+)?(E[+-]?\d{1,4})?", re.ASCII)
+_FACTORIES = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set)}  # of a `defaultdict`
+_VIEWS = {
+    type(getattr(mapping, name)()): name
+    for mapping in (dict[Any, Any](), OrderedDict[Any, Any]())
+    for name in ("keys", "values", "items")
+}
 
 
 class Opaque:
     """
-    Stands for a value that is no plain data. It is true, and equal to nothing but itself.
+    Stands for a value that is not plain data. It is true, and equal to nothing but itself.
 
     Args:
         type_name (`str`): Name of the value's class.
@@ -39,105 +56,148 @@ class Opaque:
         return f"<{self.type_name} object>"
 
 
-class _TooLarge(Exception):
-    pass
-
-
-def load_json(text: str | bytes) -> Any:
-    """Stub until merged."""
-    import json
-
-    with any_number_of_digits():
-        return json.loads(text)
-
-
-@contextlib.contextmanager
-def any_number_of_digits() -> Iterator[None]:
-    """
-    Read and write integers of more than 4,300 digits, in trusted text. The limit of the interpreter holds for all threads,
-    so that another one may go without it for a moment.
-    """
-    before = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
-    try:
-        yield
-    finally:
-        sys.set_int_max_str_digits(before)
+class _NotPlain(Exception):
+    """A value that contains itself, or an iterator without an end."""
 
 
 def encode(value: Any) -> Any:
     """
-    Encode a value as JSON-compatible data. Subclasses are read through their built-in base class, so that an overridden
-    `__eq__`, `__iter__` or `__len__` has no say.
+    Encode a value as JSON-compatible data.
+
+    Subclasses are read through their built-in base class, so that an overridden `__eq__`, `__iter__` or `__len__` has no
+    effect. Iterators are read to their end.
 
     Args:
         value (`Any`): Anything a program returned.
 
     Returns:
-        `Any`: JSON-compatible data for [`decode`]; whatever is not plain data becomes an opaque marker.
+        `Any`: JSON-compatible data for [`decode`], nested at most 100 deep; what is not plain data becomes an opaque marker.
     """
-    budget = [MAX_NODES]
     try:
-        return _encode(value, MAX_DEPTH, budget)
-    except (_TooLarge, RecursionError, MemoryError):
-        return {"opaque": "too large or too deeply nested"}
+        return _encode(value, _MOST_NESTED)
+    except _NotPlain:
+        return {"opaque": "endless or cyclic"}
 
 
-def _encode(value: Any, depth: int, budget: list[int]) -> Any:
-    budget[0] -= 1
-    if depth < 0 or budget[0] < 0:
-        raise _TooLarge
+def _encode(value: Any, levels: int) -> Any:
+    data, items = _open(value)
+    if items is None:
+        return data
+    if levels == 0:
+        return _flatten(value, (data, items))
+    encoded = [
+        item
+        if (kind := type(item)) in _DIRECT and (kind is not int or -_SHORT < item < _SHORT)
+        else _encode(item, levels - 1)
+        for item in items
+    ]
+    return encoded if data == "list" else {data: encoded}
+
+
+def _flatten(value: Any, opened: tuple[str, Iterable[Any]] | None = None) -> Any:
+    """Encode a deep value as the list of its parts, where `[tag, count]` stands for a container of the last `count`."""
+    nodes: list[Any] = []
+    data, items = opened or _open(value)
+    if items is None:
+        return data
+    pending = [[value, data, iter(items), 0]]
+    containers = {id(value)}
+    while pending:
+        top = pending[-1]
+        for item in top[2]:
+            top[3] += 1
+            data, items = _open(item)
+            if items is None:
+                nodes.append(data)
+                continue
+            if id(item) in containers:
+                raise _NotPlain
+            containers.add(id(item))
+            pending.append([item, data, iter(items), 0])
+            break
+        else:
+            container, tag, _, count = pending.pop()
+            containers.discard(id(container))
+            nodes.append([tag, count])
+    return {"flat": nodes}
+
+
+def _open(value: Any) -> tuple[Any, Iterable[Any] | None]:
+    """The data of a value without parts, and `None`; or the tag of a container, and its parts."""
     kind = type(value)
-    if value is None or kind is bool:
-        return value
     if issubclass(kind, int):
+        if kind is bool:
+            return value, None
         number = int.__add__(value, 0)
-        return number if number.bit_length() < _MAX_DECIMAL_INT_BITS else {"int": format(number, "x")}
-    if issubclass(kind, float):
-        return {"float": float.__repr__(value)}
-    if issubclass(kind, str):
-        return str.__getitem__(value, slice(None)) if kind is not str else value
+        return (number if number.bit_length() < _MAX_DECIMAL_INT_BITS else {"int": format(number, "x")}), None
+    if kind in _DIRECT:
+        return value, None
     if issubclass(kind, list):
-        return [_encode(item, depth - 1, budget) for item in list.__iter__(value)]
+        return "list", list.__iter__(value)
     if issubclass(kind, tuple):
-        return {"tuple": [_encode(item, depth - 1, budget) for item in tuple.__iter__(value)]}
+        return "tuple", tuple.__iter__(value)
     if issubclass(kind, dict):
-        items = dict.items(value)
-        return {"dict": [[_encode(key, depth - 1, budget), _encode(item, depth - 1, budget)] for key, item in items]}
+        return _open_dict(value, kind)
+    if issubclass(kind, str):
+        return str.__getitem__(value, slice(None)), None
+    if issubclass(kind, float):
+        return float.__pos__(value), None
     if issubclass(kind, frozenset):
-        return {"frozenset": [_encode(item, depth - 1, budget) for item in frozenset.__iter__(value)]}
+        return "frozenset", frozenset.__iter__(value)
     if issubclass(kind, set):
-        return {"set": [_encode(item, depth - 1, budget) for item in set.__iter__(value)]}
+        return "set", set.__iter__(value)
     if issubclass(kind, complex):
         parts = complex.__add__(value, 0)
-        return {"complex": [float.__repr__(parts.real), float.__repr__(parts.imag)]}
+        return "complex", [parts.real, parts.imag]
     if issubclass(kind, (bytes, bytearray)):
-        return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}
-    if kind.__module__ in _MODULES and kind is getattr(_module(kind.__module__), kind.__name__, None):
-        return _encode_library_value(value, kind.__name__, budget)
-    if kind in (type({}.keys()), type({}.items())):
-        return {"set": [_encode(item, depth - 1, budget) for item in value]}
-    if kind is collections.deque:
-        return {"deque": [_encode(item, depth - 1, budget) for item in value]}
+        return {"bytes" if issubclass(kind, bytes) else "bytearray": bytes(memoryview(value)).hex()}, None
+    if issubclass(kind, deque):
+        return "deque", [value.maxlen, *deque.__iter__(value)]
     if kind is range:
-        return {"range": [value.start, value.stop, value.step]}
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
-        return {"ndarray": [str(value.dtype), _encode(value.tolist(), depth - 1, budget)]}
-    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
-        return _encode(value.tolist(), depth - 1, budget)
-    return {"opaque": str(kind.__name__)}
+        return "range", [value.start, value.stop, value.step]
+    if kind in _VIEWS:
+        return _VIEWS[kind], value
+    return _open_other(value, kind)
 
 
-def _encode_library_value(value: Any, name: str, budget: list[int]) -> Any:
-    if name == "Decimal":
-        return {name: str(value)}
-    if name == "Fraction":
-        return {name: [_encode(value.numerator, 0, budget), _encode(value.denominator, 0, budget)]}
-    if name == "timedelta":
-        return {name: [value.days, value.seconds, value.microseconds]}
-    if name in ("date", "time", "datetime") and getattr(value, "tzinfo", None) is None:
-        return {name: value.isoformat()}
-    return {"opaque": name}
+def _open_dict(value: Any, kind: type) -> tuple[str, Iterable[Any]]:
+    if issubclass(kind, OrderedDict):
+        return "OrderedDict", itertools.chain.from_iterable(OrderedDict.items(value))
+    pairs = itertools.chain.from_iterable(dict.items(value))
+    if issubclass(kind, defaultdict):
+        name = next((name for name, known in _FACTORIES.items() if known is value.default_factory), None)
+        return "defaultdict", itertools.chain([name], pairs)
+    return "Counter" if issubclass(kind, Counter) else "dict", pairs
+
+
+def _open_other(value: Any, kind: type) -> tuple[Any, Iterable[Any] | None]:
+    name, module = kind.__name__, kind.__module__
+    if module in _MODULES and kind is getattr(_module(module), name, None):
+        if name == "Decimal":
+            return {name: str(value)}, None
+        if name == "Fraction":
+            return name, [value.numerator, value.denominator]
+        if name == "timedelta":
+            return name, [value.days, value.seconds, value.microseconds]
+        if name in ("date", "time", "datetime") and getattr(value, "tzinfo", None) is None:
+            return {name: value.isoformat()}, None
+    if module in _ITERATOR_MODULES and issubclass(kind, Iterator):
+        return "iterator", _take_all(value)
+    if module == "numpy" and name == "ndarray":
+        return name, [str(value.dtype), value.tolist()]
+    if module == "numpy" and hasattr(value, "tolist"):
+        return _open(value.tolist())
+    return {"opaque": str(name)}, None
+
+
+def _take_all(iterator: Iterator[Any]) -> list[Any]:
+    items, size = [], 0
+    for item in iterator:
+        items.append(item)
+        size += 8 + sys.getsizeof(item)
+        if size > _MOST_TAKEN:
+            raise _NotPlain
+    return items
 
 
 def _module(name: str) -> Any:
@@ -154,65 +214,129 @@ def decode(data: Any, arrays: bool = False) -> Any:
         arrays (`bool`, *optional*, defaults to `False`): Make arrays of NumPy again, rather than lists.
 
     Returns:
-        `Any`: Values of built-in types, `Decimal`, `Fraction`, `deque`, dates and times, or [`Opaque`].
+        `Any`: Values of built-in types, of `collections`, `Decimal`, `Fraction`, dates and times, or [`Opaque`]. What was an
+        iterator is an iterator over a list.
     """
+    values: list[Any] = []
+    depths: list[int] = []
     try:
-        return _decode(data, MAX_DEPTH, arrays)
-    except (_TooLarge, RecursionError, ValueError, TypeError, AttributeError, ArithmeticError, IndexError):
+        for tag, content in _parts_first(data):
+            if tag is None:
+                values.append(content)
+                depths.append(0)
+                continue
+            if type(content) is not int or not 0 <= content <= len(values):
+                return Opaque("malformed")
+            start = len(values) - content
+            items, inner = values[start:], depths[start:]
+            del values[start:], depths[start:]
+            hashed = inner[::2] if tag in ("dict", "OrderedDict", "Counter") else inner
+            is_safe = tag in ("list", "tuple") or max(hashed, default=0) < _MOST_NESTED_HASHED
+            values.append(_build(tag, items, arrays) if is_safe else Opaque(tag))
+            depths.append(1 + max(inner, default=0))
+        (value,) = values
+    except Exception:  # nothing that a hostile process sent is an error
         return Opaque("malformed")
+    return value
 
 
-def _decode(data: Any, depth: int, arrays: bool) -> Any:
-    if depth < 0:
-        raise _TooLarge
-    if isinstance(data, list):
-        return [_decode(item, depth - 1, arrays) for item in data]
-    if not isinstance(data, dict):
-        return data
+def _parts_first(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield `None` and each value without parts, and the tag and number of parts of each container, after its parts."""
+    pending: list[tuple[Any, int, Iterator[Any]]] = [(None, 0, iter((data,)))]
+    while pending:
+        tag, count, items = pending[-1]
+        for item in items:
+            inner, content = _tag_of(item)
+            if inner is None:
+                yield None, content
+            elif inner == "flat":
+                for node in content:
+                    yield (str(node[0]), node[1]) if type(node) is list else _tag_of(node)
+            elif inner == "list" and _DIRECT.issuperset(map(type, content)):
+                yield None, content.copy()
+            else:
+                pending.append((inner, len(content), iter(content)))
+                break
+        else:
+            pending.pop()
+            if tag is not None:
+                yield tag, count
+
+
+def _tag_of(data: Any) -> tuple[Any, Any]:
+    kind = type(data)
+    if kind is list:
+        return "list", data
+    if kind is not dict:
+        return None, data
     ((tag, content),) = data.items()
+    return (tag, content) if type(content) is list else (None, _read(tag, content))
+
+
+def _read(tag: str, text: str) -> Any:
     if tag == "int":
-        return int(content, 16)
-    if tag == "float":
-        return float(content)
-    if tag == "complex":
-        return complex(float(content[0]), float(content[1]))
+        return int(text, 16)
     if tag in ("bytes", "bytearray"):
-        raw = bytes.fromhex(content)
+        raw = bytes.fromhex(text)
         return raw if tag == "bytes" else bytearray(raw)
-    if tag == "Decimal" and _DECIMAL.fullmatch(content):
-        return _module("decimal").Decimal(content)
-    if tag == "Fraction":
-        parts = [_decode(part, 1, arrays) for part in content]
-        if all(type(part) is int and part.bit_length() < _MAX_DECIMAL_INT_BITS for part in parts):
-            return _module("fractions").Fraction(*parts)
-    if tag == "dict":
-        keys = [_decode(key, depth - 1, arrays) for key, _ in content]
-        if _collide(keys):
-            return Opaque(tag)
-        return {key: _decode(item, depth - 1, arrays) for key, (_, item) in zip(keys, content, strict=True)}
-    if tag in ("tuple", "set", "frozenset"):
-        items = [_decode(item, depth - 1, arrays) for item in content]
-        if tag != "tuple" and _collide(items):
-            return Opaque(tag)
-        return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](items)
-    if tag == "deque":
-        return collections.deque(_decode(item, depth - 1, arrays) for item in content)
-    if tag == "range":
-        numbers = range(*content)
-        return numbers if len(numbers) <= MAX_NODES else Opaque(tag)  # a look for a float in it takes each of them
-    if tag == "ndarray" and _DTYPE.fullmatch(content[0]):
-        items = _decode(content[1], depth - 1, arrays)
-        return _module("numpy").array(items, dtype=content[0]) if arrays else items
+    if tag == "Decimal" and _DECIMAL.fullmatch(text):
+        return _module("decimal").Decimal(text)
     if tag in ("date", "time", "datetime"):
-        return getattr(_module("datetime"), tag).fromisoformat(content)
+        return getattr(_module("datetime"), tag).fromisoformat(text)
+    return Opaque(str(text)[:100])
+
+
+def _build(tag: str, items: list[Any], arrays: bool) -> Any:
+    if tag in _CONTAINERS:
+        return _CONTAINERS[tag](items)
+    if tag == "ndarray":
+        dtype, content = items
+        return _module("numpy").array(content, dtype=dtype) if arrays and _DTYPE.fullmatch(dtype) else content
     if tag == "timedelta":
-        return _module("datetime").timedelta(*content)
-    return Opaque(str(content))
+        return _module("datetime").timedelta(*items)
+    numerator, denominator = items
+    if tag == "Fraction" and max(abs(numerator), abs(denominator)).bit_length() <= _MAX_FRACTION_BITS:
+        return _module("fractions").Fraction(numerator, denominator)
+    return Opaque(tag)
 
 
-def _collide(keys: list[Any]) -> bool:
-    """Whether these were chosen to have the same hash: to put them into a table would take hours."""
-    return len(keys) > _MOST_COLLISIONS and max(collections.Counter(map(hash, keys)).values()) > _MOST_COLLISIONS
+def _hashable(items: list[Any]) -> list[Any]:
+    """Refuse items that were chosen to have the same hash: putting them into a table would take hours."""
+    if len(items) > _MOST_COLLISIONS and max(Counter(map(hash, items)).values()) > _MOST_COLLISIONS:
+        raise ValueError("too many collisions")
+    return items
+
+
+def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(_hashable(items[::2]), items[1::2], strict=True)
+
+
+def _default_dict(items: list[Any]) -> Any:
+    return defaultdict(None if items[0] is None else _FACTORIES[items[0]], _pairs(items[1:]))
+
+
+def _range(items: list[Any]) -> Any:
+    numbers = range(*items)
+    return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MOST_RANGE else Opaque("range")
+
+
+_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "dict": lambda items: dict(_pairs(items)),
+    "OrderedDict": lambda items: OrderedDict(_pairs(items)),
+    "Counter": lambda items: Counter(dict(_pairs(items))),
+    "defaultdict": _default_dict,
+    "set": lambda items: set(_hashable(items)),
+    "frozenset": lambda items: frozenset(_hashable(items)),
+    "deque": lambda items: deque(items[1:], items[0]),
+    "range": _range,
+    "complex": lambda items: complex(*items),
+    "keys": lambda items: dict.fromkeys(_hashable(items)).keys(),
+    "values": lambda items: dict(enumerate(items)).values(),
+    "items": lambda items: dict(_pairs(list(itertools.chain.from_iterable(items)))).items(),
+    "iterator": iter,
+}
 
 
 def is_plain(data: Any) -> bool:

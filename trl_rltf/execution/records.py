@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import json
 import os
+import re
 import struct
 import time
 from collections.abc import Iterator
@@ -16,8 +18,12 @@ _TOKEN_BYTES = 8
 _HEADER = struct.Struct(
     "!8sBIIdd"
 )  # token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock
-_MAX_ITEMS = 2_000_000
 _MAX_NESTING = 300
+# Bytes of memory that parsed JSON may take: some at least, and otherwise so many for each byte of the text.
+_LEAST_MEMORY, _MEMORY_PER_BYTE = 2**26, 32
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+_STEPS = dict(zip(b'[{]},"', (1, 1, -1, -1, 0, 0), strict=True))  # what each character adds to the depth
+_NOT_STRUCTURE = bytes(set(range(256)) - _STEPS.keys())
 
 
 class Kind(enum.IntEnum):
@@ -120,14 +126,24 @@ class RecordReader:
 
 def parse_json(payload: bytes) -> Any:
     """Read JSON from a program's process: plain data of bounded size and depth, or `None`."""
-    # Counted before they are built: a few bytes of text can become much more memory.
-    if sum(map(payload.count, (b",", b"[", b"{"))) > _MAX_ITEMS:
-        return None
     try:
-        content = json.loads(payload)
+        return json.loads(payload.decode()) if _is_harmless(payload) else None
     except (ValueError, RecursionError):
         return None
-    return content if _is_shallow(content) else None
+
+
+def _is_harmless(payload: bytes) -> bool:
+    """Whether JSON text becomes values of bounded memory and depth, which are known before they are built."""
+    if _memory(payload) > _LEAST_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
+        payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_STRUCTURE), len(payload)
+        depth = max(itertools.accumulate(map(_STEPS.__getitem__, payload)), default=0)
+        return depth <= _MAX_NESTING and _memory(payload) <= max(_LEAST_MEMORY, _MEMORY_PER_BYTE * size)
+    return True
+
+
+def _memory(text: bytes) -> int:
+    """Bytes that the values in JSON text take at most, beside the characters of its strings."""
+    return 232 * text.count(b"{") + 64 * text.count(b"[") + 40 * text.count(b",") + 56 * text.count(b'"')
 
 
 def parse_error(payload: bytes) -> dict[str, Any]:
@@ -155,19 +171,3 @@ def _numbers(value: Any) -> list[int] | None:
     if isinstance(value, list) and len(value) == 4 and all(type(n) is int and abs(n) < 2**31 for n in value):
         return value
     return None
-
-
-def _is_shallow(content: Any) -> bool:
-    """Whether the caller, wherever in its own stack it is, can walk through this."""
-    level = [content]
-    for _ in range(_MAX_NESTING):
-        level = [
-            item
-            for container in level
-            if isinstance(container, (dict, list))
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
-            return True
-    return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import warnings
@@ -15,7 +14,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from .errors import GradingInterrupted, SandboxError
 from .job import Job
-from .plain_values import any_number_of_digits
+from .plain_values import dump_json
 from .pool import Batch, WorkerPool
 from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
@@ -278,8 +277,7 @@ class LocalRunner:
 
     def _parse(self, program: Program) -> UnitTests:
         try:
-            with any_number_of_digits():
-                text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
+            text = program.tests if isinstance(program.tests, str) else dump_json(program.tests)
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
         checker = program.checker or self.checker

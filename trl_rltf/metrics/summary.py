@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .pass_at_k.pass_at_k import estimate_pass_at_k
+from .pass_at_k.pass_at_k import check_k, estimate_pass_at_k
 
 
 _NUM_RESAMPLES = 2000
@@ -99,19 +99,18 @@ def check_ks(ks: Sequence[int] | None, num_samples: int, default: Sequence[int] 
         `list[int]`: The k, in rising order.
 
     Raises:
-        ValueError: If one of them is below 1 or above the number of samples.
+        ValueError: If there is none, or one of them is not a whole number, below 1 or above the number of samples.
     """
     if ks is None:
         return [k for k in default if k <= num_samples]
-    for k in ks:
-        if k < 1:
-            raise ValueError(f"`k` is {k}, but must be at least 1.")
+    checked = check_k(ks)
+    for k in checked:
         if k > num_samples:
             raise ValueError(
                 f"pass@{k} needs at least {k} samples a problem, but there are {num_samples}. Raise `num_samples`, or leave "
                 f"{k} out of `k`."
             )
-    return sorted(set(ks))
+    return sorted(checked)
 
 
 def summarize(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:

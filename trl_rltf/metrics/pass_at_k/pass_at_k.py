@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import datasets
@@ -33,7 +34,8 @@ Args:
     predictions (`list[list[str]]`): Candidate programs of each problem.
     references (`list[str]`): Unit tests of each problem: assert statements, as for `code_eval`, or JSON text in one of the
         formats of trl-rltf (`{"inputs": [...], "outputs": [...]}`, the same with `"fn_name"`, or `{"asserts": [...]}`).
-    k (`list[int]`, *optional*, defaults to `[1, 10]`): Numbers of samples to estimate pass@k for.
+    k (`list[int]` or `int`, *optional*, defaults to `[1, 10]`): Numbers of samples to estimate pass@k for, integers of
+        Python or NumPy.
     num_workers (`int`, *optional*): Programs that run at the same time. Defaults to the number of CPU cores.
     timeout (`float`, *optional*, defaults to `4.0`): CPU seconds that each test may use.
     isolation (`str`, *optional*, defaults to `"auto"`): See `trl_rltf.execution.LocalRunner`.
@@ -44,8 +46,8 @@ Returns:
     result has `task_id`, `passed`, `result` (outcome), `completion_id`, `num_passed` and `num_tests`.
 
 Raises:
-    ValueError: If k is above the number of candidates of a problem, the lists do not match, a reference is malformed, or
-        nobody opted in to running model-written code.
+    ValueError: If k is not a whole number, below 1 or above the number of candidates of a problem, the lists do not match, a
+        reference is malformed, or nobody opted in to running model-written code.
 
 Example:
 
@@ -79,7 +81,7 @@ class PassAtK(evaluate.Metric):
         self,
         predictions: list[list[str]],
         references: list[str],
-        k: Sequence[int] = (1, 10),
+        k: Sequence[int] | int = (1, 10),
         num_workers: int | None = None,
         timeout: float = 4.0,
         isolation: str = "auto",
@@ -116,15 +118,16 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
         `np.ndarray`: Estimate for each problem, shape `(num_problems,)`.
 
     Raises:
-        ValueError: If k is below 1 or above the number of samples of a problem, or a count is impossible.
+        ValueError: If k is not a whole number, below 1 or above the number of samples of a problem, or a count is impossible.
     """
     samples, correct = np.asarray(num_samples), np.asarray(num_correct)
     if samples.shape != correct.shape or samples.ndim != 1:
         raise ValueError(
             f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry a problem."
         )
-    if k < 1:
-        raise ValueError(f"`k` is {k}, but must be at least 1.")
+    if samples.size and not all(np.issubdtype(counts.dtype, np.integer) for counts in (samples, correct)):
+        raise ValueError("`num_samples` and `num_correct` must be whole numbers.")
+    (k,) = check_k(k)
     for index, (n, c) in enumerate(zip(samples, correct, strict=True)):
         if k > n:
             raise ValueError(f"pass@{k} needs at least {k} samples a problem, but problem {index} has {n}.")
@@ -139,13 +142,42 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
     )
 
 
-def _check_k(k: Sequence[int] | int, predictions: list[list[str]]) -> list[int]:
-    ks = [k] if isinstance(k, int) else list(k)
+def check_k(k: Any) -> list[int]:
+    """
+    Check the k of pass@k.
+
+    Args:
+        k (`Any`): A whole number, or several.
+
+    Returns:
+        `list[int]`: The numbers, each of them once, in the order given.
+
+    Raises:
+        ValueError: If there is none, or one of them is not a whole number or below 1.
+    """
+    is_list = isinstance(k, Iterable) and not isinstance(k, (str, bytes)) and getattr(k, "ndim", 1) > 0
+    values = list(k) if is_list else [k]
+    if not values:
+        raise ValueError("`k` is empty. Give the numbers of samples, such as [1, 10].")
+    ks: dict[int, None] = {}
+    for value in values:
+        try:
+            number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+        except TypeError:
+            number = None
+        if number is None:
+            raise ValueError(f"`k` is {value!r}, but must be a whole number such as 1, or a list of them.")
+        if number < 1:
+            raise ValueError(f"`k` is {number}, but must be at least 1.")
+        ks[number] = None
+    return list(ks)
+
+
+def _check_k(k: Any, predictions: list[list[str]]) -> list[int]:
     if not predictions:
         raise ValueError("`predictions` is empty: pass@k needs at least one problem.")
+    ks = check_k(k)
     for n in ks:
-        if n < 1:
-            raise ValueError(f"`k` has {n}, but must be at least 1.")
         for index, row in enumerate(predictions):
             if len(row) < n:
                 raise ValueError(
