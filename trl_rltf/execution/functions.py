@@ -69,6 +69,7 @@ class Loaded(NamedTuple):
         trailing (`dict`, *optional*): What the code after that which the tests use has raised.
         site (`dict`, *optional*): Place of the one or the other, where it did not compile.
         is_compiled (`bool`): Whether enough of it compiles.
+        missing (`list[str]`): Names that the tests use and the program does not define.
     """
 
     namespace: dict[str, Any]
@@ -76,6 +77,7 @@ class Loaded(NamedTuple):
     trailing: dict[str, Any] | None = None
     site: dict[str, Any] | None = None
     is_compiled: bool = True
+    missing: Sequence[str] = ()
 
 
 def warm_up() -> None:
@@ -202,7 +204,8 @@ def load(request: dict[str, Any]) -> Loaded:
         run_test(request["setup"], namespace)
     except BaseException as error:
         return Loaded(namespace, describe(error, "run"))
-    return Loaded(namespace, None, trailing, site)
+    missing = [name for group in required for name in group if name not in namespace]
+    return Loaded(namespace, None, trailing, site, missing=missing)
 
 
 def run_test(text: str, namespace: dict[str, Any]) -> None:

@@ -36,13 +36,14 @@ def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], 
     try:
         loaded = Loaded(*connection.receive())
         can_run = report_loading(loaded, indices, writer)
+        missing = set(loaded.missing)
     except (EOFError, OSError, ValueError, TypeError, KeyError, RecursionError):
         os._exit(0)
     if not can_run:
         os._exit(0)
     program = _RemoteProgram(connection)
     namespace = program_process.new_module("test")
-    namespace.update({name: program.function(name) for name in tests["names"]})
+    namespace.update({name: program.function(name) for name in tests["names"] if name not in missing})
     setup_error = _run(tests["setup"], namespace)
     for index in indices:
         error = setup_error or _run(tests["statements"][index], namespace)
@@ -69,8 +70,9 @@ def _report(error: BaseException, index: int, program: _RemoteProgram, writer: R
     elif isinstance(error, WRONG_ANSWERS):
         writer.send_json(Kind.DONE, index, [False])
     else:
-        # Without its message, which may tell what is expected: the worker reads this.
-        description = {**program_process.describe(error, "run"), "message": "raised by the test"}
+        description = program_process.describe(error, "run")
+        if not isinstance(error, NameError):  # a message may tell what is expected, and the worker reads it
+            description["message"] = "raised by the test"
         writer.send_json(Kind.ERROR, index, description)
 
 
