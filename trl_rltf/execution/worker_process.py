@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .cleanup import empty_folders
+from .cleanup import remove_folders
 from .sandbox import Isolation, worker_command, worker_environment, worker_layout
 from .worker import HEADER, frame, parse_frame
 
@@ -36,7 +36,7 @@ class WorkerProcess:
     """
 
     def __init__(self, isolation: Isolation, limits: dict[str, Any]):
-        self._scratch = None if isolation.has_own_root else tempfile.mkdtemp(prefix="trl-rltf-")
+        self._scratch = None if isolation.name == "bubblewrap" else tempfile.mkdtemp(prefix="trl-rltf-")
         environment = worker_environment()
         try:
             self._start(isolation, limits, environment)
@@ -150,9 +150,7 @@ class WorkerProcess:
 
     def _remove_scratch(self) -> None:
         if self._scratch is not None:
-            with contextlib.suppress(OSError):
-                empty_folders([self._scratch])
-                os.rmdir(self._scratch)
+            remove_folders([self._scratch])
 
 
 def _children(pid: int) -> list[int]:
