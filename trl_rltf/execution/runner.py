@@ -14,10 +14,10 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from .errors import GradingInterrupted, SandboxError
 from .job import Job
+from .parsed_tests import ParsedTests
 from .pool import Batch, WorkerPool
 from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
-from .parsed_tests import ParsedTests
 from .tests import Checker, UnitTests
 from .worker_process import WorkerProcess
 
