@@ -33,7 +33,9 @@ def problem_of(command: list[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"it does not start: {error}"
-    return "" if WORKED in trial.stdout else trial.stderr.strip()[-300:] or "it printed nothing"
+    if WORKED in trial.stdout:
+        return ""
+    return (trial.stderr.strip().splitlines() or ["it printed nothing"])[-1][:300]
 
 
 def worker_environment() -> dict[str, str]:
