@@ -67,7 +67,12 @@ def test_an_installed_package_is_out_of_sight_and_its_neighbours_are_not(sealed_
     )
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
     result = subprocess.run(
-        [environment / "bin" / "python", "-c", code], env=variables, cwd="/", capture_output=True, text=True, timeout=60
+        [environment / "bin" / "python", "-c", code],
+        env=variables,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     value, *seen = result.stdout.split()
     assert value == "3", result

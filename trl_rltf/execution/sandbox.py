@@ -31,6 +31,7 @@ _INSTALL_HINT = (
 )
 
 
+_LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py")]
 _CHANGE_USER = f"import os; os.setresuid({_OWN_USERS}, 0, 0); print({WORKED!r})"
 _FLAGS_OF_ROOT = tuple(
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
@@ -212,7 +213,7 @@ def _changes_user(name: str) -> bool:
 @functools.cache
 def _bubblewrap_changes_user() -> bool:
     python = [sys.executable, "-I", "-S", "-c", _CHANGE_USER]
-    return not problem_of([*_launch("bwrap"), *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
+    return not problem_of([*_LAUNCH, "bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
 
 
 @functools.cache
@@ -236,7 +237,8 @@ def _namespace_flags() -> tuple[str, ...]:
     usual = ("--unshare-all", "--cap-drop", "ALL")
     limited = (*usual, "--unshare-user", "--disable-userns")
     trial = [
-        *_launch("bwrap"),
+        *_LAUNCH,
+        "bwrap",
         *limited,
         "--ro-bind",
         "/",
@@ -248,11 +250,6 @@ def _namespace_flags() -> tuple[str, ...]:
         f"print({WORKED!r})",
     ]
     return usual if problem_of(trial) else limited
-
-
-def _launch(command: str) -> list[str]:
-    """bubblewrap waits for a process too, so that it needs the signals of a fresh process."""
-    return [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py"), command]
 
 
 def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
@@ -267,7 +264,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
         `list[str]`: Program and arguments.
     """
     worker = [sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
-    return [*_bubblewrap_command(output_limit), *worker] if isolation.name == "bubblewrap" else worker
+    return [*(_bubblewrap_command(output_limit) if isolation.name == "bubblewrap" else _LAUNCH), *worker]
 
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
@@ -329,7 +326,7 @@ def _links(shown: list[str]) -> dict[str, str]:
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
     view = file_view()
-    command = [*_launch("bwrap"), *_namespace_flags(), "--as-pid-1", "--new-session"]
+    command = [*_LAUNCH, "bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     read_only = ["/proc", "/dev", "/"]
     for entry, is_folder in hidden_proc_entries():
