@@ -128,7 +128,8 @@ class Supervisor:
                 limits = Limits(min(limits.cpu, share), min(limits.wall, share), min(budget, leash))
             began = time.monotonic()
             self._run(grading, batch, limits)
-            self._clean_up()
+            if not self._clean_up():
+                return _tampered(grading, "the program took away the folder for its files")
             if not grading.compiled:
                 break
             if self._child.stopped is not None:
@@ -141,7 +142,7 @@ class Supervisor:
             if error is not None and name not in grading.sites:
                 grading.sites[name] = self._locate(error)
         if not self._is_filtered and _vitals() != self._vitals:
-            return _tampered(grading)
+            return _tampered(grading, "the program changed limits or priority of the sandbox")
         return grading.reply()
 
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
@@ -293,14 +294,15 @@ class Supervisor:
             if observation is not None and observation["kind"] == "timeout":
                 grading.observations[index] = {"kind": "not_run"}
 
-    def _clean_up(self) -> None:
+    def _clean_up(self) -> bool:
+        """Remove what a program has left. Returns whether this worker can run another one."""
         scratch = self._config["scratch"]
-        cleanup.empty_folders(scratch)
-        if not os.path.isdir(scratch[0]):  # it lies in a folder that programs can write to, and one has removed it
-            os.makedirs(scratch[0], mode=0o700)
-            os.chdir(scratch[0])
+        if not cleanup.empty_folders(scratch):
+            return False
+        os.chdir(scratch[0])  # without isolation, programs can remove it, and another folder is there now
         if self._owns_namespace and not self._is_filtered:
             cleanup.remove_ipc_objects()
+        return True
 
     def _locate(self, error: dict[str, Any]) -> dict[str, Any]:
         """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
@@ -326,9 +328,9 @@ def _error(kind: str, message: str) -> dict[str, Any]:
 _TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
 
 
-def _tampered(grading: _Grading) -> dict[str, Any]:
+def _tampered(grading: _Grading, message: str) -> dict[str, Any]:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
-    grading.error = _error("TamperingError", "the program changed limits or priority of the sandbox")
+    grading.error = _error("TamperingError", message)
     grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
     return {**grading.reply(), "retire": True}
 
