@@ -229,7 +229,7 @@ class UnitTestRewardFunction:
         Check a dataset before training starts.
 
         Args:
-            dataset ([`~datasets.Dataset`]): Training set.
+            dataset ([`~datasets.Dataset`]): Training or evaluation set.
 
         Raises:
             ValueError: If it has no column `tests`, or an entry of it is malformed. The message names the row.
@@ -237,7 +237,7 @@ class UnitTestRewardFunction:
         if "tests" not in dataset.column_names:
             raise ValueError(_NO_TESTS)
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
-        _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
+        _check_tests(dataset["tests"], problem_ids, "row {}")
 
     def _attempts(
         self,
