@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+
+_INSTRUCTIONS = ("system", "developer")  # roles whose messages are not cut
 
 
 def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], int]) -> Any:
     """
     Cut a prompt down to a number of tokens.
 
-    What is cut is the beginning of a text, or of the text of the last message of a user: the end of a programming task has
-    the request, the examples and the line that asks for the answer. Other messages, the chat template and special tokens
-    stay as they are.
+    What is cut is the beginning: of a text, or of the contents of the messages, the first message first. The end of a programming
+    task has the request, the examples and the line that asks for the answer, and the end of a conversation its last question.
+    The chat template, special tokens and the instructions of the system stay as they are.
 
     Args:
         prompt (`str` or `list`): The prompt, as text or as chat messages.
@@ -33,7 +36,7 @@ def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], i
     if num_left > max_length:
         raise ValueError(
             f"It has {num_tokens} tokens, and {num_left} when only one character is left of what can be cut: template, special "
-            f"tokens and other messages take the rest. `max_prompt_length` is {max_length}."
+            f"tokens and instructions of the system take the rest. `max_prompt_length` is {max_length}."
         )
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
@@ -44,28 +47,44 @@ def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], i
     return _without_beginning(prompt, enough)
 
 
-def _last_user_message(messages: list[Any]) -> int:
-    """Index of the message that is cut."""
-    asked = [index for index, message in enumerate(messages) if message["role"] == "user"]
-    return asked[-1] if asked else len(messages) - 1
-
-
 def _content_length(prompt: Any) -> int:
-    content = prompt if isinstance(prompt, str) else prompt[_last_user_message(prompt)]["content"]
-    return len(content) if isinstance(content, str) else sum(len(part.get("text") or "") for part in content or [])
+    if isinstance(prompt, str):
+        return len(prompt)
+    return sum(len(text) for message in prompt if _may_be_cut(message, prompt) for text in _texts(message["content"]))
+
+
+def _may_be_cut(message: Mapping[str, Any], messages: Sequence[Any]) -> bool:
+    return message["role"] not in _INSTRUCTIONS or len(messages) == 1
+
+
+def _texts(content: Any) -> list[str]:
+    # Of a message in parts; an image has no text, or `None`.
+    return [content] if isinstance(content, str) else [part.get("text") or "" for part in content or []]
 
 
 def _without_beginning(prompt: Any, num_characters: int) -> Any:
+    """The prompt without so many characters of what may be cut."""
     if isinstance(prompt, str):
         return prompt[num_characters:]
-    index = _last_user_message(prompt)
-    message = prompt[index]
-    if isinstance(message["content"], str):
-        content: Any = message["content"][num_characters:]
-    else:
-        content = []
-        for part in message["content"] or []:
-            text = part.get("text") or ""  # an image has none, or `None`
-            content.append({**part, "text": text[num_characters:]} if text else part)
-            num_characters = max(0, num_characters - len(text))
-    return [*prompt[:index], {**message, "content": content}, *prompt[index + 1 :]]
+    shortened = []
+    for message in prompt:
+        content = message["content"]
+        if num_characters and content and _may_be_cut(message, prompt):
+            texts = _texts(content)
+            content, num_characters = (
+                _content_without_beginning(content, num_characters),
+                max(0, num_characters - sum(map(len, texts))),
+            )
+            message = {**message, "content": content}
+        shortened.append(message)
+    return shortened
+
+
+def _content_without_beginning(content: Any, num_characters: int) -> Any:
+    if isinstance(content, str):
+        return content[num_characters:]
+    parts = []
+    for part, text in zip(content, _texts(content), strict=True):
+        parts.append({**part, "text": text[num_characters:]} if text else part)
+        num_characters = max(0, num_characters - len(text))
+    return parts

@@ -49,7 +49,7 @@ def test_a_text_loses_as_much_of_its_beginning_as_is_needed():
     assert shorten_prompt("one two three", 3, words).split() == ["three"]
 
 
-def test_of_a_chat_only_the_last_message_of_a_user_is_cut():
+def test_of_a_chat_the_first_messages_are_cut_first_and_those_of_the_system_not_at_all():
     prompt = [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": "an example"},
@@ -57,10 +57,14 @@ def test_of_a_chat_only_the_last_message_of_a_user_is_cut():
         {"role": "user", "content": "a long question at the end"},
         {"role": "assistant", "content": "Well,"},
     ]
-    shortened = shorten_prompt(prompt, words(prompt) - 4, words)
-    assert shortened[3]["content"].split() == ["the", "end"]
-    assert shortened[:3] + shortened[4:] == prompt[:3] + prompt[4:]
-    assert prompt[3]["content"] == "a long question at the end"  # the row of the data set is as it was
+    original = copy.deepcopy(prompt)
+    one, three, all_but_one = (shorten_prompt(prompt, words(prompt) - n, words) for n in (1, 3, 10))
+    assert [m["content"].strip() for m in one[1:]] == ["example", "an answer", "a long question at the end", "Well,"]
+    assert [m["content"].strip() for m in three[1:]] == ["", "answer", "a long question at the end", "Well,"]
+    assert [m["content"].strip() for m in all_but_one[1:]] == ["", "", "", "Well,"]
+    assert [m["role"] for m in all_but_one] == [m["role"] for m in prompt]
+    assert one[0] == three[0] == all_but_one[0] == prompt[0]
+    assert prompt == original  # the row of the data set is as it was
 
 
 def test_of_a_message_in_parts_the_text_is_cut_and_nothing_else():

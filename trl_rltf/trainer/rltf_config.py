@@ -38,7 +38,8 @@ class RLTFConfig(GRPOConfig):
             changes when things happen, not what is sampled, unless a reward function draws random numbers from torch.
         max_prompt_length (`int`, *optional*):
             Number of tokens that a prompt may have, chat template and special tokens included. Of longer ones the beginning of
-            the content is cut: of a text, or of the last message of a user; the template stays. `None` keeps prompts whole.
+            the content is cut: of a text, or of the messages from the first one on; the template and the instructions of the
+            system stay. `None` keeps prompts whole.
         prompt_overflow (`str`, *optional*, defaults to `"truncate"`):
             What becomes of prompts that are longer than `max_prompt_length`: `"truncate"` cuts them; `"drop"` leaves their rows
             out of training and evaluation sets. A warning at the start tells how many there are.
@@ -87,8 +88,8 @@ class RLTFConfig(GRPOConfig):
         default=None,
         metadata={
             "help": "Number of tokens that a prompt may have, chat template and special tokens included. Of longer ones the "
-            "beginning of the content is cut: of a text, or of the last message of a user; the template stays. None keeps "
-            "prompts whole."
+            "beginning of the content is cut: of a text, or of the messages from the first one on; the template and the "
+            "instructions of the system stay. None keeps prompts whole."
         },
     )
     prompt_overflow: str = field(
