@@ -50,16 +50,15 @@ def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], i
 def _content_length(prompt: Any) -> int:
     if isinstance(prompt, str):
         return len(prompt)
-    return sum(len(text) for message in prompt if _may_be_cut(message, prompt) for text in _texts(message["content"]))
+    return sum(len(text) for message in prompt for text in _texts(message, prompt))
 
 
-def _may_be_cut(message: Mapping[str, Any], messages: Sequence[Any]) -> bool:
-    return message["role"] not in _INSTRUCTIONS or len(messages) == 1
-
-
-def _texts(content: Any) -> list[str]:
-    # Of a message in parts; an image has no text, or `None`.
-    return [content] if isinstance(content, str) else [part.get("text") or "" for part in content or []]
+def _texts(message: Mapping[str, Any], messages: Sequence[Any]) -> list[str]:
+    """What may be cut of a message; of one in parts, a text for each of them."""
+    if message["role"] in _INSTRUCTIONS and len(messages) > 1:
+        return []
+    content = message.get("content") or []  # a call of a tool has none
+    return [content] if isinstance(content, str) else [part.get("text") or "" for part in content]
 
 
 def _without_beginning(prompt: Any, num_characters: int) -> Any:
@@ -68,23 +67,19 @@ def _without_beginning(prompt: Any, num_characters: int) -> Any:
         return prompt[num_characters:]
     shortened = []
     for message in prompt:
-        content = message["content"]
-        if num_characters and content and _may_be_cut(message, prompt):
-            texts = _texts(content)
-            content, num_characters = (
-                _content_without_beginning(content, num_characters),
-                max(0, num_characters - sum(map(len, texts))),
-            )
-            message = {**message, "content": content}
+        texts = _texts(message, prompt)
+        if num_characters and any(texts):
+            message = {**message, "content": _content_without_beginning(message["content"], texts, num_characters)}
+            num_characters = max(0, num_characters - sum(map(len, texts)))
         shortened.append(message)
     return shortened
 
 
-def _content_without_beginning(content: Any, num_characters: int) -> Any:
+def _content_without_beginning(content: Any, texts: Sequence[str], num_characters: int) -> Any:
     if isinstance(content, str):
         return content[num_characters:]
     parts = []
-    for part, text in zip(content, _texts(content), strict=True):
+    for part, text in zip(content, texts, strict=True):
         parts.append({**part, "text": text[num_characters:]} if text else part)
         num_characters = max(0, num_characters - len(text))
     return parts

@@ -79,6 +79,18 @@ def test_of_a_message_in_parts_the_text_is_cut_and_nothing_else():
     assert message["content"][1] is image
 
 
+def test_messages_without_content_are_passed_over():
+    calls = [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": None}]
+    prompt = [*user("one two"), *calls, *user("three four")]
+
+    def count(prompt):
+        return sum(len((message.get("content") or "").split()) for message in prompt)
+
+    shortened = shorten_prompt(prompt, 1, count)
+    assert [message.get("content") for message in shortened] == ["", None, None, " four"]
+    assert shortened[1:3] == calls
+
+
 def test_no_room_for_content_is_an_error_with_numbers():
     with pytest.raises(ValueError, match=r"It has 9 tokens, and 8 when .* `max_prompt_length` is 5"):
         shorten_prompt([{"role": "system", "content": "x"}, *user("y z")], 5, words)

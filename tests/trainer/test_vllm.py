@@ -87,3 +87,17 @@ def test_evaluation_and_lora_go_through_the_engine(make_trainer, start, problems
     trained = len(engine(trainer).prompts)
     assert "eval_reward" in trainer.evaluate()
     assert len(engine(trainer).prompts) - trained == 8
+
+
+def test_a_run_resumes_with_the_weights_of_its_checkpoint_in_the_engine(make_trainer, start, tmp_path):
+    def make(**settings):
+        buffer = OnlineBuffer(capacity=16, update_steps=1)
+        return make_trainer(falling, callbacks=[buffer], model_override=start, learning_rate=0.05, **settings, **VLLM)
+
+    make(max_steps=2, save_strategy="steps", save_steps=1).train()
+    resumed = make(max_steps=3)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-1"))
+    assert resumed.state.global_step == 3
+    differences = history(resumed, "sampling/sampling_logp_difference/max")
+    assert len(differences) >= 2
+    assert max(differences) < 1e-4
