@@ -111,7 +111,7 @@ class _Program:
 
     def changed_variables(self) -> dict[str, Any]:
         """Variables of the program that the test reads too, and that have another value since."""
-        now = {name: encode(self._namespace.get(name)) for name in self._watched}
+        now = {name: encode(self._namespace.get(name), False) for name in self._watched}
         changed = {name: data for name, data in now.items() if data != self._variables[name] and is_plain(data)}
         self._variables.update(changed)
         return {"variables": changed} if changed else {}
@@ -162,12 +162,12 @@ class _Program:
         arguments = [self._take(argument) for argument in request["arguments"]]
         keywords = {name: self._take(argument) for name, argument in request["keywords"].items()}
         given = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
-        before = {place: encode(argument) for place, argument in given.items()}
+        before = {place: encode(argument, False) for place, argument in given.items()}
         target = self._take(request["target"])
         result = target(*arguments, **keywords)
         # What a class of the program makes stays here even if it is a list: the test may call its methods.
         answer = self._keep(result) if type(result) is target else self._refer(result)
-        after = {place: encode(argument) for place, argument in given.items()}
+        after = {place: encode(argument, False) for place, argument in given.items()}
         changed = {place: data for place, data in after.items() if data != before[place] and is_plain(data)}
         return {**answer, "changed": changed} if changed else answer
 
@@ -184,7 +184,7 @@ class _Program:
         return self._objects[reference["object"]] if "object" in reference else decode(reference["value"], arrays=True)
 
     def _refer(self, value: Any) -> dict[str, Any]:
-        data = encode(value)
+        data = encode(value, read_iterators=False)
         if is_plain(data):
             return {"value": data}
         return self._keep(value)
