@@ -3,6 +3,7 @@
 import collections
 import re
 import time
+import tracemalloc
 from decimal import Decimal
 from fractions import Fraction
 
@@ -126,7 +127,8 @@ def test_strict_output_keeps_lines_apart_and_floats_exact():
         ({1: "a"}.items(), [[1, "a"]]),
         (collections.deque([1]), [1]),
         (collections.Counter("aab"), {"a": 2, "b": 1}),
-        ({None: 1, True: 2, 1.5: 3, 2.0: 4}, {"null": 1, "true": 2, "1.5": 3, "2": 4}),
+        ({None: 1, True: 2, 1.5: 3, 2.0: 4}, {"null": 1, "true": 2, "1.5": 3, "2.0": 4}),
+        ({10**5000: 1}, {"1" + "0" * 5000: 1}),
         ({1: "a", "1": "b"}, {1: "a", "1": "b"}),
         ({(1, 2): 3}, {(1, 2): 3}),
         ({1, 2}, {2, 1}),
@@ -170,6 +172,7 @@ def test_the_same_value(actual, expected):
         (iter([1]), {1}),
         ({1: "a", 2: "b"}, {"1": "a", 1: "a"}),
         ({"True": 1}, {"true": 1}),
+        ({2**100_000: 1}, {"1": 1}),
         (collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1)),
         (b"a", "a"),
     ],
@@ -250,6 +253,25 @@ def test_time_is_linear_in_what_was_printed(make, expected, strict):
 
     # 20 times the text: 20 times the time if linear, 400 times if quadratic.
     assert seconds(40_000) < 100 * max(seconds(2_000), 1e-4)
+
+
+def test_time_is_linear_where_all_tokens_are_the_same_in_another_layout():
+    def seconds(size):
+        began = time.process_time()
+        assert compare_stdout("1.5 x " * size, "1.50\nx\n" * size)
+        return time.process_time() - began
+
+    assert seconds(20_000) < 100 * max(seconds(1_000), 1e-4)
+
+
+def test_memory_does_not_grow_with_the_number_of_tokens():
+    printed, expected = "\u0100\n" * 500_000, "\u0100 " * 500_000 + "x"
+    tracemalloc.start()
+    assert not compare_stdout(printed, expected)
+    assert not compare_stdout(printed, expected, strict=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 def slow_same_token(actual, expected):

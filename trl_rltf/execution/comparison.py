@@ -11,6 +11,8 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
+from .long_integers import dump_json
+
 
 # Nothing here takes more than linear time: what is compared may have been printed by a hostile program.
 _TOLERANCE = Decimal("1e-6")
@@ -178,9 +180,7 @@ def _pairs_of_dicts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[
 
 
 def _text_of_key(key: Any) -> Any:
-    """A key as JSON writes it. Python refuses to write very long integers in decimal; they stay what they are."""
-    if isinstance(key, bool) or key is None:
-        return {True: "true", False: "false", None: "null"}[key]
-    if isinstance(key, float):
-        return str(int(key)) if key.is_integer() else repr(key)
-    return str(key) if isinstance(key, int) and key.bit_length() <= 2000 else key
+    """A key as JSON writes it; those that JSON cannot write, and very long integers, stay what they are."""
+    if isinstance(key, int) and key.bit_length() > _MOST_BITS_OF_A_FLOAT:
+        return key
+    return dump_json(key) if key is None or isinstance(key, (int, float)) else key
