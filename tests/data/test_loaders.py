@@ -230,3 +230,149 @@ def test_a_hub_dataset_with_a_loading_script_is_read_from_its_files(monkeypatch)
     monkeypatch.setattr(apps_module, "load_dataset", load_dataset)
     assert load_apps()["problem_id"] == ["0003"]
     assert calls[1] == ("json", {"train": "hf://datasets/codeparrot/apps/train.jsonl"})
+
+
+BIG = "7" * 9131
+
+
+def test_integers_of_any_size_in_the_tests_of_apps_are_loaded(apps_folder):
+    text = f'{{"fn_name": "f", "inputs": [[{BIG}]], "outputs": [{BIG}]}}'
+    (apps_folder / "train" / "0001" / "input_output.json").write_text(text)
+    tests = load_apps(apps_folder)["tests"]
+    assert len(tests) == 2
+    assert tests[1] == text
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("input_output.json", b"[" * 100_000, "input_output.json: not valid JSON .*nested too deeply"),
+        ("input_output.json", b'{"inputs": ["\xff"]}', "input_output.json: the file is not UTF-8 .* byte 13"),
+        ("input_output.json", b"\0", "input_output.json: not valid JSON"),
+        ("input_output.json", b'{"inputs": [1], "outputs": ["1"]}', "input_output.json: input 0 of a stdin test"),
+        ("question.txt", b"\xff", "question.txt: the file is not UTF-8"),
+        ("solutions.json", b"[null]", "solutions.json: the solutions must be a list of programs"),
+        ("solutions.json", b'["\\ud800"]', "0000.*surrogate"),
+        ("solutions.json", b"NaN", "solutions.json: the solutions must be a list"),
+        ("metadata.json", b"[" * 100_000, "metadata.json: not valid JSON"),
+    ],
+)
+def test_odd_bytes_are_a_sentence_that_names_the_file(apps_folder, file, content, message):
+    (apps_folder / "train" / "0000" / file).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_apps(apps_folder)
+
+
+def test_byte_order_marks_line_ends_of_windows_and_nulls_are_read(apps_folder):
+    folder = apps_folder / "train" / "0000"
+    clean = load_apps(apps_folder).to_list()
+    for file in folder.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert load_apps(apps_folder).to_list() == clean
+    (folder / "question.txt").write_bytes(b"Add\r\ntwo.")
+    (folder / "solutions.json").write_text("null")
+    (folder / "metadata.json").write_text('{"difficulty": null}')
+    first = load_apps(apps_folder)[0]
+    assert "Add\ntwo." in first["prompt"]
+    assert (first["solutions"], first["difficulty"]) == ([], "")
+    (folder / "input_output.json").write_text("null")
+    assert load_apps(apps_folder)["problem_id"] == ["0001"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problem_id": None}, "row 0: the `problem_id` is None"),
+        ({"question": None}, "row 0: there is no text in `question`"),
+        ({"input_output": "{"}, "row 0, column `input_output`: not valid JSON"),
+        ({"solutions": "[" * 100_000}, "row 0, column `solutions`: not valid JSON"),
+        ({"solutions": "[1]"}, "row 0, column `solutions`: the solutions must be"),
+    ],
+)
+def test_a_bad_row_of_the_hub_is_named(monkeypatch, changes, message):
+    tests = json.dumps({"inputs": ["1"], "outputs": ["1"]})
+    row = {"problem_id": 1, "question": "Q", "input_output": tests, "solutions": None, "difficulty": None}
+    monkeypatch.setattr(apps_module, "load_dataset", lambda name, split: [{**row, **changes}])
+    with pytest.raises(ValueError, match=message):
+        load_apps("codeparrot/apps")
+
+
+def test_null_fields_of_a_row_of_the_hub_are_empty(monkeypatch):
+    tests = json.dumps({"inputs": ["1"], "outputs": ["1"]})
+    row = {"problem_id": 1, "question": "Q", "input_output": tests, "solutions": None, "starter_code": None}
+    monkeypatch.setattr(apps_module, "load_dataset", lambda name, split: [row])
+    loaded = load_apps("codeparrot/apps")[0]
+    assert (loaded["solutions"], loaded["starter_code"], loaded["difficulty"]) == ([], "", "")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("null", [None, NAN])
+@pytest.mark.parametrize("field", ["test_imports", "test_setup_code", "challenge_test_list"])
+def test_null_fields_of_mbpp_are_empty(tmp_path, field, null):
+    file = tmp_path / "mbpp.jsonl"
+    file.write_text(json.dumps({**mbpp_row(), field: null}))
+    (row,) = load_mbpp(file)
+    assert json.loads(row["tests"]) == {"asserts": ["assert add(1, 2) == 3"], "setup": ""}
+    assert row["solutions"] == ["def add(a, b): return a + b"]
+
+
+@pytest.mark.parametrize("null", [None, NAN])
+def test_a_problem_of_mbpp_without_code_has_no_solution(tmp_path, null):
+    file = tmp_path / "mbpp.jsonl"
+    file.write_text(json.dumps({**mbpp_row(), "code": null}))
+    assert load_mbpp(file)["solutions"] == [[]]
+
+
+def test_a_file_of_mbpp_may_come_from_windows_and_from_pandas(tmp_path):
+    file = tmp_path / "mbpp.jsonl"
+    lines = [{**mbpp_row(), "task_id": 601.0}, {**mbpp_row(), "task_id": 602, "test_setup_code": "n = 1"}]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(map(json.dumps, lines)).encode() + b"\r\n\r\n")
+    assert load_mbpp(file)["problem_id"] == ["601", "602"]
+    file.write_text("\ufeff" + json.dumps(lines), encoding="utf-8")
+    assert load_mbpp(file)["problem_id"] == ["601", "602"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"test_list": None}, r"line 1: the columns \['test_list'\] are missing"),
+        ({"test_list": NAN}, r"line 1: the columns \['test_list'\] are missing"),
+        ({"test_list": 3}, "line 1: `test_list` must be a text"),
+        ({"test_list": ["assert add(1, 2) == 3", None]}, "line 1: `test_list` must be a text"),
+        ({"test_imports": [1]}, "line 1: `test_imports` must be a text"),
+        ({"code": 1}, "line 1: `code` must be a text"),
+        ({"code": "\ud800"}, "line 1: half a surrogate pair"),
+        ({"text": None}, "line 1: the columns"),
+        ({"task_id": True}, "line 1: a problem needs a whole number"),
+        ({"task_id": 601.5}, "line 1: a problem needs a whole number"),
+        ({"task_id": NAN}, "line 1: a problem needs a whole number"),
+        ({"task_id": float("inf")}, "line 1: a problem needs a whole number"),
+    ],
+)
+def test_a_row_of_mbpp_with_an_odd_field_is_named(tmp_path, row, message):
+    file = tmp_path / "mbpp.jsonl"
+    file.write_text(json.dumps({**mbpp_row(), **row}))
+    with pytest.raises(ValueError, match=message):
+        load_mbpp(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "mbpp.jsonl: not valid JSON .*nested too deeply"),
+        (b'{"a": ' * 100_000, "mbpp.jsonl, line 1: not valid JSON .*nested too deeply"),
+        (b"\xff\xfe{", "mbpp.jsonl: the file is not UTF-8"),
+        (b'\n{"a": "\0"}', "mbpp.jsonl, line 2: not valid JSON"),
+        (b"[1]", "mbpp.jsonl, item 0: a problem needs"),
+        (b"1", "mbpp.jsonl, line 1: a problem needs"),
+        (b"", "mbpp.jsonl: no problem has a task id"),
+        (f'{{"task_id": {"7" * 5000}}}'.encode(), "mbpp.jsonl: no problem has a task id"),
+    ],
+)
+def test_a_file_that_is_not_mbpp_is_a_sentence_that_names_the_place(tmp_path, content, message):
+    file = tmp_path / "mbpp.jsonl"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_mbpp(file)

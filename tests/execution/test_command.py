@@ -6,9 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf.execution import ExecutionReport, Outcome
+from trl_rltf.execution.__main__ import main
 
 
 def write_lines(path, rows):
@@ -55,10 +62,16 @@ def test_reports_go_to_standard_output_by_default(files):
     ("rows", "message"),
     [
         ([{"problem_id": "sum"}], "line 1: there is no `source`"),
-        ([{"source": 1, "tests": {}}], "`source` is a int"),
+        ([{"source": 1, "tests": {}}], "`source` is a number, but must be a string"),
+        ([{"source": None, "tests": {}}], "line 1: `source` is null, but must be a string"),
         ([{"source": ""}], "there is no `problem_id`"),
         ([{"source": "", "problem_id": "other"}], "no tests of problem 'other'"),
-        ([{"source": "", "tests": {}}], "program 0: the tests are of an unknown format"),
+        ([{"source": "", "tests": {}}], "line 1: the tests are of an unknown format"),
+        ([{"source": "", "tests": "{"}], "line 1: the tests are not valid JSON"),
+        ([{"source": "", "tests": "[" * 100_000}], "line 1: the tests are not valid JSON"),
+        ([{"source": "", "tests": 1}], "line 1: the tests are a int"),
+        ([{"source": "", "problem_id": None}], "line 1: `problem_id` is null"),
+        ([{"source": "", "problem_id": [1]}], "line 1: `problem_id` is a list"),
         ([[1]], "this is a list, but must be an object"),
         ([], "no program in this file"),
     ],
@@ -81,6 +94,121 @@ def test_a_file_that_is_missing_or_no_json_is_named(files, tmp_path):
         result = grade(str(path), "--tests", files[1])
         assert result.returncode == 2
         assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "line 1: this is not JSON (the text is nested too deeply)."),
+        (b'{"a":' * 100_000, "line 1: this is not JSON (the text is nested too deeply)."),
+        (b'\n{"source": "\xff"}', "line 2: this is not JSON (the text is not UTF-8: invalid start byte at byte 12)."),
+        (b"\0\0\n", "line 1: this is not JSON"),
+        (b'{"source": "\0"}', "line 1: this is not JSON"),
+        (b"", "there is no program in this file"),
+        (b"\xef\xbb\xbf\r\n \n", "there is no program in this file"),
+        (b"7" * 5000, "line 1: this is a number, but must be an object"),
+        (b"null", "line 1: this is null, but must be an object"),
+    ],
+)
+@pytest.mark.parametrize("is_tests", [False, True])
+def test_odd_bytes_are_one_sentence_that_names_the_line(files, tmp_path, capsys, content, message, is_tests):
+    odd = tmp_path / "odd.jsonl"
+    odd.write_bytes(content)
+    with pytest.raises(SystemExit) as exit_:
+        main(["grade", *((files[0], "--tests", str(odd)) if is_tests else (str(odd),)), "--allow_code_eval"])
+    error = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert error.count("\n") == 1
+    if is_tests and not content.strip(b"\xef\xbb\xbf\r\n "):
+        message = "there are no tests of problem 'sum'"
+    assert message in error
+
+
+contents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from("inputs outputs fn_name asserts setup".split()), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+rows = st.dictionaries(st.sampled_from(["source", "problem_id", "tests"]), contents, max_size=3)
+lines_of_bytes = (
+    st.binary(max_size=20)
+    | st.text(alphabet='{}[]":,0\\s', max_size=20).map(str.encode)
+    | rows.map(lambda row: json.dumps(row).encode())
+)
+
+
+@given(st.lists(lines_of_bytes, max_size=3).map(b"\n".join), st.lists(lines_of_bytes, max_size=3).map(b"\n".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_lines_are_one_sentence(tmp_path, capsys, programs, tests):
+    files = tmp_path / "programs.jsonl", tmp_path / "tests.jsonl"
+    for file, content in zip(files, (programs + b"\n{}", tests), strict=True):  # a last line without a program
+        file.write_bytes(content)
+    with pytest.raises(SystemExit) as exit_:
+        main(["grade", str(files[0]), "--tests", str(files[1]), "--allow_code_eval"])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_file_that_is_read_is_not_written_over(files, tmp_path, link, index):
+    output = tmp_path / "link.jsonl" if link else files[index]
+    if link:
+        output.symlink_to(files[index])
+    before = Path(files[index]).read_text()
+    result = grade(files[0], "--tests", files[1], "--output", str(output))
+    assert result.returncode == 2
+    assert "this is a file to read from" in result.stderr
+    assert Path(files[index]).read_text() == before
+
+
+def test_a_folder_in_place_of_a_file_is_named(files, tmp_path, capsys):
+    for arguments in ([str(tmp_path)], [files[0], "--tests", files[1], "--output", str(tmp_path / "no" / "file")]):
+        with pytest.raises(SystemExit) as exit_:
+            main(["grade", *arguments, "--allow_code_eval"])
+        assert exit_.value.code == 2
+        assert f": {tmp_path}" in capsys.readouterr().err
+
+
+def test_files_of_windows_tests_as_text_and_long_integers_are_read(tmp_path):
+    programs, tests = tmp_path / "programs.jsonl", tmp_path / "tests.jsonl"
+    big = "7" * 5000
+    row = {"source": SUM_PROGRAM, "problem_id": 7}
+    programs.write_bytes(b"\xef\xbb\xbf" + json.dumps(row)[:-1].encode() + f', "big": {big}}}\r\n\r\n'.encode())
+    tests.write_bytes(b"\xef\xbb\xbf" + json.dumps({"problem_id": "7", "tests": json.dumps(SUM_TESTS)}).encode())
+    result = grade(str(programs), "--tests", str(tests))
+    assert result.returncode == 0, result.stderr
+    assert f'"big": {big}' in result.stdout
+    assert '"outcome": "PASS"' in result.stdout
+
+
+def test_the_whole_module_is_judged_on_request_and_trailing_errors_are_counted(files, monkeypatch, capsys):
+    seen = []
+
+    class Runner:
+        isolation = SimpleNamespace(layers=["none"])
+
+        def __init__(self, **options):
+            seen.append(options.get("whole_module"))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def stream(self, programs):
+            names = ["NameError", None, "AssertionError"]
+            return iter([ExecutionReport(Outcome.PASS, trailing_error_type=name) for name in names])
+
+    monkeypatch.setattr("trl_rltf.execution.__main__.LocalRunner", Runner)
+    for flags in ([], ["--whole_module"]):
+        assert main(["grade", files[0], "--tests", files[1], "--allow_code_eval", *flags]) == 0
+        assert "2 programs have an error after what the tests use" in capsys.readouterr().err
+    assert seen == [None, True]
 
 
 def test_two_lines_with_tests_of_one_problem_are_refused(files, tmp_path):

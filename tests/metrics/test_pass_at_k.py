@@ -10,7 +10,7 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
 import trl_rltf.metrics
-from trl_rltf.metrics import estimate_pass_at_k
+from trl_rltf.metrics import check_ks, estimate_pass_at_k
 
 
 FOLDER = str(Path(trl_rltf.metrics.__file__).parent / "pass_at_k")
@@ -94,3 +94,56 @@ def test_malformed_references_are_named(metric):
 def test_the_documentation_is_shown(metric):
     assert "pass@k" in metric.description
     assert "HF_ALLOW_CODE_EVAL" in metric.inputs_description
+
+
+@pytest.mark.parametrize(
+    "k", [1, [1], (1, 1), np.int64(1), np.int8(1), np.array(1), np.array([1, 1]), [np.int32(1)], {1}, range(1, 2)]
+)
+def test_whole_numbers_of_any_type_are_a_k(metric, k):
+    scores, _ = metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=k)
+    assert scores == {"pass@1": 0.5}
+    assert list(scores) == ["pass@1"]
+
+
+@pytest.mark.parametrize(
+    ("k", "message"),
+    [
+        (1.5, "`k` is 1.5, but must be a whole number"),
+        ([1.5], "`k` is 1.5, but must be a whole number"),
+        (1.0, "must be a whole number"),
+        (np.array([1.0]), "must be a whole number"),
+        (np.float64(1), "must be a whole number"),
+        (True, "`k` is True"),
+        ([np.bool_(True)], "must be a whole number"),
+        (np.array(True), "must be a whole number"),
+        ("1", "`k` is '1'"),
+        (["1"], "`k` is '1'"),
+        (b"1", "must be a whole number"),
+        (None, "`k` is None"),
+        ([None], "`k` is None"),
+        ([[1]], r"`k` is \[1\]"),
+        ([], "`k` is empty"),
+        (np.array([], dtype=int), "`k` is empty"),
+        (0, "`k` is 0, but must be at least 1"),
+        ([1, -1], "`k` is -1, but must be at least 1"),
+        (float("nan"), "must be a whole number"),
+    ],
+)
+def test_any_other_k_is_refused(metric, k, message):
+    with pytest.raises(ValueError, match=message):
+        metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=k)
+    with pytest.raises(ValueError, match=message):
+        check_ks(k, num_samples=2) if k is not None else check_ks([None], num_samples=2)
+
+
+def test_several_k_and_counts_that_are_not_whole_are_refused_for_an_estimate():
+    with pytest.raises(ValueError, match="one `k`"):
+        estimate_pass_at_k([3], [1], [1, 2])
+    with pytest.raises(ValueError, match="must be whole numbers"):
+        estimate_pass_at_k([3.0], [1], 1)
+    assert estimate_pass_at_k([3], [1], np.int64(3)).tolist() == [1.0]
+
+
+def test_the_k_of_an_evaluation_are_sorted_and_each_is_there_once():
+    assert check_ks([5, 1, 5, np.int64(1)], num_samples=5) == [1, 5]
+    assert check_ks(3, num_samples=5) == [3]

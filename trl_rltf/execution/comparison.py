@@ -6,10 +6,12 @@ import copy
 import itertools
 import re
 from collections import OrderedDict, deque
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
+
+from .long_integers import dump_json
 
 
 # Nothing here takes more than linear time: what is compared may have been printed by a hostile program.
@@ -22,7 +24,8 @@ _NUMBER = re.compile(r"[+-]?+(?:(?:0|[1-9]\d*+)(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\
 _FLOAT_MARK = re.compile(r"\.|[eE][+-]")  # in what programs print for a float; 12e4 may be a text
 _ZEROS = ("0", "-0")
 _MOST_BITS_OF_A_FLOAT = 2**16  # more than any float has, and any `Decimal` that a program returned
-_SEQUENCES = (list, tuple, range, deque, Iterator, KeysView, ValuesView, ItemsView)
+_SEQUENCES = (list, tuple, range, deque)
+_ITERABLES = (Iterator, KeysView, ValuesView, ItemsView)
 _NUMBERS = (int, float, complex, Decimal, Fraction)
 
 
@@ -122,31 +125,22 @@ def _parts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[Any, Any]
     """What has to be the same for two values to be the same: nothing more, pairs of their parts, or `None` if they differ."""
     if strict and type(actual) is not type(expected):
         return None
-    is_same: bool
-    if isinstance(actual, _NUMBERS) and isinstance(expected, _NUMBERS):
-        is_same = _is_same_value(actual, expected, strict)
-    elif isinstance(actual, Mapping) and isinstance(expected, Mapping):
+    if not isinstance(actual, _SEQUENCES) and isinstance(expected, list) and isinstance(actual, _ITERABLES):
+        # A copy of an iterator, for the value may be compared again.
+        actual = list(copy.copy(actual) if isinstance(actual, Iterator) else actual)
+    if isinstance(actual, _SEQUENCES) and isinstance(expected, _SEQUENCES):
+        return zip(actual, expected, strict=True) if len(actual) == len(expected) else None
+    if isinstance(actual, dict) and isinstance(expected, dict):
         return _pairs_of_dicts(actual, expected, strict)
-    elif isinstance(actual, _SEQUENCES) and isinstance(expected, (list, tuple, range, deque)):
-        items = _items(actual)
-        return zip(items, expected, strict=True) if len(items) == len(expected) else None
-    elif strict and isinstance(actual, (set, frozenset)):
-        if actual != expected:
-            return None
+    if isinstance(actual, _NUMBERS) and isinstance(expected, _NUMBERS):
+        return () if _is_same_amount(actual, expected, strict) else None
+    if strict and isinstance(actual, (set, frozenset)) and actual == expected:
         own = {item: item for item in actual}
         return [(own[item], item) for item in expected]
-    else:
-        is_same = bool(actual == expected)
-    return () if is_same else None
+    return () if actual == expected else None
 
 
-def _items(values: Any) -> Sequence[Any]:
-    if isinstance(values, (list, tuple, range, deque)):
-        return values
-    return list(copy.copy(values) if isinstance(values, Iterator) else values)  # the value may be compared again
-
-
-def _is_same_value(actual: Any, expected: Any, strict: bool) -> bool:
+def _is_same_amount(actual: Any, expected: Any, strict: bool) -> bool:
     if isinstance(actual, int) and isinstance(expected, int):
         return actual == expected
     if any(isinstance(n, int) and n.bit_length() > _MOST_BITS_OF_A_FLOAT for n in (actual, expected)):
@@ -186,9 +180,7 @@ def _pairs_of_dicts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[
 
 
 def _text_of_key(key: Any) -> Any:
-    """A key as JSON writes it. Python refuses to write very long integers in decimal; they stay what they are."""
-    if isinstance(key, bool) or key is None:
-        return {True: "true", False: "false", None: "null"}[key]
-    if isinstance(key, float):
-        return str(int(key)) if key.is_integer() else repr(key)
-    return str(key) if isinstance(key, int) and key.bit_length() <= 2000 else key
+    """A key as JSON writes it; those that JSON cannot write, and very long integers, stay what they are."""
+    if isinstance(key, int) and key.bit_length() > _MOST_BITS_OF_A_FLOAT:
+        return key
+    return dump_json(key) if key is None or isinstance(key, (int, float)) else key

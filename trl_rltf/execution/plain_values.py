@@ -25,13 +25,16 @@ _MOST_RANGE = 10_000_000  # items: a look for a float in a range takes each of t
 _MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
 _MAX_FRACTION_BITS = 2**14  # the greatest common divisor of longer numbers takes long
 _DIRECT = frozenset([str, int, float, bool, type(None)])
-_SHORT = 2**63
 _ITERATOR_MODULES = frozenset(["builtins", "itertools", "collections", "_collections"])
 _MODULES = frozenset(["decimal", "fractions", "datetime"])
 _DTYPE = re.compile(r"bool|u?int\d{1,2}|float\d{2}|complex\d{2,3}|<U\d{1,6}")
 # An exponent of more digits could take hours to compare.
 _DECIMAL = re.compile(r"NaN|-?Infinity|-?\d{1,100000}+(\.\d{1,100000}+)?(E[+-]?\d{1,4})?", re.ASCII)
-_FACTORIES = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set)}  # of a `defaultdict`
+# Of a `defaultdict`.
+_FACTORIES: dict[str | None, Any] = {
+    None: None,
+    **{kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set)},
+}
 _VIEWS = {
     type(getattr(mapping, name)()): name
     for mapping in (dict[Any, Any](), OrderedDict[Any, Any]())
@@ -60,60 +63,59 @@ class _NotPlain(Exception):
     """A value that contains itself, or an iterator without an end."""
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any, read_iterators: bool = True) -> Any:
     """
     Encode a value as JSON-compatible data.
 
     Subclasses are read through their built-in base class, so that an overridden `__eq__`, `__iter__` or `__len__` has no
-    effect. Iterators are read to their end.
+    effect.
 
     Args:
         value (`Any`): Anything a program returned.
+        read_iterators (`bool`, *optional*, defaults to `True`): Read iterators of Python to their end. If `False`, they are
+            opaque and stay as they are.
 
     Returns:
         `Any`: JSON-compatible data for [`decode`], nested at most 100 deep; what is not plain data becomes an opaque marker.
     """
     try:
-        return _encode(value, _MOST_NESTED)
+        return _encode(value, _MOST_NESTED, read_iterators)
     except _NotPlain:
         return {"opaque": "endless or cyclic"}
 
 
-def _encode(value: Any, levels: int) -> Any:
-    data, items = _open(value)
+def _encode(value: Any, levels: int, read_iterators: bool) -> Any:
+    data, items = _open(value, read_iterators)
     if items is None:
         return data
     if levels == 0:
-        return _flatten(value, (data, items))
+        return _flatten(value, data, items, read_iterators)
     encoded = [
         item
-        if (kind := type(item)) in _DIRECT and (kind is not int or -_SHORT < item < _SHORT)
-        else _encode(item, levels - 1)
+        if (kind := type(item)) in _DIRECT and (kind is not int or -sys.maxsize < item < sys.maxsize)
+        else _encode(item, levels - 1, read_iterators)
         for item in items
     ]
     return encoded if data == "list" else {data: encoded}
 
 
-def _flatten(value: Any, opened: tuple[str, Iterable[Any]] | None = None) -> Any:
+def _flatten(value: Any, tag: str, items: Iterable[Any], read_iterators: bool) -> Any:
     """Encode a deep value as the list of its parts, where `[tag, count]` stands for a container of the last `count`."""
     nodes: list[Any] = []
-    data, items = opened or _open(value)
-    if items is None:
-        return data
-    pending = [[value, data, iter(items), 0]]
+    pending: list[list[Any]] = [[value, tag, iter(items), 0]]
     containers = {id(value)}
     while pending:
         top = pending[-1]
         for item in top[2]:
             top[3] += 1
-            data, items = _open(item)
-            if items is None:
+            data, parts = _open(item, read_iterators)
+            if parts is None:
                 nodes.append(data)
                 continue
             if id(item) in containers:
                 raise _NotPlain
             containers.add(id(item))
-            pending.append([item, data, iter(items), 0])
+            pending.append([item, data, iter(parts), 0])
             break
         else:
             container, tag, _, count = pending.pop()
@@ -122,7 +124,7 @@ def _flatten(value: Any, opened: tuple[str, Iterable[Any]] | None = None) -> Any
     return {"flat": nodes}
 
 
-def _open(value: Any) -> tuple[Any, Iterable[Any] | None]:
+def _open(value: Any, read_iterators: bool) -> tuple[Any, Iterable[Any] | None]:
     """The data of a value without parts, and `None`; or the tag of a container, and its parts."""
     kind = type(value)
     if issubclass(kind, int):
@@ -157,6 +159,8 @@ def _open(value: Any) -> tuple[Any, Iterable[Any] | None]:
         return "range", [value.start, value.stop, value.step]
     if kind in _VIEWS:
         return _VIEWS[kind], value
+    if kind.__module__ in _ITERATOR_MODULES and issubclass(kind, Iterator):
+        return ("iterator", _take_all(value)) if read_iterators else ({"opaque": kind.__name__}, None)
     return _open_other(value, kind)
 
 
@@ -181,12 +185,12 @@ def _open_other(value: Any, kind: type) -> tuple[Any, Iterable[Any] | None]:
             return name, [value.days, value.seconds, value.microseconds]
         if name in ("date", "time", "datetime") and getattr(value, "tzinfo", None) is None:
             return {name: value.isoformat()}, None
-    if module in _ITERATOR_MODULES and issubclass(kind, Iterator):
-        return "iterator", _take_all(value)
-    if module == "numpy" and name == "ndarray":
-        return name, [str(value.dtype), value.tolist()]
     if module == "numpy" and hasattr(value, "tolist"):
-        return _open(value.tolist())
+        content = value.tolist()
+        if name == "ndarray":
+            return name, [str(value.dtype), content]
+        if type(content) is not kind:  # as for numbers longer than those of Python
+            return _open(content, False)
     return {"opaque": str(name)}, None
 
 
@@ -311,10 +315,6 @@ def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(_hashable(items[::2]), items[1::2], strict=True)
 
 
-def _default_dict(items: list[Any]) -> Any:
-    return defaultdict(None if items[0] is None else _FACTORIES[items[0]], _pairs(items[1:]))
-
-
 def _range(items: list[Any]) -> Any:
     numbers = range(*items)
     return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MOST_RANGE else Opaque("range")
@@ -326,7 +326,7 @@ _CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
     "dict": lambda items: dict(_pairs(items)),
     "OrderedDict": lambda items: OrderedDict(_pairs(items)),
     "Counter": lambda items: Counter(dict(_pairs(items))),
-    "defaultdict": _default_dict,
+    "defaultdict": lambda items: defaultdict(_FACTORIES[items[0]], _pairs(items[1:])),
     "set": lambda items: set(_hashable(items)),
     "frozenset": lambda items: frozenset(_hashable(items)),
     "deque": lambda items: deque(items[1:], items[0]),

@@ -108,9 +108,9 @@ class _Functions:
         if name not in self._namespace:
             raise NameError(f"the program defines no function {name!r}")
         given = [*arguments, *keywords.values()]
-        before = [encode(argument) for argument in given]
+        before = [encode(argument, False) for argument in given]
         answer = self._refer(self._namespace[name](*arguments, **keywords))
-        after = [encode(argument) for argument in given]
+        after = [encode(argument, False) for argument in given]
         changed = [
             [i, new] for i, (old, new) in enumerate(zip(before, after, strict=True)) if new != old and is_plain(new)
         ]

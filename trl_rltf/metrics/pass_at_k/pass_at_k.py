@@ -127,7 +127,10 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
         )
     if samples.size and not all(np.issubdtype(counts.dtype, np.integer) for counts in (samples, correct)):
         raise ValueError("`num_samples` and `num_correct` must be whole numbers.")
-    (k,) = check_k(k)
+    ks = check_k(k)
+    if len(ks) > 1:
+        raise ValueError(f"`k` is {k}, but an estimate takes one `k`.")
+    k = ks[0]
     for index, (n, c) in enumerate(zip(samples, correct, strict=True)):
         if k > n:
             raise ValueError(f"pass@{k} needs at least {k} samples a problem, but problem {index} has {n}.")
