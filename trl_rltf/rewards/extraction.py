@@ -41,7 +41,9 @@ def completion_text(completion: Any) -> str:
     """
     if isinstance(completion, str):
         return completion
-    texts = (_message_text(message) for message in reversed(completion) if message.get("role", "assistant") == "assistant")
+    texts = (
+        _message_text(message) for message in reversed(completion) if message.get("role", "assistant") == "assistant"
+    )
     return next(filter(None, texts), "")
 
 

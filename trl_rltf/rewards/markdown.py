@@ -31,7 +31,7 @@ _LANGUAGES = frozenset(
 _MAX_BEFORE = 80  # characters before a fence or a tag on its line
 _MAX_INFO = 200
 _MAX_TRIES = 8  # ends of one block that are parsed
-_MAX_SEARCH = 256  # fences that the search for one end looks at
+_MAX_SEARCH = 64  # fences that the search for one end looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,9 @@ class _Fence:
     before: str  # text before its ticks, at most `_MAX_BEFORE` characters
     info: str
     tick: str
-
-    @property
-    def length(self) -> int:
-        return self.info_start - self.start
-
-    @property
-    def indent(self) -> int:
-        return len(self.before.expandtabs(4))
-
-    @property
-    def starts_line(self) -> bool:
-        return not self.before.strip(" \t\ufeff")
+    length: int
+    indent: int
+    starts_line: bool
 
     @property
     def language(self) -> str:
@@ -105,7 +96,9 @@ def _fences(text: str) -> Iterator[_Fence]:
             next_line = (text.find("\n", run.end()) + 1) or len(text)
         before = text[max(line, run.start() - _MAX_BEFORE) : run.start()]
         info = text[run.end() : min(next_line, run.end() + _MAX_INFO)].strip()
-        yield _Fence(line, run.start(), run.end(), next_line, before, info, run[0][0])
+        starts_line = not before.strip(" \t\ufeff")
+        length, indent = run.end() - run.start(), len(before.expandtabs(4))
+        yield _Fence(line, run.start(), run.end(), next_line, before, info, run[0][0], length, indent, starts_line)
 
 
 class Answer:
@@ -129,6 +122,7 @@ class Answer:
         self._fence_starts = [fence.start for fence in self._fences]
         self._tags = [tag for tag in _TAG.finditer(text) if not self._is_inline_code(tag)]
         self._tag_starts = [tag.start() for tag in self._tags]
+        self._quotes = {quotes: [match.start() for match in re.finditer(quotes, text)] for quotes in ('"""', "'''")}
         self.blocks: list[Block] = []
         self.start = 0
         self.end = len(text)
@@ -178,10 +172,11 @@ class Answer:
     def _read_prompt_block(self) -> int:
         """Read the block that the prompt has opened, if a fence closes it; return where to read on."""
         end, position, is_closed = self._find_end(0, "`", 3, 3)
-        tag = self._tag_from(0)
-        if not is_closed or (tag is not None and tag.start() < end and self._parser.parse(0, end) is None):
-            return 0
-        if not self._parser.is_code(0, end):
+        tag, fence = self._tag_from(0), self._fence_from(0)
+        has_other = (tag is not None and tag.start() < end) or (
+            fence is not None and fence.start < end and fence.can_open
+        )
+        if not is_closed or (has_other and self._parser.parse(0, end) is None) or not self._parser.is_code(0, end):
             return 0
         fence = self._fence_from(end)
         assert fence is not None
@@ -216,21 +211,19 @@ class Answer:
     def _find_end(self, start: int, tick: str, length: int, deepest: int) -> tuple[int, int, bool]:
         """Find the end of the content of a block, where to read on, and whether a fence closes it."""
         first = bisect.bisect_left(self._fence_starts, start)
-        runs = [fence for fence in self._fences[first : first + _MAX_SEARCH] if fence.tick == tick]
-        closing = [
-            fence
-            for fence in runs
-            if fence.starts_line
-            and fence.length >= length
-            and fence.indent <= deepest
-            and not (tick == "`" and "`" in fence.info)
-        ][:_MAX_TRIES]
+        closing: list[_Fence] = []
+        glued: list[_Fence] = []  # to a statement, that is
+        for fence in self._fences[first : first + _MAX_SEARCH]:
+            if fence.tick != tick or len(closing) == _MAX_TRIES:
+                continue
+            if fence.starts_line and fence.length >= length and fence.indent <= deepest and "`" not in fence.info:
+                closing.append(fence)
+            elif not closing and len(glued) < _MAX_TRIES:
+                glued.append(fence)
         end = closing[0].line if closing else len(self._text)
-        glued = [fence for fence in runs if fence.start < end][:_MAX_TRIES]
         tag = self._end_of_reasoning(start, end)
         usual = self._at(closing[0]) if closing else (end, end, False)
-        content = self._text[start:end]
-        has_open_string = any(content.count(quotes) % 2 for quotes in ('"""', "'''"))
+        has_open_string = bool(self._open_quotes(start, end))
         if not (has_open_string or glued or tag) or self._parser.parse(start, end) is not None:
             return usual
         if has_open_string:  # perhaps the fence is in it
@@ -255,16 +248,26 @@ class Answer:
 
     def _is_in_string(self, fence: _Fence) -> bool:
         """Whether the text before a fence is the start of a program that ends in a string of several lines."""
-        before = self._text[self.start : fence.line]
         return any(
-            before.count(quotes) % 2 and self._parser.parse(self.start, fence.line, quotes) is not None
-            for quotes in ('"""', "'''")
+            self._parser.parse(self.start, fence.line, quotes) is not None
+            for quotes in self._open_quotes(self.start, fence.line)
         )
+
+    def _open_quotes(self, start: int, end: int) -> list[str]:
+        """Triple quotes that stand between two positions an odd number of times."""
+        return [
+            quotes
+            for quotes, places in self._quotes.items()
+            if (bisect.bisect_left(places, end) - bisect.bisect_left(places, start)) % 2
+        ]
 
     def _end_of_reasoning(self, start: int, end: int) -> int | None:
         """Where between two positions reasoning ends that starts before them."""
         depth = 0
-        for tag in self._tags[bisect.bisect_left(self._tag_starts, start) : bisect.bisect_left(self._tag_starts, end)]:
+        for index in range(bisect.bisect_left(self._tag_starts, start), len(self._tags)):
+            tag = self._tags[index]
+            if tag.start() >= end:
+                break
             if not _closes(tag):
                 depth += 1
             elif depth:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 
-_MAX_CHARACTERS = 200_000  # of one parse
+_MAX_CHARACTERS = 100_000  # of one parse
 _MAX_DEPTH = 500  # CPython's parser needs a few hundred bytes of stack per level
 _MAX_KEYWORDS = 300  # `elif` and `lambda` nest without a bracket, across lines and commas
 _NESTING = re.compile(r"[(\[{]|[)\]}]|[,;\n]|[-+~*/%@&|^<>=.]|\b(?:not|if|else|and|or|await)\b")
@@ -42,7 +42,7 @@ class Parser:
 
     def __init__(self, text: str):
         self.text = text
-        self._characters_left = 16 * len(text) + 10_000
+        self._characters_left = 8 * len(text) + 10_000
         self._parses_left = _MAX_PARSES
         self._known: dict[tuple[int, int, str], ast.Module | None] = {}
 
