@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trl_rltf.execution import Span
 from trl_rltf.rewards import span_tokens, token_ranges
-from trl_rltf.rewards.localization import _ranges_from_prefixes, end_token
+from trl_rltf.rewards.localization import _ranges_from_windows, end_token
 
 
 PROGRAM = "x = [1]\ny = x[0]\nprint(x[0], x[3])\n"
@@ -88,17 +88,33 @@ def test_a_span_outside_the_program_has_no_tokens_or_few_but_never_fails(tokeniz
     assert len(span_tokens(span, PROGRAM, 0, token_ranges(ids, PROGRAM, tokenizer))) <= len(ids)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(max_size=40))
-def test_fast_ranges_agree_with_decoded_prefixes(tokenizer, text):
+def ends_of_prefixes(ids, tokenizer):
+    """The slow and obvious way: how much of the text the tokens up to each one spell."""
+    decoded = tokenizer.decode(ids, skip_special_tokens=True)
+    ends = []
+    for index in range(len(ids)):
+        prefix = tokenizer.decode(ids[: index + 1], skip_special_tokens=True)
+        while not decoded.startswith(prefix):  # it ends within a character
+            prefix = prefix[:-1]
+        ends.append(len(prefix))
+    return ends
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(st.text(max_size=40), st.text(alphabet="x =1(\n🐍é", min_size=60, max_size=200)))
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("kind", ["tokenizer", "sentencepiece_tokenizer"])
+def test_ranges_agree_with_decoded_prefixes(kind, fast, text, request):
+    tokenizer = request.getfixturevalue(kind)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     decoded = tokenizer.decode(ids, skip_special_tokens=True)
-    ranges = token_ranges(ids, decoded, tokenizer)
-    slow = _ranges_from_prefixes(ids, decoded, tokenizer)
+    ranges = token_ranges(ids, decoded, tokenizer) if fast else _ranges_from_windows(ids, decoded, tokenizer)
     assert len(ranges) == len(ids)
-    for (begin, end), (slow_begin, slow_end) in zip(ranges, slow, strict=True):
-        if end > begin and slow_end > slow_begin:
-            assert max(begin, slow_begin) < min(end, slow_end)
+    begin = 0
+    for (found, found_end), end in zip(ranges, ends_of_prefixes(ids, tokenizer), strict=True):
+        if end > begin and found_end > found:
+            assert max(begin, found) < min(end, found_end)
+        begin = end
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
