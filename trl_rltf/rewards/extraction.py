@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .markdown import Answer, Block
-from .python_text import Parser, is_program, looks_like_code, read_names
+from .python_text import Parser, indent_of, is_program, looks_like_code, read_names, without_indent
 
 
 _SESSIONS = (">>>", "$ ")
@@ -26,6 +26,16 @@ class ExtractedProgram:
 
     source: str
     start: int
+
+    @property
+    def indent(self) -> int:
+        """Number of blanks by which a list item indents the program."""
+        return indent_of(self.source)
+
+    @property
+    def code(self) -> str:
+        """Source as it can be run: without that indent. Its lines are those of the source."""
+        return without_indent(self.source)
 
 
 def prompt_text(prompt: Any) -> str:
@@ -69,7 +79,7 @@ def extract_program(completion: str) -> ExtractedProgram:
         completion (`str`): Decoded completion.
 
     Returns:
-        [`ExtractedProgram`]: The program, unmodified.
+        [`ExtractedProgram`]: The program, unmodified; its `code` can be run.
     """
     parser = Parser(completion)
     answer = Answer(completion, parser)

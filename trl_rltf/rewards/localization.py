@@ -17,7 +17,7 @@ _WINDOW = 32  # tokens that are decoded together
 _MAX_SHIFT = 64  # characters by which the text of a window may stand away from where it is expected
 
 
-def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:
+def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], indent: int = 0) -> range:
     """
     Find the tokens that carry a span of a program.
 
@@ -26,6 +26,7 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
         source (`str`): The program.
         start (`int`): Index of the program's first character in the completion.
         ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
+        indent (`int`, *optional*, defaults to `0`): Number of blanks that were taken from its lines before it was run.
 
     Returns:
         `range`: Indices of the tokens that share a character with the span; empty if there is none.
@@ -35,6 +36,8 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
     def index_of(line: int, column: int) -> int:
         # A place comes from where the program ran: whatever it says, it is in the program.
         line_start = line_starts[min(max(line, 1), len(line_starts)) - 1]
+        before = source[line_start : line_start + indent]
+        line_start += len(before) - len(before.lstrip(" \t"))
         return start + min(line_start + max(column, 0), len(source))
 
     first, last = index_of(span.line, span.column), index_of(span.end_line, span.end_column)

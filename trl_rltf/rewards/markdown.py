@@ -56,7 +56,7 @@ class _Fence:
     start: int  # of its ticks
     info_start: int
     next_line: int
-    before: str  # text before its ticks, at most `_MAX_BEFORE` characters
+    before: str  # text between a tag or the start of the line and its ticks, at most `_MAX_BEFORE` characters
     info: str
     tick: str
     length: int
@@ -95,6 +95,7 @@ def _fences(text: str) -> Iterator[_Fence]:
             line = text.rfind("\n", next_line, run.start()) + 1 or next_line
             next_line = (text.find("\n", run.end()) + 1) or len(text)
         before = text[max(line, run.start() - _MAX_BEFORE) : run.start()]
+        before = before[max((tag.end() for tag in _TAG.finditer(before)), default=0) :]
         info = text[run.end() : min(next_line, run.end() + _MAX_INFO)].strip()
         starts_line = not before.strip(" \t\ufeff")
         length, indent = run.end() - run.start(), len(before.expandtabs(4))

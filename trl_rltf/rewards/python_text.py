@@ -7,7 +7,6 @@ import builtins
 import importlib
 import re
 import symtable
-import textwrap
 import threading
 import warnings
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from typing import TypeGuard
 
 
 _MAX_CHARACTERS = 100_000  # of one parse
-_MAX_DEPTH = 500  # CPython's parser needs a few hundred bytes of stack per level
-_MAX_KEYWORDS = 300  # `elif` and `lambda` nest without a bracket, across lines and commas
+_MAX_DEPTH = 400  # in operators; ordinary threads have stack for ten times as many
+_BRACKET = 4  # operators that take as much stack as a bracket
+_MAX_KEYWORDS = 200  # `elif` and `lambda` nest without a bracket, across lines and commas
 _NESTING = re.compile(r"[(\[{]|[)\]}]|[,;\n]|[-+~*/%@&|^<>=.]|\b(?:not|if|else|and|or|await)\b")
 _MAX_PARSES = 128  # of one completion, beside a number of characters that is linear in its length
 _SAMPLE = 15  # lines at each end by which text is judged that does not parse
@@ -92,7 +92,7 @@ def read_names(source: str) -> Names:
     try:
         with _FILTERS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            module = symtable.symtable(textwrap.dedent(source), "<completion>", "exec")
+            module = symtable.symtable(without_indent(source), "<completion>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
     bound = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
@@ -116,6 +116,19 @@ def read_names(source: str) -> Names:
 
 def _is_known(module: str | None) -> TypeGuard[str]:
     return module in _STAR_IMPORTS
+
+
+def indent_of(source: str) -> int:
+    """Number of blanks before the first line with text, as in a block of a list item."""
+    before = source[: len(source) - len(source.lstrip())]
+    indent = before[before.rfind("\n") + 1 :]
+    return 0 if indent.strip(" \t") or len(before) == len(source) else len(indent)
+
+
+def without_indent(source: str) -> str:
+    """Source without the blanks of its first line, which are taken from each line as far as it has them."""
+    indent = indent_of(source)
+    return re.sub(rf"(?m)^[ \t]{{1,{indent}}}", "", source) if indent else source
 
 
 def is_program(tree: ast.Module) -> bool:
@@ -169,7 +182,7 @@ def _parse(source: str) -> tuple[ast.Module | None, int]:
     try:
         with _FILTERS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(textwrap.dedent(source)), 0
+            return ast.parse(without_indent(source)), 0
     except SyntaxError as error:
         return None, error.lineno or 0
     except (ValueError, RecursionError, MemoryError):
@@ -191,10 +204,10 @@ def _is_shallow(source: str) -> bool:
         token = match[0]
         if token in "([{":
             operators.append(0)
-            depth += 1
+            depth += _BRACKET
         elif token in ")]}" or token in ",;\n":
             if token in ")]}" and len(operators) > 1:
-                depth -= operators.pop() + 1
+                depth -= operators.pop() + _BRACKET
             if token in ",;" or (token == "\n" and len(operators) == 1):
                 depth -= operators[-1]
                 operators[-1] = 0
