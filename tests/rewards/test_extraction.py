@@ -60,6 +60,7 @@ def test_the_program_of_a_completion(completion, source):
         f"<think>\nPerhaps:\n{FENCE}python\nprint(1)\n{FENCE}\nNo.\n</think>\n\n",
         f"<think>\nTry\n{FENCE}python\nn = int(input(\n</think>\n\nHere:\n",
         f"<think>\nTry\n{FENCE}\nx = 1\n</think>\n",
+        f"<think>\nTry\n{FENCE}python\nn = int(\n</think>",
         f"Perhaps:\n{FENCE}python\nprint(1)\n{FENCE}\nNo.\n</think>\n\n",
         f"<thinking>\n{FENCE}python\nprint(1)\n{FENCE}\n</thinking>\n",
         f"<Reasoning>{FENCE}python\nprint(1)\n{FENCE}</Reasoning>\n",
@@ -138,6 +139,8 @@ def test_text_behind_the_closing_fence_is_not_in_the_block(behind):
         (f"{FENCE}`python\n{PROGRAM}{FENCE}`\n", PROGRAM),
         (f"{FENCE}python\n{PROGRAM}   {FENCE}``\n", PROGRAM),
         (f"{FENCE}python\nprint(n *){FENCE}\nIt doubles.", "print(n *)"),
+        (f"{FENCE}python\nprint(n *)\n{FENCE} and `n` too", "print(n *)\n"),
+        (f"print(1)\n# {FENCE}python\n# 1\n# {FENCE}\nx = [", f"print(1)\n# {FENCE}python\n# 1\n# {FENCE}\nx = ["),
         (f"{FENCE}python\nprint(1){FENCE}\nOutput:\n{FENCE}\n1\n{FENCE}\n", "print(1)"),
         (f"{FENCE}python\nx = 1  # in {FENCE} here\nprint(x)\n{FENCE}\n", f"x = 1  # in {FENCE} here\nprint(x)\n"),
         (f"{FENCE}python\nx = '{FENCE}'\nprint(x)\n{FENCE}\n", f"x = '{FENCE}'\nprint(x)\n"),
@@ -171,7 +174,18 @@ def test_a_block_in_a_list_item_can_be_run(item, program):
     "info",
     [
         *("python3.11", "python:main.py", "{.python}", "ipython", "ipython3", "python2", "Python3.10", "code", "py3"),
-        *('python title="x"', "\u200bpython", "python\u200b", "python,linenos", "{python}", "Python 3", "main.py"),
+        *(
+            "pypy3",
+            "python_code",
+            "{code-cell} ipython3",
+            'python title="x"',
+            "\u200bpython",
+            "python\u200b",
+            "python,linenos",
+            "{python}",
+            "Python 3",
+            "main.py",
+        ),
     ],
 )
 def test_info_strings_that_mean_python(info):
@@ -333,7 +347,7 @@ def test_the_program_is_always_a_slice_of_the_completion(completion):
 
 def test_the_text_of_a_prompt_is_that_of_its_text_parts():
     parts = [{"type": "image", "text": None}, {"type": "text", "text": "Double "}, {"type": "text", "text": "it."}]
-    assert prompt_text([{"role": "system", "content": None}, {"role": "user", "content": parts}]) == "\nDouble it."
+    assert prompt_text([{"role": "system", "content": None}, {"role": "user", "content": parts}]) == "Double it."
 
 
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": {"name": "look"}}]}

@@ -40,7 +40,7 @@ class ExtractedProgram:
 
 def prompt_text(prompt: Any) -> str:
     """The text of a prompt; of chat messages, that of all of them."""
-    return prompt if isinstance(prompt, str) else "\n".join(map(_message_text, prompt))
+    return prompt if isinstance(prompt, str) else "\n".join(filter(None, map(_message_text, prompt)))
 
 
 def completion_text(completion: Any) -> str:
@@ -54,7 +54,7 @@ def completion_text(completion: Any) -> str:
     texts = (
         _message_text(message) for message in reversed(completion) if message.get("role", "assistant") == "assistant"
     )
-    return next(filter(None, texts), "")
+    return next((text for text in texts if text.strip()), "")
 
 
 def _message_text(message: Mapping[str, Any]) -> str:

@@ -15,13 +15,17 @@ _RUN = re.compile(r"`{3,}|~{3,}")
 _BEFORE_OPENING = re.compile(r"[ \t]{0,20}(?:[-*+]|\d{1,9}[.)]|</?[A-Za-z]{1,20}>)[ \t]{0,4}")
 _BLANK = re.compile(r"\s*")
 _TAG = re.compile(
-    r"<(/?)(?:seed:)?(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad)>"
+    r"<(/?)(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis|scratch_?pad|cot|plan(?:ning)?)"
+    r"(?: [^<>\n]{0,80})?>"
     r"|\[(/?)THINK\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>",
     re.IGNORECASE,
 )
 _END_MARKER = re.compile(r"<\|[A-Za-z_]{2,30}\|>|</?s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>", re.IGNORECASE)
 _ANSWER_TAG = re.compile(r"<(answer|solution|code|final)>", re.IGNORECASE)
-_PYTHON = re.compile(r"(?:language-)?(?:i?python|py|pypy|tool_code|code|[\w-]{1,40}\.py)[-_]?[\d.]{0,8}")
+_PYTHON = re.compile(
+    r"(?:language-)?(?:[ic]?python|micropython|pypy|py|jupyter|[\w-]{1,40}\.py)(?:[-_]?[\d.]{1,8}|[-_](?:code|script))?"
+    r"|(?:tool_)?code|code-cell|code-block"
+)
 _MARKDOWN = {"markdown", "md", "mdx"}
 _LANGUAGES = frozenset(
     "text txt plain plaintext output input console bash sh shell zsh powershell cmd terminal json yaml toml xml html "
@@ -52,11 +56,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class _Fence:
-    line: int  # index of the first character of its line
+    line: int  # index of the first character of its line, or behind a tag in it
     start: int  # of its ticks
     info_start: int
     next_line: int
-    before: str  # text between a tag or the start of the line and its ticks, at most `_MAX_BEFORE` characters
+    before: str  # text between there and its ticks, at most `_MAX_BEFORE` characters
     info: str
     tick: str
     length: int
@@ -77,8 +81,9 @@ class _Fence:
     def can_open(self) -> bool:
         if self.tick == "`" and "`" in self.info:
             return False
-        # Models write the fence behind a colon, too.
+        # Models write the fence behind a colon, too; but in a comment it opens nothing.
         follows_text = self.is_python or (not self.info and self.before.rstrip().endswith(":"))
+        follows_text = follows_text and not self.before.lstrip().startswith(("#", ">"))
         return self.starts_line or follows_text or _BEFORE_OPENING.fullmatch(self.before) is not None
 
     @property
@@ -94,12 +99,14 @@ def _fences(text: str) -> Iterator[_Fence]:
         if run.start() >= next_line:
             line = text.rfind("\n", next_line, run.start()) + 1 or next_line
             next_line = (text.find("\n", run.end()) + 1) or len(text)
-        before = text[max(line, run.start() - _MAX_BEFORE) : run.start()]
-        before = before[max((tag.end() for tag in _TAG.finditer(before)), default=0) :]
+        tags_end = max(
+            (tag.end() for tag in _TAG.finditer(text, max(line, run.start() - _MAX_BEFORE), run.start())), default=line
+        )
+        before = text[max(tags_end, run.start() - _MAX_BEFORE) : run.start()]
         info = text[run.end() : min(next_line, run.end() + _MAX_INFO)].strip()
         starts_line = not before.strip(" \t\ufeff")
         length, indent = run.end() - run.start(), len(before.expandtabs(4))
-        yield _Fence(line, run.start(), run.end(), next_line, before, info, run[0][0], length, indent, starts_line)
+        yield _Fence(tags_end, run.start(), run.end(), next_line, before, info, run[0][0], length, indent, starts_line)
 
 
 class Answer:
@@ -172,8 +179,8 @@ class Answer:
 
     def _read_prompt_block(self) -> int:
         """Read the block that the prompt has opened, if a fence closes it; return where to read on."""
-        end, position, is_closed = self._find_end(0, "`", 3, 3)
         tag, fence = self._tag_from(0), self._fence_from(0)
+        end, position, is_closed = self._find_end(0, fence.tick if fence else "`", 3, 3)
         has_other = (tag is not None and tag.start() < end) or (
             fence is not None and fence.start < end and fence.can_open
         )
@@ -219,7 +226,7 @@ class Answer:
                 continue
             if fence.starts_line and fence.length >= length and fence.indent <= deepest and "`" not in fence.info:
                 closing.append(fence)
-            elif not closing and len(glued) < _MAX_TRIES:
+            elif not closing and len(glued) < _MAX_TRIES and not fence.before.lstrip().startswith("#"):
                 glued.append(fence)
         end = closing[0].line if closing else len(self._text)
         tag = self._end_of_reasoning(start, end)
@@ -239,8 +246,9 @@ class Answer:
         if tag is not None:
             return tag, tag, False
         for fence in glued:
-            is_last = not fence.info or _END_MARKER.match(fence.info)
-            if is_last and "`" not in fence.before and "#" not in fence.before and fence.before.strip():
+            is_last = (not fence.info or _END_MARKER.match(fence.info)) and fence.before.strip()
+            is_usual = fence.starts_line and fence.length >= length and fence.indent <= deepest
+            if is_usual or (is_last and not {"`", "#"} & set(fence.before)):
                 return fence.start, fence.info_start, True
         return usual
 
