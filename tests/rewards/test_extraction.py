@@ -150,6 +150,8 @@ def test_text_behind_the_closing_fence_is_not_in_the_block(behind):
         (f"{FENCE}markdown\n# Solution\n\n{BLOCK}\nIt is fine.\n{FENCE}\n", PROGRAM),
         (f"{FENCE}`md\nText\n{BLOCK}{FENCE}`\nThat is all: x = 1\n", PROGRAM),
         (f"Here: {BLOCK}", PROGRAM),
+        (f"Here it is: {FENCE}python\n{DOCUMENTED}{FENCE}", DOCUMENTED),
+        (f"{FENCE}python\nx = 1  # {FENCE} here\nprint(x\n{FENCE}\n", f"x = 1  # {FENCE} here\nprint(x\n"),
         (f"{FENCE}\n{PROGRAM}{FENCE}\nOutput:\n{FENCE}\n6\n{FENCE}", PROGRAM),
         (f"{BLOCK}Output:\n{FENCE}python\n[1, 2]\n{FENCE}", PROGRAM),
         (f"{BLOCK}Then:\n{FENCE}python\n>>> f(1)\n2\n{FENCE}", PROGRAM),

@@ -12,7 +12,8 @@ from .python_text import Parser, is_program, is_quoted
 
 
 _RUN = re.compile(r"`{3,}|~{3,}")
-_BEFORE_OPENING = re.compile(r"[ \t]{0,20}(?:[-*+]|\d{1,9}[.)]|</?[A-Za-z]{1,20}>)[ \t]{0,4}")
+_LIST_ITEM = re.compile(r"[ \t]{0,20}(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}")
+_OTHER_TAG = re.compile(r"[ \t]{0,20}</?[A-Za-z]{1,20}>[ \t]{0,4}")
 _BLANK = re.compile(r"\s*")
 _TAG = re.compile(
     r"<(/?)(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis|scratch_?pad|cot|plan(?:ning)?)"
@@ -84,7 +85,8 @@ class _Fence:
         # Models write the fence behind a colon, too; but in a comment it opens nothing.
         follows_text = self.is_python or (not self.info and self.before.rstrip().endswith(":"))
         follows_text = follows_text and not self.before.lstrip().startswith(("#", ">"))
-        return self.starts_line or follows_text or _BEFORE_OPENING.fullmatch(self.before) is not None
+        is_first = _LIST_ITEM.fullmatch(self.before) or _OTHER_TAG.fullmatch(self.before)
+        return self.starts_line or follows_text or is_first is not None
 
     @property
     def is_another(self) -> bool:
@@ -105,7 +107,8 @@ def _fences(text: str) -> Iterator[_Fence]:
         before = text[max(tags_end, run.start() - _MAX_BEFORE) : run.start()]
         info = text[run.end() : min(next_line, run.end() + _MAX_INFO)].strip()
         starts_line = not before.strip(" \t\ufeff")
-        length, indent = run.end() - run.start(), len(before.expandtabs(4))
+        indent = len(before.expandtabs(4)) if starts_line or _LIST_ITEM.fullmatch(before) else 0
+        length = run.end() - run.start()
         yield _Fence(tags_end, run.start(), run.end(), next_line, before, info, run[0][0], length, indent, starts_line)
 
 
@@ -172,10 +175,11 @@ class Answer:
         if tree is None or not is_program(tree):
             return False
         fence = self._fence_from(start)
+        if fence is None:
+            return True
         # Tildes are operators of Python: where a statement starts with them, they are a fence.
-        return fence is None or all(
-            statement.lineno != self._text.count("\n", start, fence.start) + 1 for statement in tree.body
-        )
+        line = self._text.count("\n", start, fence.start) + 1
+        return all(statement.lineno != line for statement in tree.body)
 
     def _read_prompt_block(self) -> int:
         """Read the block that the prompt has opened, if a fence closes it; return where to read on."""
@@ -241,6 +245,8 @@ class Answer:
             if closing and self._parser.parse(start, len(self._text)) is not None:
                 return len(self._text), len(self._text), False
         for fence in glued:
+            if closing and "#" in fence.before:
+                continue
             if self._text[start : fence.start].strip() and self._parser.parse(start, fence.start) is not None:
                 return fence.start, fence.info_start, True
         if tag is not None:
