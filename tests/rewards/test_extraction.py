@@ -6,10 +6,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import COMPLETION_PIECES
 
 from trl_rltf.data import load_apps, load_mbpp
 from trl_rltf.rewards import extract_program
-from trl_rltf.rewards.extraction import completion_text, prompt_text
 
 
 FENCE = "```"
@@ -151,6 +151,7 @@ def test_text_behind_the_closing_fence_is_not_in_the_block(behind):
         (f"{FENCE}`md\nText\n{BLOCK}{FENCE}`\nThat is all: x = 1\n", PROGRAM),
         (f"Here: {BLOCK}", PROGRAM),
         (f"Here it is: {FENCE}python\n{DOCUMENTED}{FENCE}", DOCUMENTED),
+        (f"{FENCE}python\nprint(1)\n# Done.{FENCE}\nIt prints.", "print(1)\n# Done."),
         (f"{FENCE}python\nx = 1  # {FENCE} here\nprint(x\n{FENCE}\n", f"x = 1  # {FENCE} here\nprint(x\n"),
         (f"{FENCE}\n{PROGRAM}{FENCE}\nOutput:\n{FENCE}\n6\n{FENCE}", PROGRAM),
         (f"{BLOCK}Output:\n{FENCE}python\n[1, 2]\n{FENCE}", PROGRAM),
@@ -312,60 +313,7 @@ def test_real_solutions_are_found_in_every_dress(shared_data):
         assert source_of(f"<think>\n{FENCE}python\nx = (\n</think>\n{solution}").strip() == solution.strip()
 
 
-PIECES = [
-    *(FENCE, "~~~", "````", "`", "\n", "\n", "\r\n", "\r", " ", "    ", "\t", "python", "text", "markdown", "<think>"),
-    *(
-        "</think>",
-        "</reasoning>",
-        "<|im_end|>",
-        "<answer>",
-        "def f(x):\n    return x",
-        "x = 1",
-        "print(f(1))",
-        "'",
-        '"""',
-    ),
-    *("'''", "# hi", "- ", "1. ", "(", "[", "}", "\\", "\0", "\ud800", "é", "\u200b", "\u2028", "\x0c", "🐍", "if x:"),
-    *(
-        "lambda",
-        "from math import *",
-        "assert f(1)",
-        "Here: ",
-        "f'{",
-        "\\d",
-        "0or 1",
-        "return",
-        "nonlocal x",
-        "await x",
-    ),
-]
-
-
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=40).map("".join))
+@given(st.lists(st.one_of(st.sampled_from(COMPLETION_PIECES), st.text(max_size=5)), max_size=40).map("".join))
 def test_the_program_is_always_a_slice_of_the_completion(completion):
     assert source_of(completion) == source_of(completion)
-
-
-def test_the_text_of_a_prompt_is_that_of_its_text_parts():
-    parts = [{"type": "image", "text": None}, {"type": "text", "text": "Double "}, {"type": "text", "text": "it."}]
-    assert prompt_text([{"role": "system", "content": None}, {"role": "user", "content": parts}]) == "Double it."
-
-
-CALL = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": {"name": "look"}}]}
-
-
-@pytest.mark.parametrize(
-    ("messages", "text"),
-    [
-        ([], ""),
-        ([{"role": "assistant", "content": "a"}], "a"),
-        ([{"role": "assistant", "content": [{"type": "image", "text": None}, {"type": "text", "text": "a"}]}], "a"),
-        ([{"role": "assistant", "content": "a"}, {"role": "tool", "content": "b"}], "a"),
-        ([{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}, CALL], "a"),
-        ([CALL, {"role": "tool", "content": "b"}], ""),
-        ([{"content": "a"}], "a"),
-    ],
-)
-def test_the_text_of_a_completion_is_the_last_of_the_assistant(messages, text):
-    assert completion_text(messages) == text

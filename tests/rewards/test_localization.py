@@ -7,11 +7,12 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import COMPLETION_PIECES
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from trl_rltf.execution import Span
-from trl_rltf.rewards import span_tokens, token_ranges
+from trl_rltf.rewards import extract_program, span_tokens, token_ranges
 from trl_rltf.rewards.localization import _ranges_from_windows, end_token
 
 
@@ -251,3 +252,25 @@ def test_columns_count_from_the_indent_of_a_list_item(tokenizer):
     found = span_tokens(Span(2, 12, 2, 16), source, 6, ranges, indent=2)
     place = text.index("x[3]")
     assert list(found) == [i for i, (begin, end) in enumerate(ranges) if begin < place + 4 and end > place]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.lists(st.sampled_from(COMPLETION_PIECES), max_size=40).map("".join),
+    places=st.tuples(*[st.integers(-2, 60)] * 4),
+)
+@pytest.mark.parametrize("kind", ["tokenizer", "sentencepiece_tokenizer", "wordpiece_tokenizer"])
+def test_any_completion_has_ranges_in_it_and_any_place_has_tokens_of_the_program(kind, text, places, request):
+    tokenizer = request.getfixturevalue(kind)
+    ids = tokenizer(text.replace("\ud800", ""), add_special_tokens=False)["input_ids"]
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    ranges = token_ranges(ids, text, tokenizer)
+    assert len(ranges) == len(ids)
+    assert all(0 <= begin <= end <= len(text) for begin, end in ranges)
+    assert ranges == sorted(ranges)
+    program = extract_program(text)
+    program_end = program.start + len(program.source)
+    for index in span_tokens(Span(*places), program.source, program.start, ranges, program.indent):
+        assert ranges[index][0] < program_end
+        assert ranges[index][1] > program.start
+    assert len(end_token(program.source, program.start, ranges)) <= 1

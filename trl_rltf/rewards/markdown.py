@@ -89,6 +89,12 @@ class _Fence:
         return self.starts_line or follows_text or is_first is not None
 
     @property
+    def is_comment(self) -> bool:
+        """Whether this is the start of a comment, or inside one, rather than at its end."""
+        comment = self.before.lstrip()
+        return comment.startswith("#") and (bool(self.info) or not comment.strip("# \t"))
+
+    @property
     def is_another(self) -> bool:
         """Within a block: whether this opens the next one, and is not the closing fence with text behind it."""
         return self.is_python or self.language in _LANGUAGES or self.language in _MARKDOWN
@@ -230,7 +236,7 @@ class Answer:
                 continue
             if fence.starts_line and fence.length >= length and fence.indent <= deepest and "`" not in fence.info:
                 closing.append(fence)
-            elif not closing and len(glued) < _MAX_TRIES and not fence.before.lstrip().startswith("#"):
+            elif not closing and len(glued) < _MAX_TRIES and not fence.is_comment:
                 glued.append(fence)
         end = closing[0].line if closing else len(self._text)
         tag = self._end_of_reasoning(start, end)
