@@ -129,7 +129,7 @@ def graded_samples(
     rows = [row for row in problems for _ in range(num_samples)]
     prompts = [row["prompt"] for row in rows]
     completions = generate_completions(policy, tokenizer, prompts, sampling, seed=seed, description="sampling")
-    programs = [extract_program(text).source for text in completions]
+    programs = [extract_program(text).code for text in completions]
     reports = runner.run([Program(text, row["tests"]) for text, row in zip(programs, rows, strict=True)])
     return [
         {name: row[name] for name in ("problem_id", "prompt")} | {"completion": text, "outcome": report.outcome.name}

@@ -50,7 +50,7 @@ class PPOCoderReward:
         outcomes = self.unit_tests(prompts=prompts, completions=completions, **columns)
         rewards: list[float | None] = []
         for outcome, completion, references in zip(outcomes, completions, solutions, strict=True):
-            program = extract_program(completion_text(completion)).source
+            program = extract_program(completion_text(completion)).code
             # One target a problem, as in the paper: the first of the reference solutions.
             matches = ast_match(program, references[0]) + data_flow_match(program, references[0])
             rewards.append(None if outcome is None else float(outcome) + matches)

@@ -61,3 +61,33 @@ def gradients_of_log_probs(trainer: Any) -> list[Any]:
 
     trainer._get_per_token_logps_and_entropies = with_gradient
     return gradients
+
+
+# Of these, in any order, completions are made up that no parser expects.
+COMPLETION_PIECES = [
+    *("```", "~~~", "````", "`", "\n", "\n", "\r\n", "\r", " ", "    ", "\t", "python", "text", "markdown", "<think>"),
+    *(
+        "</think>",
+        "</reasoning>",
+        "<|im_end|>",
+        "<answer>",
+        "def f(x):\n    return x",
+        "x = 1",
+        "print(f(1))",
+        "'",
+        '"""',
+    ),
+    *("'''", "# hi", "- ", "1. ", "(", "[", "}", "\\", "\0", "\ud800", "é", "\u200b", "\u2028", "\x0c", "🐍", "if x:"),
+    *(
+        "lambda",
+        "from math import *",
+        "assert f(1)",
+        "Here: ",
+        "f'{",
+        "\\d",
+        "0or 1",
+        "return",
+        "nonlocal x",
+        "await x",
+    ),
+]

@@ -58,7 +58,7 @@ class CriticSampler:
 
     def program(self, completion: str) -> str:
         """The fenced block, or the whole completion."""
-        return extract_program(completion).source
+        return extract_program(completion).code
 
     def _passed(self, problems: Sequence[Mapping[str, Any]], completions: list[list[Completion]]) -> list[list[bool]]:
         tests = [self.visible_tests(row) for row in problems]

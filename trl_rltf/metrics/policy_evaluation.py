@@ -124,7 +124,7 @@ def evaluate_policy(
     tests = dataset["tests"]
     reports = runner.run(
         [
-            Program(extract_program(text).source, tests[index])
+            Program(extract_program(text).code, tests[index])
             for (index, _), text in zip(requests, completions, strict=True)
         ]
     )

@@ -74,7 +74,7 @@ class PolicySampler:
 
     def program(self, completion: str) -> str:
         """The fenced block, or the whole completion."""
-        return extract_program(completion).source
+        return extract_program(completion).code
 
 
 @dataclass(frozen=True, slots=True)

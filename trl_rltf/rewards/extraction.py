@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .markdown import Answer, Block
+from .python_text import Parser, indent_of, is_program, looks_like_code, read_names, without_indent
 
-_FENCE = re.compile(r"^[ \t]*(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*$", re.MULTILINE)
-_PYTHON = {"py", "py3", "python", "python3"}
-_CODE_LINE = re.compile(
-    r"\s|@|#|(?:def|class|import|from|for|while|if|try|with|return|print)\b.*[:)\w]\s*$|[\w.\[\], ]+=|[\w.]+\("
-)
-_DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
-_COMMENT = re.compile(r"#.*")
+
+_SESSIONS = (">>>", "$ ")
+_MAX_BLOCKS = 32  # that are considered, from the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,82 +27,84 @@ class ExtractedProgram:
     source: str
     start: int
 
+    @property
+    def indent(self) -> int:
+        """Number of blanks by which a list item indents the program."""
+        return indent_of(self.source)
+
+    @property
+    def code(self) -> str:
+        """Source as it can be run: without that indent. Its lines are those of the source."""
+        return without_indent(self.source)
+
 
 def prompt_text(prompt: Any) -> str:
     """The text of a prompt; of chat messages, that of all of them."""
-    return prompt if isinstance(prompt, str) else "\n".join(map(_message_text, prompt))
+    return prompt if isinstance(prompt, str) else "\n".join(filter(None, map(_message_text, prompt)))
 
 
 def completion_text(completion: Any) -> str:
-    """The assistant's last text."""
+    """
+    The assistant's last text.
+
+    A rollout may end with the message of a tool, or with a call of one that has no text.
+    """
     if isinstance(completion, str):
         return completion
-    return _message_text(completion[-1]) if completion else ""
+    texts = (
+        _message_text(message) for message in reversed(completion) if message.get("role", "assistant") == "assistant"
+    )
+    return next((text for text in texts if text.strip()), "")
 
 
 def _message_text(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    if isinstance(content, list):  # of parts, some of which are text
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    # Of the parts some are text; a dataset gives the other ones a `text` of `None`.
+    return "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)
 
 
 def extract_program(completion: str) -> ExtractedProgram:
     """
-    Find the program: the last fenced block that is marked as Python, else the last one without a mark, else the whole
-    completion. A block that uses what an earlier one defines and does not define it itself (asserts, an example, tests) is
-    passed over, for it cannot run alone. A fence that was never closed (a truncated completion) holds what follows it; one
-    that closes a block opened in the prompt ends the program.
+    Find the program in a completion.
+
+    Reasoning (`<think>...</think>`, with or without the opening tag) is left out first. The program is the last fenced
+    block that is marked as Python, else the last one without a mark that is code, else the whole text. A block that
+    loads a name which only an earlier block defines (asserts, an example, tests) is passed over, for it cannot run
+    alone. A fence that was never closed (a truncated completion) holds what follows it; one that closes a block opened
+    in the prompt ends the program. Where the text can be read in several ways, the one that parses as Python counts.
 
     Args:
         completion (`str`): Decoded completion.
 
     Returns:
-        [`ExtractedProgram`]: The program, unmodified.
+        [`ExtractedProgram`]: The program, unmodified; its `code` can be run.
     """
-    blocks: list[tuple[ExtractedProgram, bool]] = []  # and whether it is marked as Python
-    opening: re.Match[str] | None = None
-    fences = list(_FENCE.finditer(completion))
-    if fences and not fences[0]["language"] and _closes_the_prompt(completion[: fences[0].start()]):
-        blocks.append((ExtractedProgram(completion[: fences[0].start()], 0), False))
-        fences = fences[1:]
-
-    def close(end: int) -> None:
-        assert opening is not None
-        start = min(opening.end() + 1, end)
-        language = opening["language"].lower()
-        if language in _PYTHON or not language:
-            blocks.append((ExtractedProgram(completion[start:end], start), bool(language)))
-
-    for fence in fences:
-        if opening is None:
-            opening = fence
-        elif fence["ticks"][0] == opening["ticks"][0] and not fence["language"]:
-            close(fence.start())
-            opening = None
-    if opening is not None:
-        close(len(completion))
-    return _chosen(blocks) or ExtractedProgram(completion, 0)
+    parser = Parser(completion)
+    answer = Answer(completion, parser)
+    filled = [block for block in answer.blocks if not completion[block.start : block.end].isspace()]
+    filled = [block for block in filled if block.start < block.end] or answer.blocks
+    place = _chosen(completion, filled[-_MAX_BLOCKS:], parser) if filled else answer
+    return ExtractedProgram(completion[place.start : place.end], place.start)
 
 
-def _chosen(blocks: list[tuple[ExtractedProgram, bool]]) -> ExtractedProgram | None:
-    last = max(range(len(blocks)), key=lambda index: (blocks[index][1], index), default=None)
-    if last is None:
-        return None
-    chosen = blocks[last][0]
-    for block, _ in reversed(blocks[:last]):
-        missing = _definitions(block.source) - _definitions(chosen.source)
-        if missing & set(re.findall(r"\w+", _COMMENT.sub("", chosen.source))):
-            chosen = block
+def _chosen(text: str, blocks: list[Block], parser: Parser) -> Block:
+    is_code = [_is_code(text, block, parser) for block in blocks]
+    last = max(range(len(blocks)), key=lambda index: (is_code[index], blocks[index].is_marked, index))
+    chosen = blocks[last]
+    earlier = [block for index, block in enumerate(blocks[:last]) if is_code[index]]
+    needed = read_names(text[chosen.start : chosen.end]).needed if earlier else frozenset()
+    for block in reversed(earlier):
+        names = read_names(text[block.start : block.end])
+        if names.defined & needed:
+            chosen, needed = block, names.needed
     return chosen
 
 
-def _definitions(source: str) -> set[str]:
-    """Names of the functions and classes that a block defines, wherever it is indented to."""
-    return set(_DEFINED.findall(textwrap.dedent(source)))
-
-
-def _closes_the_prompt(before: str) -> bool:
-    """Whether the text before the first fence is code: then the prompt has opened the block that this fence closes."""
-    lines = before.strip().splitlines()
-    return bool(lines) and all(_CODE_LINE.match(line) for line in (lines[0], lines[-1]))
+def _is_code(text: str, block: Block, parser: Parser) -> bool:
+    tree = parser.parse(block.start, block.end)
+    if tree is not None:
+        return is_program(tree)
+    source = text[block.start : block.end]
+    return not source.lstrip().startswith(_SESSIONS) if block.is_marked else looks_like_code(source)

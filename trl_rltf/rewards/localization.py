@@ -13,9 +13,11 @@ from ..execution import Span
 
 LINE_END = re.compile("\r\n|\r|\n")
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_WINDOW = 32  # tokens that are decoded together
+_MAX_SHIFT = 64  # characters by which the text of a window may stand away from where it is expected
 
 
-def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:
+def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], indent: int = 0) -> range:
     """
     Find the tokens that carry a span of a program.
 
@@ -24,13 +26,21 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
         source (`str`): The program.
         start (`int`): Index of the program's first character in the completion.
         ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
+        indent (`int`, *optional*, defaults to `0`): Number of blanks that were taken from its lines before it was run.
 
     Returns:
         `range`: Indices of the tokens that share a character with the span; empty if there is none.
     """
     line_starts = [0, *(match.end() for match in LINE_END.finditer(source)), len(source)]
-    first = start + min(line_starts[min(span.line, len(line_starts)) - 1] + span.column, len(source))
-    last = start + min(line_starts[min(span.end_line, len(line_starts)) - 1] + span.end_column, len(source))
+
+    def index_of(line: int, column: int) -> int:
+        # A place comes from where the program ran: whatever it says, it is in the program.
+        line_start = line_starts[min(max(line, 1), len(line_starts)) - 1]
+        before = source[line_start : line_start + indent]
+        line_start += len(before) - len(before.lstrip(" \t"))
+        return start + min(line_start + max(column, 0), len(source))
+
+    first, last = index_of(span.line, span.column), index_of(span.end_line, span.end_column)
     inside = [index for index, (begin, end) in enumerate(ranges) if begin < last and end > first and begin < end]
     return range(inside[0], inside[-1] + 1) if inside else range(0)
 
@@ -58,13 +68,14 @@ def token_ranges(token_ids: Sequence[int], text: str, tokenizer: Any) -> list[tu
     """
     Find the characters that each token stands for.
 
-    The pieces of the tokens are put together byte by byte and compared with the decoded text. Where that does not
-    reproduce it (a tokenizer that cleans up spaces, say), prefixes of the completion are decoded instead: slower, but it
-    takes the tokenizer at its word.
+    The bytes of the tokens are put together and compared with the decoded text. Where that does not reproduce it (a
+    tokenizer that cleans up spaces, say), the tokens are decoded in windows instead: slower, but as the tokenizer does
+    it. Both take time that is linear in the number of tokens.
 
     Args:
         token_ids (`Sequence[int]`): Token ids of the completion.
-        text (`str`): The completion, decoded without special tokens, or a part of it (one message of a chat template).
+        text (`str`): The completion, decoded without special tokens, or a part of it (one message of a chat
+            template). Of several places of that part in the completion the last one counts, for reasoning comes first.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decoded it.
 
     Returns:
@@ -73,12 +84,13 @@ def token_ranges(token_ids: Sequence[int], text: str, tokenizer: Any) -> list[tu
     """
     token_ids = list(token_ids)
     decoded = tokenizer.decode(token_ids, skip_special_tokens=True)
-    offset = decoded.find(text)
-    if offset < 0:
+    behind = decoded[::-1].find(text[::-1])  # `rfind` takes quadratic time in the worst case
+    if behind < 0:
         return [(0, 0)] * len(token_ids)
+    offset = len(decoded) - behind - len(text)
     ranges = _ranges_from_pieces(token_ids, decoded, tokenizer)
     if ranges is None:
-        ranges = _ranges_from_prefixes(token_ids, decoded, tokenizer)
+        ranges = _ranges_from_windows(token_ids, decoded, tokenizer)
     return [_clip(begin - offset, end - offset, len(text)) for begin, end in ranges]
 
 
@@ -110,17 +122,27 @@ def _ranges_from_pieces(token_ids: list[int], decoded: str, tokenizer: Any) -> l
     return None
 
 
-def _ranges_from_prefixes(token_ids: list[int], decoded: str, tokenizer: Any) -> list[tuple[int, int]]:
-    special = set(tokenizer.all_special_ids)
-    ranges = []
-    end = 0
+def _ranges_from_windows(token_ids: list[int], decoded: str, tokenizer: Any) -> list[tuple[int, int]]:
+    special = _Pieces.of(tokenizer).special
+    ranges: list[tuple[int, int]] = []
+    end, text = 0, ""
+    window_start, text_start = 0, 0  # the first token of the window, and where its text starts
     for index, token_id in enumerate(token_ids):
+        if index - window_start >= _WINDOW and not text.endswith("\ufffd"):  # which ends within a character
+            window = tokenizer.decode(token_ids[index : index + _WINDOW], skip_special_tokens=True)
+            window = window.rstrip("\ufffd")
+            # A tokenizer may leave out a blank before it, or write its first token in another way than within a text.
+            place = decoded.find(window, end, end + len(window) + _MAX_SHIFT)
+            if place >= 0:
+                window_start, text_start = index, place
+        if index - window_start == 2 * _WINDOW:
+            window_start, text_start = index, end
         begin = end
         if token_id in special:
             ranges.append((begin, begin))
             continue
-        prefix = tokenizer.decode(token_ids[: index + 1], skip_special_tokens=True)
-        end = max(end, _common_prefix(prefix, decoded))
+        text = tokenizer.decode(token_ids[window_start : index + 1], skip_special_tokens=True)
+        end = max(end, text_start + _common_prefix(text, decoded[text_start : text_start + len(text)]))
         ranges.append((begin, max(end, min(begin + 1, len(decoded)))))
     return ranges
 
@@ -128,7 +150,8 @@ def _ranges_from_prefixes(token_ids: list[int], decoded: str, tokenizer: Any) ->
 def _common_prefix(first: str, second: str) -> int:
     if second.startswith(first):
         return len(first)
-    return next(i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b) if first and second else 0
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 class _Pieces:
@@ -138,20 +161,27 @@ class _Pieces:
 
     def __init__(self, tokenizer: Any):
         self._tokenizer = tokenizer
-        self._special = set(tokenizer.all_special_ids)
-        self._added = {index: token.content for index, token in tokenizer.added_tokens_decoder.items()}
+        self.version = self._version(tokenizer)
+        added = tokenizer.added_tokens_decoder
+        self._added = {index: token.content for index, token in added.items()}
+        # `all_special_ids` has those with a name; decoding leaves out the other ones, too (Llama-3's `<|eom_id|>`).
+        self.special = {*tokenizer.all_special_ids, *(index for index, token in added.items() if token.special)}
         self.byte_level = functools.cache(self._byte_level)
         self.sentencepiece = functools.cache(self._sentencepiece)
 
     @classmethod
     def of(cls, tokenizer: Any) -> _Pieces:
         known = cls._known.get(id(tokenizer))
-        if known is None or known[0] is not tokenizer:
+        if known is None or known[0] is not tokenizer or known[1].version != cls._version(tokenizer):
             known = cls._known[id(tokenizer)] = (tokenizer, cls(tokenizer))
         return known[1]
 
+    @staticmethod
+    def _version(tokenizer: Any) -> tuple[int, list[int]]:
+        return len(tokenizer), list(tokenizer.all_special_ids)  # either changes where somebody adds tokens
+
     def _verbatim(self, token_id: int) -> bytes | None:
-        if token_id in self._special:
+        if token_id in self.special:
             return b""
         return self._added[token_id].encode() if token_id in self._added else None
 

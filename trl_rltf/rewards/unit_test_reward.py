@@ -159,7 +159,7 @@ class UnitTestRewardFunction:
         programs = [extract_program(text) for text in texts]
         began = time.perf_counter()
         reports = self.runner.run(
-            [Program(program.source, entry) for program, entry in zip(programs, tests, strict=True)]
+            [Program(program.code, entry) for program, entry in zip(programs, tests, strict=True)]
         )
         seconds = time.perf_counter() - began
         tokenizer = self.processing_class or processing_class
@@ -258,7 +258,7 @@ def _marked_tokens(
     if feedback.span is None:
         # Cut off at the length limit, no token has ended it: it is too long as a whole.
         return end_token(program.source, program.start, ranges) or range(len(token_ids))
-    return span_tokens(feedback.span, program.source, program.start, ranges)
+    return span_tokens(feedback.span, program.source, program.start, ranges, program.indent)
 
 
 def _log(

@@ -1,0 +1,338 @@
+"""Read the answer in a completion: what is reasoning, and which fenced blocks of code the rest has."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .python_text import Parser, is_program, is_quoted
+
+
+_RUN = re.compile(r"`{3,}|~{3,}")
+_LIST_ITEM = re.compile(r"[ \t]{0,20}(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}")
+_OTHER_TAG = re.compile(r"[ \t]{0,20}</?[A-Za-z]{1,20}>[ \t]{0,4}")
+_BLANK = re.compile(r"\s*")
+_TAG = re.compile(
+    r"<(/?)(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis|scratch_?pad|cot|plan(?:ning)?)"
+    r"(?: [^<>\n]{0,80})?>"
+    r"|\[(/?)THINK\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>",
+    re.IGNORECASE,
+)
+_END_MARKER = re.compile(r"<\|[A-Za-z_]{2,30}\|>|</?s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<(answer|solution|code|final)>", re.IGNORECASE)
+_PYTHON = re.compile(
+    r"(?:language-)?(?:[ic]?python|micropython|pypy|py|jupyter|[\w-]{1,40}\.py)(?:[-_]?[\d.]{1,8}|[-_](?:code|script))?"
+    r"|(?:tool_)?code|code-cell|code-block"
+)
+_MARKDOWN = {"markdown", "md", "mdx"}
+_LANGUAGES = frozenset(
+    "text txt plain plaintext output input console bash sh shell zsh powershell cmd terminal json yaml toml xml html "
+    "css sql c cpp c++ cxx csharp cs java javascript js typescript ts go rust ruby php kotlin swift scala r julia "
+    "haskell perl lua diff makefile dockerfile latex tex math pycon pseudocode cython sage".split()
+)
+_MAX_BEFORE = 80  # characters before a fence or a tag on its line
+_MAX_INFO = 200
+_MAX_TRIES = 8  # ends of one block that are parsed
+_MAX_SEARCH = 64  # fences that the search for one end looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """
+    Content of a fenced block that may be Python.
+
+    Args:
+        start (`int`): Index of its first character in the completion.
+        end (`int`): Index after its last character.
+        is_marked (`bool`): Whether its info string means Python; else it has none.
+    """
+
+    start: int
+    end: int
+    is_marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    line: int  # index of the first character of its line, or behind a tag in it
+    start: int  # of its ticks
+    info_start: int
+    next_line: int
+    before: str  # text between there and its ticks, at most `_MAX_BEFORE` characters
+    info: str
+    tick: str
+    length: int
+    indent: int
+    starts_line: bool
+
+    @property
+    def language(self) -> str:
+        """First word of the info string, in lower case and without invisible characters."""
+        visible = "".join(c for c in self.info if unicodedata.category(c) != "Cf").strip("{}. \t")
+        return re.split(r"[\s,:;={}\"'()\[\]#]", visible, maxsplit=1)[0].lower()
+
+    @property
+    def is_python(self) -> bool:
+        return _PYTHON.fullmatch(self.language) is not None
+
+    @property
+    def can_open(self) -> bool:
+        if self.tick == "`" and "`" in self.info:
+            return False
+        # Models write the fence behind a colon, too; but in a comment it opens nothing.
+        follows_text = self.is_python or (not self.info and self.before.rstrip().endswith(":"))
+        follows_text = follows_text and not self.before.lstrip().startswith(("#", ">"))
+        is_first = _LIST_ITEM.fullmatch(self.before) or _OTHER_TAG.fullmatch(self.before)
+        return self.starts_line or follows_text or is_first is not None
+
+    @property
+    def is_comment(self) -> bool:
+        """Whether this is the start of a comment, or inside one, rather than at its end."""
+        comment = self.before.lstrip()
+        return comment.startswith("#") and (bool(self.info) or not comment.strip("# \t"))
+
+    @property
+    def is_another(self) -> bool:
+        """Within a block: whether this opens the next one, and is not the closing fence with text behind it."""
+        return self.is_python or self.language in _LANGUAGES or self.language in _MARKDOWN
+
+
+def _fences(text: str) -> Iterator[_Fence]:
+    """All runs of three and more ticks or tildes; which of them are fences depends on what is around."""
+    line, next_line = 0, 0
+    for run in _RUN.finditer(text):
+        if run.start() >= next_line:
+            line = text.rfind("\n", next_line, run.start()) + 1 or next_line
+            next_line = (text.find("\n", run.end()) + 1) or len(text)
+        tags_end = max(
+            (tag.end() for tag in _TAG.finditer(text, max(line, run.start() - _MAX_BEFORE), run.start())), default=line
+        )
+        before = text[max(tags_end, run.start() - _MAX_BEFORE) : run.start()]
+        info = text[run.end() : min(next_line, run.end() + _MAX_INFO)].strip()
+        starts_line = not before.strip(" \t\ufeff")
+        indent = len(before.expandtabs(4)) if starts_line or _LIST_ITEM.fullmatch(before) else 0
+        length = run.end() - run.start()
+        yield _Fence(tags_end, run.start(), run.end(), next_line, before, info, run[0][0], length, indent, starts_line)
+
+
+class Answer:
+    """
+    The part of a completion that is not reasoning.
+
+    Args:
+        text (`str`): The completion.
+        parser ([`Parser`]): Parser of its slices.
+
+    Attributes:
+        blocks (`list[Block]`): Its blocks of code that may be Python, in order.
+        start (`int`): Index where its last text starts; a program, if there is no block.
+        end (`int`): Index where that ends.
+    """
+
+    def __init__(self, text: str, parser: Parser):
+        self._text = text
+        self._parser = parser
+        self._fences = list(_fences(text))
+        self._fence_starts = [fence.start for fence in self._fences]
+        self._tags = [tag for tag in _TAG.finditer(text) if not self._is_inline_code(tag)]
+        self._tag_starts = [tag.start() for tag in self._tags]
+        self._quotes = {quotes: [match.start() for match in re.finditer(quotes, text)] for quotes in ('"""', "'''")}
+        self.blocks: list[Block] = []
+        self.start = 0
+        self.end = len(text)
+        self._read()
+
+    def _read(self) -> None:
+        if self._is_program_from(0):
+            return
+        position = self._read_prompt_block()
+        reasoning: tuple[int, int] | None = None  # where it starts, and the number of blocks before it
+        while True:
+            fence = self._fence_from(position)
+            tag = self._tag_from(position)
+            if tag is not None and (fence is None or tag.start() < fence.start):
+                position = tag.end()
+                if not _closes(tag):
+                    if reasoning is None and self._starts_line(tag):
+                        reasoning = tag.start(), len(self.blocks)
+                elif not is_quoted(self._text, *tag.span()):
+                    # Without an opening tag: that is in the prompt.
+                    del self.blocks[reasoning[1] if reasoning else 0 :]
+                    reasoning = None
+                    self.start = self._skip_blank_lines(position)
+                    if self._is_program_from(self.start):
+                        self.blocks.clear()
+                        return
+            elif fence is not None:
+                position = self._read_fence(fence)
+            else:
+                break
+        if reasoning is not None:  # that does not end
+            del self.blocks[reasoning[1] :]
+            self.end = reasoning[0]
+        self._trim()
+
+    def _is_program_from(self, start: int) -> bool:
+        """Whether the rest of the completion is a program as it stands; fences in it are in strings then."""
+        tree = self._parser.parse(start, len(self._text))
+        if tree is None or not is_program(tree):
+            return False
+        fence = self._fence_from(start)
+        if fence is None:
+            return True
+        # Tildes are operators of Python: where a statement starts with them, they are a fence.
+        line = self._text.count("\n", start, fence.start) + 1
+        return all(statement.lineno != line for statement in tree.body)
+
+    def _read_prompt_block(self) -> int:
+        """Read the block that the prompt has opened, if a fence closes it; return where to read on."""
+        tag, fence = self._tag_from(0), self._fence_from(0)
+        end, position, is_closed = self._find_end(0, fence.tick if fence else "`", 3, 3)
+        has_other = (tag is not None and tag.start() < end) or (
+            fence is not None and fence.start < end and fence.can_open
+        )
+        if not is_closed or (has_other and self._parser.parse(0, end) is None) or not self._parser.is_code(0, end):
+            return 0
+        fence = self._fence_from(end)
+        assert fence is not None
+        following = self._fence_from(fence.next_line)
+        if fence.starts_line and not fence.info and not (following is not None and following.is_another):
+            # A formula before an unmarked block is Python, too. Then there is code between this fence and the next.
+            following_start = len(self._text) if following is None else following.line
+            if self._parser.is_code(fence.next_line, max(fence.next_line, following_start)):
+                self.blocks.append(Block(0, end, False))
+                return fence.start
+        self.blocks.append(Block(0, end, True))
+        return position
+
+    def _read_fence(self, fence: _Fence) -> int:
+        """Read a block, if a fence opens one; return where to read on."""
+        if not fence.can_open:
+            return fence.info_start
+        # What is wrapped into a Markdown block is read as if it were not.
+        if fence.language in _MARKDOWN or self._is_in_string(fence):
+            return fence.next_line
+        start = fence.next_line
+        content = self._text[start : start + 200].lstrip("\r\n")
+        is_list_item = len(content) - len(content.lstrip(" \t")) >= fence.indent
+        deepest = fence.indent + 3 if is_list_item and fence.starts_line else max(fence.indent, 3)
+        end, position, is_closed = self._find_end(start, fence.tick, fence.length, deepest)
+        if not is_closed and self._parser.parse(start, end) is None:
+            end = self._end_marker(start, end)
+        if fence.is_python or not fence.language:
+            self.blocks.append(Block(start, end, fence.is_python))
+        return max(position, start)
+
+    def _find_end(self, start: int, tick: str, length: int, deepest: int) -> tuple[int, int, bool]:
+        """Find the end of the content of a block, where to read on, and whether a fence closes it."""
+        first = bisect.bisect_left(self._fence_starts, start)
+        closing: list[_Fence] = []
+        glued: list[_Fence] = []  # to a statement, that is
+        for fence in self._fences[first : first + _MAX_SEARCH]:
+            if fence.tick != tick or len(closing) == _MAX_TRIES:
+                continue
+            if fence.starts_line and fence.length >= length and fence.indent <= deepest and "`" not in fence.info:
+                closing.append(fence)
+            elif not closing and len(glued) < _MAX_TRIES and not fence.is_comment:
+                glued.append(fence)
+        end = closing[0].line if closing else len(self._text)
+        tag = self._end_of_reasoning(start, end)
+        usual = self._at(closing[0]) if closing else (end, end, False)
+        has_open_string = bool(self._open_quotes(start, end))
+        if not (has_open_string or glued or tag) or self._parser.parse(start, end) is not None:
+            return usual
+        if has_open_string:  # perhaps the fence is in it
+            for fence in closing[1:]:
+                if self._parser.parse(start, fence.line) is not None:
+                    return self._at(fence)
+            if closing and self._parser.parse(start, len(self._text)) is not None:
+                return len(self._text), len(self._text), False
+        for fence in glued:
+            if closing and "#" in fence.before:
+                continue
+            if self._text[start : fence.start].strip() and self._parser.parse(start, fence.start) is not None:
+                return fence.start, fence.info_start, True
+        if tag is not None:
+            return tag, tag, False
+        for fence in glued:
+            is_last = (not fence.info or _END_MARKER.match(fence.info)) and fence.before.strip()
+            is_usual = fence.starts_line and fence.length >= length and fence.indent <= deepest
+            if is_usual or (is_last and not {"`", "#"} & set(fence.before)):
+                return fence.start, fence.info_start, True
+        return usual
+
+    def _at(self, fence: _Fence) -> tuple[int, int, bool]:
+        return (fence.line, fence.start, False) if fence.is_another else (fence.line, fence.info_start, True)
+
+    def _is_in_string(self, fence: _Fence) -> bool:
+        """Whether the text before a fence is the start of a program that ends in a string of several lines."""
+        return any(
+            self._parser.parse(self.start, fence.line, quotes) is not None
+            for quotes in self._open_quotes(self.start, fence.line)
+        )
+
+    def _open_quotes(self, start: int, end: int) -> list[str]:
+        """Triple quotes that stand between two positions an odd number of times."""
+        return [
+            quotes
+            for quotes, places in self._quotes.items()
+            if (bisect.bisect_left(places, end) - bisect.bisect_left(places, start)) % 2
+        ]
+
+    def _end_of_reasoning(self, start: int, end: int) -> int | None:
+        """Where between two positions reasoning ends that starts before them."""
+        depth = 0
+        for index in range(bisect.bisect_left(self._tag_starts, start), len(self._tags)):
+            tag = self._tags[index]
+            if tag.start() >= end:
+                break
+            if not _closes(tag):
+                depth += 1
+            elif depth:
+                depth -= 1
+            elif not is_quoted(self._text, *tag.span()):
+                return tag.start()
+        return None
+
+    def _trim(self) -> None:
+        """Leave out what a program without a fence has around it: blank lines, tags, an end marker."""
+        self.end = max(self.start, self.end)
+        if self._parser.parse(self.start, self.end) is not None:
+            return
+        self.end = self._end_marker(self.start, self.end)
+        tag = _ANSWER_TAG.match(self._text, _BLANK.match(self._text, self.start).end())  # type: ignore[union-attr]
+        if tag is not None and tag.end() <= self.end:
+            self.start = self._skip_blank_lines(tag.end())
+            closing = self._text.rfind(f"</{tag[1]}>", self.start, self.end)
+            self.end = max(self.start, self.end if closing < 0 else closing)
+
+    def _end_marker(self, start: int, end: int) -> int:
+        markers = (m for m in _END_MARKER.finditer(self._text, start, end) if not is_quoted(self._text, *m.span()))
+        return next((marker.start() for marker in markers), end)
+
+    def _skip_blank_lines(self, position: int) -> int:
+        blank_end = _BLANK.match(self._text, position).end()  # type: ignore[union-attr]
+        return (self._text.rfind("\n", position, blank_end) + 1) or blank_end
+
+    def _fence_from(self, position: int) -> _Fence | None:
+        index = bisect.bisect_left(self._fence_starts, position)
+        return self._fences[index] if index < len(self._fences) else None
+
+    def _tag_from(self, position: int) -> re.Match[str] | None:
+        index = bisect.bisect_left(self._tag_starts, position)
+        return self._tags[index] if index < len(self._tags) else None
+
+    def _starts_line(self, tag: re.Match[str]) -> bool:
+        before = self._text[max(0, tag.start() - _MAX_BEFORE) : tag.start()]
+        return not before.rpartition("\n")[2].strip()
+
+    def _is_inline_code(self, tag: re.Match[str]) -> bool:
+        after = self._text[tag.end() : tag.end() + 3]
+        return self._text[tag.start() - 1 : tag.start()] == "`" and after[:1] == "`" and after != "```"
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return any(tag.groups())

@@ -1,0 +1,222 @@
+"""Parse text that may be Python without a risk to the caller, and tell what it defines and needs."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import re
+import symtable
+import threading
+import warnings
+from dataclasses import dataclass
+from typing import TypeGuard
+
+
+_MAX_CHARACTERS = 100_000  # of one parse
+_MAX_DEPTH = 400  # in operators; ordinary threads have stack for ten times as many
+_BRACKET = 4  # operators that take as much stack as a bracket
+_MAX_KEYWORDS = 200  # `elif` and `lambda` nest without a bracket, across lines and commas
+_NESTING = re.compile(r"[(\[{]|[)\]}]|[,;\n]|[-+~*/%@&|^<>=.]|\b(?:not|if|else|and|or|await)\b")
+_MAX_PARSES = 128  # of one completion, beside a number of characters that is linear in its length
+_SAMPLE = 15  # lines at each end by which text is judged that does not parse
+_MAX_LINE = 500
+_CLAUSES = ("else:", "elif ", "except", "finally:", "case ", "@", "print ")
+_STAR_IMPORTS = {"math", "cmath", "itertools", "functools", "collections", "operator", "heapq", "bisect", "string"}
+_BUILTINS = frozenset(dir(builtins))
+_BLOCKS = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While, ast.Match),
+    *(ast.With, ast.AsyncWith, ast.Try, ast.TryStar),
+)
+_ACTIONS = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp)
+_FILTERS_LOCK = threading.Lock()  # the filters of `warnings` belong to the whole process
+
+
+class Parser:
+    """
+    Parse slices of one completion, in total at most a fixed multiple of its length.
+
+    Args:
+        text (`str`): The completion.
+    """
+
+    def __init__(self, text: str):
+        self.text = text
+        self._characters_left = 8 * len(text) + 10_000
+        self._parses_left = _MAX_PARSES
+        self._known: dict[tuple[int, int, str], ast.Module | None] = {}
+
+    def parse(self, start: int, end: int, suffix: str = "") -> ast.Module | None:
+        """Tree of a slice, or `None` if it is not Python or too large to be parsed."""
+        place = start, end, suffix
+        if place not in self._known:
+            size = end - start
+            if size > self._characters_left or self._parses_left == 0:
+                return None
+            self._characters_left -= size
+            self._parses_left -= 1
+            self._known[place] = _parse(self.text[start:end] + suffix)[0]
+        return self._known[place]
+
+    def is_code(self, start: int, end: int) -> bool:
+        """Whether a slice does something as Python or, if it does not parse, most of its lines would."""
+        tree = self.parse(start, end)
+        return looks_like_code(self.text[start:end]) if tree is None else is_program(tree)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """
+    Names of a program at module level.
+
+    Args:
+        defined (`frozenset[str]`): Names that it defines other than by an import.
+        needed (`frozenset[str]`): Names that it loads, but neither binds nor finds among the built-in ones.
+    """
+
+    defined: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
+
+
+def read_names(source: str) -> Names:
+    """Names of a program; of one that does not parse, those of the lines before its error."""
+    tree, error_line = _parse(source)
+    for _ in range(4):
+        if tree is not None or not error_line:
+            break
+        lines = source.split("\n")
+        source = "\n".join(lines[: min(error_line, len(lines)) - 1])
+        tree, error_line = _parse(source)
+    if tree is None:
+        return Names()
+    try:
+        with _FILTERS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = symtable.symtable(without_indent(source), "<completion>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Names()
+    bound = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    defined = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned()}
+    loaded = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_referenced()}
+    scopes = module.get_children()
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            if symbol.is_global() and symbol.is_referenced():
+                loaded.add(symbol.get_name())
+            if symbol.is_declared_global() and symbol.is_assigned():
+                defined.add(symbol.get_name())
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+            # Modules that are safe to import here; of others it is not known what they bind.
+            bound |= set(dir(importlib.import_module(statement.module))) if _is_known(statement.module) else set()
+    return Names(frozenset(defined), frozenset(loaded - bound - defined - _BUILTINS))
+
+
+def _is_known(module: str | None) -> TypeGuard[str]:
+    return module in _STAR_IMPORTS
+
+
+def indent_of(source: str) -> int:
+    """Number of blanks before the first line with text, as in a block of a list item."""
+    before = source[: len(source) - len(source.lstrip())]
+    indent = before[before.rfind("\n") + 1 :]
+    return 0 if indent.strip(" \t") or len(before) == len(source) else len(indent)
+
+
+def without_indent(source: str) -> str:
+    """Source without the blanks of its first line, which are taken from each line as far as it has them."""
+    indent = indent_of(source)
+    return re.sub(rf"(?m)^[ \t]{{1,{indent}}}", "", source) if indent else source
+
+
+def is_program(tree: ast.Module) -> bool:
+    """Whether a module does something: not only imports, checks, or names and values as in an output or a heading."""
+    return any(_acts(statement) for statement in tree.body)
+
+
+def _acts(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr):
+        return any(isinstance(node, _ACTIONS) for node in ast.walk(statement.value))
+    if isinstance(statement, ast.AnnAssign):  # without a value it may be a line of prose, `Time: O(n)`
+        return statement.value is not None
+    return isinstance(statement, (*_BLOCKS, ast.Assign, ast.AugAssign))
+
+
+def looks_like_code(source: str) -> bool:
+    """Whether most lines are Python, each read alone, for text that cannot be parsed as a whole."""
+    lines = [line for line in map(str.strip, source.splitlines()) if line and line[0] != "#"]
+    lines = [line for line in lines[:_SAMPLE] + lines[_SAMPLE:][-_SAMPLE:] if len(line) <= _MAX_LINE]
+    return 2 * sum(map(_is_code_line, lines)) > len(lines)
+
+
+def _is_code_line(line: str) -> bool:
+    if line.startswith(_CLAUSES):
+        return True
+    tree = _parse(line + " pass" if line.endswith(":") else line)[0]
+    if tree is None or not tree.body:
+        return False
+    statement = tree.body[0]
+    return _acts(statement) or not isinstance(statement, (ast.Expr, ast.AnnAssign))
+
+
+def is_quoted(text: str, start: int, end: int) -> bool:
+    """Whether a slice of one line stands within a string literal of that line, read as Python."""
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line = text[line_start : len(text) if line_end < 0 else line_end].strip()
+    if len(line) > _MAX_LINE or not {"'", '"'} & set(line):
+        return False
+    tree = _parse(line + " pass" if line.endswith(":") else line)[0]
+    return tree is not None and any(
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and text[start:end] in node.value
+        for node in ast.walk(tree)
+    )
+
+
+def _parse(source: str) -> tuple[ast.Module | None, int]:
+    """Parse a program that may be indented as a whole; also the line of its error, 0 if there is none."""
+    if len(source) > _MAX_CHARACTERS or not _is_shallow(source):
+        return None, 0
+    try:
+        with _FILTERS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(without_indent(source)), 0
+    except SyntaxError as error:
+        return None, error.lineno or 0
+    except (ValueError, RecursionError, MemoryError):
+        return None, 0
+
+
+def _is_shallow(source: str) -> bool:
+    """
+    Whether no syntax tree of a text can be deeper than the parser bears.
+
+    Brackets and the operators of the expression around each of them are counted, within strings too: this may refuse
+    a program that is not deep, but never lets a deep one through.
+    """
+    if source.count("elif") + source.count("lambda") > _MAX_KEYWORDS:
+        return False
+    depth = 0
+    operators = [0]  # since the last separator, for each bracket that is open
+    for match in _NESTING.finditer(source):
+        token = match[0]
+        if token in "([{":
+            operators.append(0)
+            depth += _BRACKET
+        elif token in ")]}" or token in ",;\n":
+            if token in ")]}" and len(operators) > 1:
+                depth -= operators.pop() + _BRACKET
+            if token in ",;" or (token == "\n" and len(operators) == 1):
+                depth -= operators[-1]
+                operators[-1] = 0
+            elif token in ")]}":  # what follows may call or index what was bracketed
+                operators[-1] += 1
+                depth += 1
+        else:
+            operators[-1] += 1
+            depth += 1
+        if depth > _MAX_DEPTH:
+            return False
+    return True
