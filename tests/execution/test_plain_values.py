@@ -45,6 +45,9 @@ values = st.recursive(
         | st.dictionaries(st.text() | st.integers(), inner, max_size=3)
         | st.frozensets(st.integers() | st.text(), max_size=4)
         | st.sets(st.integers(), max_size=4)
+        | st.lists(inner, max_size=3).map(collections.deque)
+        | st.dictionaries(st.booleans() | st.tuples(st.text()), inner, max_size=3).map(collections.OrderedDict)
+        | st.lists(st.floats(allow_nan=False), max_size=3).map(collections.Counter)
     ),
     max_leaves=20,
 )
