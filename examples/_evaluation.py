@@ -29,6 +29,7 @@ from trl_rltf.metrics import (
     Sampling,
     check_ks,
     evaluate_in_shards,
+    prompt_lengths,
     summarize,
     summarize_filtered,
 )
@@ -71,7 +72,10 @@ class EvaluationArguments:
     top_p: float = field(default=0.95, metadata={"help": "Share of the probability that is sampled from."})
     max_completion_length: int = field(default=512, metadata={"help": "Tokens a completion may have."})
     max_prompt_length: int | None = field(
-        default=None, metadata={"help": "Tokens a prompt may have; longer ones lose their beginning."}
+        default=None,
+        metadata={
+            "help": "Tokens a prompt may have; longer ones lose the beginning of their content, not the template."
+        },
     )
     prompt_style: str = field(
         default="plain",
@@ -138,7 +142,7 @@ def evaluate(
     with LocalRunner(script_args.num_workers, script_args.test_timeout, allow_code_eval=True) as runner:
         result = evaluate_in_shards(
             problems,
-            lambda: _load_sampler(script_args, model_args, runner),
+            lambda: _load_sampler(script_args, model_args, runner, problems),
             runner,
             folder,
             _settings(script_args, model_args, name),
@@ -165,7 +169,9 @@ def _settings(script_args: EvaluationArguments, model_args: ModelConfig, name: s
     return {"benchmark": name, "version": trl_rltf.__version__, **flags, **asdict(model_args)}
 
 
-def _load_sampler(script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner) -> Sampler:
+def _load_sampler(
+    script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner, problems: Dataset
+) -> Sampler:
     if script_args.programs != "model":
         return ReferenceSampler() if script_args.programs == "reference" else EmptySampler()
     sampling = Sampling(
@@ -184,10 +190,23 @@ def _load_sampler(script_args: EvaluationArguments, model_args: ModelConfig, run
     if use_accelerator and not (model_args.load_in_4bit or model_args.load_in_8bit):
         model.to(torch.accelerator.current_accelerator())
     policy = PolicySampler(model, tokenizer, sampling, script_args.batch_size, script_args.prompt_style == "chat")
+    if _RANK == 0 and script_args.max_prompt_length is not None:
+        _tell_long_prompts(
+            prompt_lengths(tokenizer, list(map(policy.prompt, problems))), script_args.max_prompt_length
+        )
     if script_args.critic_model_name_or_path is None:
         return policy
     critic = Critic(script_args.critic_model_name_or_path)
     return CriticSampler(policy, critic, runner, visible_tests, script_args.critic_prefixes)
+
+
+def _tell_long_prompts(lengths: Sequence[int], limit: int) -> None:
+    num_long = sum(length > limit for length in lengths)
+    if num_long:
+        console.print(
+            f"{num_long} of {len(lengths)} prompts have more than {limit} tokens, the longest {max(lengths)}: the beginning of "
+            "their content is cut."
+        )
 
 
 def _report(
@@ -200,6 +219,8 @@ def _report(
 ) -> None:
     scores = summarize(result.counts, ks)
     kept = summarize_filtered(result.counts, ks) if script_args.filter_by_examples else {}
+    # Apart only if some program has an error in code that the tests do not use.
+    whole = summarize(result.counts, ks, whole_module=True) if result.num_trailing_errors else {}
     table = Table(
         title=f"{name}: {len(result.counts)} problems, {script_args.num_samples} samples each"
         + (", written anew with a critic" if script_args.critic_model_name_or_path else ""),
@@ -208,7 +229,8 @@ def _report(
     for column in ("problems", "", "", "95 % interval", "paper"):
         table.add_column(column, justify="left" if column == "problems" else "right")
     for group, estimates in scores.items():
-        figures = {**estimates, **kept.get(group, {})}
+        of_modules = {f"{key}, whole module": value for key, value in whole.get(group, {}).items()}
+        figures = {**estimates, **of_modules, **kept.get(group, {})}
         for row, (key, estimate) in enumerate(figures.items()):
             paper = published.get(key, {}).get(group)
             table.add_row(
@@ -224,6 +246,16 @@ def _report(
     console.print(
         "  ".join(f"{outcome} {number / total:.1%}" for outcome, number in result.outcomes.items() if number)
     )
+    if result.num_trailing_errors:
+        console.print(
+            f"{result.num_trailing_errors} of {total} programs have an error after what the tests use: an example, an assert of their "
+            "own, a line that was cut off. 'Whole module' counts it, as LiveCodeBench does."
+        )
+    if result.num_clipped is not None:
+        console.print(
+            f"{result.num_clipped} of {total} completions were cut at the length limit of "
+            f"{script_args.max_completion_length} tokens."
+        )
     summary = {
         "num_problems": len(result.counts),
         "num_samples": script_args.num_samples,
@@ -231,7 +263,12 @@ def _report(
             group: {key: asdict(value) for key, value in {**values, **kept.get(group, {})}.items()}
             for group, values in scores.items()
         },
+        "whole_module_scores": {
+            group: {key: asdict(value) for key, value in values.items()} for group, values in (whole or scores).items()
+        },
         "outcomes": result.outcomes,
+        "num_trailing_errors": result.num_trailing_errors,
+        "num_clipped": result.num_clipped,
     }
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     console.print(f"Samples: {folder / 'samples.jsonl'}   Summary: {folder / 'summary.json'}", soft_wrap=True)

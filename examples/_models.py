@@ -1,10 +1,14 @@
-"""Load a policy by flags: a causal or encoder-decoder model of the Hub or a folder, a GGUF file, with or without an adapter."""
+"""Load a policy by flags: a causal or encoder-decoder model of the Hub or a folder, a GGUF file, an adapter."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils.peft_utils import find_adapter_config_file
 from trl import ModelConfig, get_quantization_config
 
 
@@ -15,7 +19,8 @@ def load_policy(
     Load a model and its tokenizer.
 
     Args:
-        model_args ([`~trl.ModelConfig`]): Name or folder of the model, revision, data type, quantization.
+        model_args ([`~trl.ModelConfig`]): Name or folder of the model, revision, data type, quantization. It may be the folder of
+            an adapter, as training with `--use_peft` and its checkpoints write it: the model below it is loaded too.
         gguf_file (`str`, *optional*): File in GGUF format in that folder or repository; its weights become ordinary ones, so
             that the model can be trained and saved.
         adapter (`str`, *optional*): Name or folder of a PEFT adapter, which is merged into the weights.
@@ -23,8 +28,19 @@ def load_policy(
 
     Returns:
         `tuple`: The model, of the class that its configuration asks for, and its tokenizer, with a padding token.
+
+    Raises:
+        ValueError: If it is an adapter, and the model below it is not known or cannot be found.
     """
     source = model_args.model_name_or_path
+    adapter_config = _adapter_config(source, model_args.model_revision)
+    if adapter_config is not None:
+        model, tokenizer = _load_base(source, adapter_config, model_args, gguf_file, trust_remote_code)
+        for own in (source, adapter):
+            model = model if own is None else _merged(model, own)
+        if (Path(source) / "tokenizer_config.json").is_file():  # training may have changed it
+            tokenizer = _tokenizer(source, trust_remote_code=trust_remote_code)
+        return model, tokenizer
     where = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code, "gguf_file": gguf_file}
     config = AutoConfig.from_pretrained(source, **where)
     model_class = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
@@ -37,14 +53,69 @@ def load_policy(
     )
     if gguf_file is not None:
         model = _as_ordinary(model, model_class)
-        model.config._name_or_path = source
+        name_model(model, source)
     if adapter is not None:
-        from peft import PeftModel
+        model = _merged(model, adapter)
+    return model, _tokenizer(source, **where)
 
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+
+def name_model(model: Any, name: str) -> None:
+    """Give a model the name or folder that its weights can be loaded from; an adapter trained on it names its base by this."""
+    model.name_or_path = model.config._name_or_path = name
+
+
+def _tokenizer(source: str, **where: Any) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    return model, tokenizer
+    return tokenizer
+
+
+def _merged(model: Any, adapter: str) -> Any:
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    name_model(merged, adapter)
+    return merged
+
+
+def _adapter_config(source: str, revision: str | None) -> dict[str, Any] | None:
+    """The configuration of an adapter, if that is all that there is."""
+    if (Path(source) / "config.json").is_file():
+        return None
+    path = find_adapter_config_file(source, revision=revision)
+    return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _load_base(
+    source: str,
+    adapter_config: dict[str, Any],
+    model_args: ModelConfig,
+    gguf_file: str | None,
+    trust_remote_code: bool,
+) -> tuple[Any, Any]:
+    """Load what an adapter was trained on: where its configuration says, or, if the folders were moved together, beside it."""
+    remedy = (
+        "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
+    )
+    base = adapter_config.get("base_model_name_or_path")
+    if not base:
+        raise ValueError(f"The adapter {source!r} does not say which model it was trained on. {remedy}")
+    beside = [folder / Path(base).name for folder in (Path(source), Path(source).parent)]
+    if Path(base).resolve() == Path(source).resolve():
+        raise ValueError(f"The adapter {source!r} was written over the model that it was trained on. {remedy}")
+    if not Path(base).is_dir():
+        base = next((str(folder) for folder in beside if (folder / "config.json").is_file()), base)
+    try:
+        return load_policy(
+            replace(model_args, model_name_or_path=base, model_revision=adapter_config.get("revision") or "main"),
+            gguf_file,
+            trust_remote_code=trust_remote_code,
+        )
+    except OSError as error:
+        raise ValueError(
+            f"The adapter {source!r} was trained on {base!r}, which is neither a folder here nor a model of the Hub that can be "
+            f"reached. {remedy}"
+        ) from error
 
 
 def _as_ordinary(model: Any, model_class: Any) -> Any:

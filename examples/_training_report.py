@@ -42,14 +42,25 @@ def report(before: PolicyEvaluation, after: PolicyEvaluation, history: Sequence[
             ]
             difference = f"{100 * gain.value:+.1f} [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
             table.add_row(f"pass@{k}", *cells, difference)
+    if before.trailing_error_share or after.trailing_error_share:
+        for k in (1, 5):
+            if k <= before.num_samples:
+                start, end = (result.pass_at_k(k, whole_module=True) for result in (before, after))
+                _add_shares(table, f"pass@{k}, whole module", start, end)
+        _add_shares(table, "error after what the tests use", before.trailing_error_share, after.trailing_error_share)
+    _add_shares(table, "cut at the length limit", before.clipped_share, after.clipped_share)
     for outcome in reversed(Outcome):
         start, end = before.outcome_shares[outcome.name], after.outcome_shares[outcome.name]
         if outcome is not Outcome.NOT_GRADABLE or start or end:
-            table.add_row(outcome.name, f"{start:.1%}", f"{end:.1%}", f"{100 * (end - start):+.1f}")
+            _add_shares(table, outcome.name, start, end)
     console.print(table)
     picture = Path(folder) / "learning_curve.png"
     draw_curve(before, after, history, picture)
     console.print(f"Model: {folder}   Learning curve: {picture}")
+
+
+def _add_shares(table: Table, name: str, start: float, end: float) -> None:
+    table.add_row(name, f"{start:.1%}", f"{end:.1%}", f"{100 * (end - start):+.1f}")
 
 
 def draw_curve(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _models import name_model
 from datasets import Dataset
 from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from trl_rltf import RLTFConfig
 from trl_rltf.data import add_bug, add_slips
+from trl_rltf.metrics import prompt_lengths
+from trl_rltf.prompts import shorten_prompt
 
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ def warm_start(
     Train on reference solutions, with TRL's SFTTrainer, or transformers' Seq2SeqTrainer for an encoder-decoder, and save the
     model in the folder.
     """
+    limit = training_args.max_prompt_length
+    if limit is None and model.config.is_encoder_decoder:
+        limit = tokenizer.model_max_length
     settings = {
         "output_dir": folder,
         "max_steps": script_args.warm_start_steps or -1,
@@ -51,6 +58,8 @@ def warm_start(
         "dataloader_pin_memory": training_args.dataloader_pin_memory,
     }
     pairs = _pairs(problems, script_args, training_args.seed)
+    if limit is not None:
+        pairs = _limited(pairs, tokenizer, limit, training_args.prompt_overflow)
     if model.config.is_encoder_decoder:
         trainer = _seq2seq_trainer(model, tokenizer, pairs, settings, training_args)
     else:
@@ -60,6 +69,7 @@ def warm_start(
         trainer.add_callback(callback)
     trainer.train()
     trainer.save_model(folder)
+    name_model(model, str(Path(folder).resolve()))
 
 
 def _pairs(problems: Dataset, script_args: ProblemArguments, seed: int) -> Dataset:
@@ -80,6 +90,17 @@ def _pairs(problems: Dataset, script_args: ProblemArguments, seed: int) -> Datas
     return Dataset.from_list(rows)
 
 
+def _limited(pairs: Dataset, tokenizer: Any, limit: int, overflow: str) -> Dataset:
+    """The same pairs, with prompts of the length that RL allows."""
+
+    def length(prompt: Any) -> int:
+        return prompt_lengths(tokenizer, [prompt])[0]
+
+    if overflow == "drop":
+        return Dataset.from_list([pair for pair in pairs if length(pair["prompt"]) <= limit])
+    return Dataset.from_list([{**pair, "prompt": shorten_prompt(pair["prompt"], limit, length)} for pair in pairs])
+
+
 def _as_answer(prompt: Any, program: str) -> Any:
     if isinstance(prompt, str):
         return program
@@ -89,12 +110,10 @@ def _as_answer(prompt: Any, program: str) -> Any:
 def _seq2seq_trainer(
     model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: RLTFConfig
 ) -> Seq2SeqTrainer:
-    longest_prompt = training_args.max_prompt_length or tokenizer.model_max_length
-
     def to_ids(row: dict[str, str]) -> dict[str, list[int]]:
         labels = tokenizer(text_target=row["completion"])["input_ids"]
         return {
-            "input_ids": tokenizer(row["prompt"])["input_ids"][-longest_prompt:],
+            "input_ids": tokenizer(row["prompt"])["input_ids"],
             "labels": labels[: training_args.max_completion_length],
         }
 

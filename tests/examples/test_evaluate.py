@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -103,6 +104,40 @@ def test_references_of_apps_pass_but_for_the_documented_exceptions(call, shared_
     assert summary["outcomes"]["PASS"] == 133
     _, samples = call("evaluate_apps.py", *data, "--programs", "empty", output="empty")
     assert "PASS" not in {sample["outcome"] for sample in samples}
+
+
+@pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
+def test_the_closing_lines_count_what_was_cut(tmp_path, pretrained, call, shared_data):
+    flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
+    out, samples = call("evaluate_mbpp.py", *flags, "--eval_problems", "4", "--max_prompt_length", "120")
+    num_clipped = sum(sample["is_clipped"] for sample in samples)
+    assert f"{num_clipped} of 8 completions were cut at the length limit of 12 tokens." in " ".join(out.split())
+    assert re.search(
+        r"[1-4] of 4 prompts have more than 120 tokens, the longest \d+: the beginning", " ".join(out.split())
+    )
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["num_clipped"] == num_clipped
+
+
+def test_both_pass_at_k_are_printed_and_kept_where_they_can_differ(tmp_path, monkeypatch, capsys):
+    from trl_rltf.metrics import ProblemCounts, SampledEvaluation
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import _evaluation
+
+    settings = _evaluation.EvaluationArguments(num_samples=4)
+    for num_trailing, rows in (
+        (2, [("pass@1", "50.0%"), ("pass@1, whole module", "25.0%")]),
+        (0, [("pass@1", "50.0%")]),
+    ):
+        counts = [ProblemCounts("a", "", 4, 2, 4, 2, 1 if num_trailing else 2)]
+        result = SampledEvaluation(counts, {"PASS": 2, "FAILURE": 2}, num_trailing, 3)
+        _evaluation._report(result, [1], settings, "MBPP", {}, tmp_path)
+        out = " ".join(capsys.readouterr().out.split())
+        assert re.findall(r"(pass@1(?:, whole module)?)\W+(\d+\.\d%)", out) == rows
+        assert ("2 of 4 programs have an error after what the tests use" in out) == bool(num_trailing)
+        summary = json.loads((tmp_path / "summary.json").read_text())
+        assert summary["scores"]["all"]["pass@1"]["value"] == 0.5
+        assert summary["whole_module_scores"]["all"]["pass@1"]["value"] == (0.25 if num_trailing else 0.5)
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)

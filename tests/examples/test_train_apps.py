@@ -69,7 +69,38 @@ def test_any_causal_model_trains_with_lora_on_a_folder_in_the_layout_of_apps(tmp
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert "has no split 'test'" in result.stdout
+    assert "prompts of `train_dataset` have more than `max_prompt_length=64` tokens" in result.stderr
     assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["peft_type"] == "LORA"
+
+
+def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start(tmp_path, monkeypatch):
+    """Not with those of the model that the warm start began from, nor without any."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from trl import ModelConfig
+
+    flags = [
+        "--use_peft",
+        "--lora_target_modules",
+        "q_proj",
+        "v_proj",
+        "--save_strategy",
+        "steps",
+        "--save_steps",
+        "1",
+    ]
+    result = launch(*QUICK, *flags, "--output_dir", str(tmp_path))
+    assert result.returncode == 0, result.stderr[-3000:]
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from _models import load_policy
+
+    warm = AutoModelForCausalLM.from_pretrained(tmp_path / "warm-start").state_dict()
+    for folder in (tmp_path, tmp_path / "checkpoint-2"):
+        model, tokenizer = load_policy(ModelConfig(model_name_or_path=str(folder), dtype="float32"))
+        changed = {name for name, value in model.state_dict().items() if not torch.equal(value, warm[name])}
+        assert changed
+        assert all(re.search(r"[qv]_proj", name) for name in changed)
+        assert len(tokenizer) == model.config.vocab_size
 
 
 def test_an_encoder_decoder_goes_through_both_stages_and_resumes_from_its_warm_start(tmp_path):

@@ -99,3 +99,13 @@ def test_the_table_of_errors(runner, name):
 def test_lines_are_counted_as_python_counts_them(runner, end):
     source = f"x = 'a\x0cb\u2028c'{end}y = 1{end}z = x[99]{end}"
     assert runner.run([Program(source, SUM_TESTS)])[0].span == Span(3, 0, 3, 9)
+
+
+def test_a_byte_order_mark_moves_the_first_line_by_one_character(runner):
+    sources = ("x = 1 + y", "x = = 1", "\nx = 1 + y", "def f(:")
+    for source in sources:
+        plain, marked = runner.run([Program(source, SUM_TESTS), Program("\ufeff" + source, SUM_TESTS)])
+        shift = int(plain.span.line == 1)
+        assert marked.span == Span(
+            plain.span.line, plain.span.column + shift, plain.span.end_line, plain.span.end_column + shift
+        )

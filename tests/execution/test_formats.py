@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trl_rltf.execution import parse_tests
-from trl_rltf.execution.plain_values import encode
+from trl_rltf.execution.plain_values import decode, encode
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,16 @@ def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
         "assert math.fabs(f(1) - 2) < 0.1",
     ],
 )
-def test_what_cannot_be_split_is_for_a_referee(text):
-    case = parse_tests({"asserts": [text]}).cases[0]
-    assert (case.probe, case.statements) == ({"judged": True}, text)
+def test_what_cannot_be_split_runs_as_it_is_written(text):
+    assert parse_tests({"asserts": [text]}).mode in ("referee", "inside")
 
 
 def test_functions_of_the_tests_never_enter_the_process_of_a_program():
     tests = {"asserts": ["assert f(1) == 2", "check(f)"], "setup": "def check(f):\n    assert f(3) == 918273645"}
     parsed = parse_tests(tests)
     assert parsed.setup == ""
-    assert [case.probe for case in parsed.cases] == [{"judged": True}] * 2
+    assert parsed.mode == "referee"
+    assert [case.probe for case in parsed.cases] == [{}, {}]
 
 
 def test_a_setup_that_only_prepares_inputs_goes_inside():
@@ -142,6 +142,7 @@ def test_lines_of_a_stdin_test_may_be_a_list():
         ({"asserts": ["# assert f(1) == 2"]}, "checks nothing"),
         ({"asserts": ["def check(f):\n    assert f(1) == 2"]}, "checks nothing"),
         ({"asserts": ["assert (f(1) == 2, 'msg')"]}, "always true"),
+        ({"asserts": ["if __name__ == '__main__':\n    assert f(1) == 2"]}, "does not run here"),
         ({"asserts": ["assert f( == 1"]}, "assert 0 of the tests is not valid Python"),
         ({"asserts": ["assert f()"], "setup": "import ("}, "`setup` of the tests is not valid Python"),
         ({"asserts": ["assert f()"], "setup": 3}, "`setup` of the tests is a int"),
@@ -160,3 +161,24 @@ def test_any_text_for_tests_is_read_or_refused_with_a_value_error(text):
             parse_tests(entry)
         except ValueError:
             continue
+
+
+def test_imports_and_definitions_of_a_setup_run_before_the_program_and_the_rest_after_it():
+    setup = (
+        "from typing import List\nMOD = 7\ndef g(x: List[int]) -> int:\n    return f(x)\nroot = Node(1)\nshow(root)"
+    )
+    parsed = parse_tests({"asserts": ["assert f(root) == g(root)"], "setup": setup})
+    assert (parsed.early_setup.count("\n"), parsed.setup) == (3, "root = Node(1)\nshow(root)")
+    assert parsed.own_names == ("MOD", "g")
+
+
+def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
+    def argument(tests):
+        return decode(parse_tests(tests).cases[0].probe["arguments"])
+
+    assert argument('{"fn_name": "f", "inputs": [[{"1": 2, "-3": 4}]], "outputs": [2]}') == [{1: 2, -3: 4}]
+    assert argument('{"fn_name": "f", "inputs": [[{"1": 2, "b": 4}, {"01": 1}]], "outputs": [2]}') == [
+        {"1": 2, "b": 4},
+        {"01": 1},
+    ]
+    assert argument({"fn_name": "f", "inputs": [[{"1": 2}, (1, 2)]], "outputs": [2]}) == [{"1": 2}, (1, 2)]

@@ -87,14 +87,23 @@ FORMS = {
 }
 
 
+IN_THE_PROCESS_OF_THE_PROGRAM = {
+    "two calls of the program",
+    "a helper of the program",
+    "an argument that is changed in place",
+    "an object of a class of the program",
+    "a tree",
+}
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_forms_of_real_tests_tell_right_from_wrong_without_the_program(runner, name):
     tests, right, wrong = FORMS[name]
     good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
     assert good.outcome is Outcome.PASS, good
     assert bad.num_passed < bad.num_tests, bad
-    # A helper of the program that gets an answer, and what to compare it with, has a say: that is reported.
-    guarded = (0,) if name == "a helper of the program" else ()
+    # Where the program has a say in the verdict, that is reported.
+    guarded = tuple(range(good.num_tests)) if name in IN_THE_PROCESS_OF_THE_PROGRAM else ()
     assert good.guarded_tests == bad.guarded_tests == guarded
 
 
@@ -183,9 +192,9 @@ def test_a_helper_of_the_program_that_compares_is_reported(runner, test, setup):
 def test_a_program_cannot_choose_to_be_its_own_judge(runner):
     source = (
         "import sys\nremote = sys.modules['trl_rltf.execution.remote']\nremote.encode = lambda value: {'opaque': 'x'}\n"
-        "remote.is_plain = lambda data: True\ndef enc(s):\n    return '?'\ndef dec(s):\n    return '?'"
+        "remote.is_plain = lambda data: True\ndef enc(s):\n    return '?'"
     )
-    test = "for s in ['ab', 'cd']:\n    assert dec(enc(s)) == s"
+    test = "for s in ['ab', 'cd']:\n    assert enc(s) == s[::-1]"
     report = runner.run([Program(source, {"asserts": [test]})])[0]
     assert (report.num_passed, report.guarded_tests) == (0, ())
 
@@ -208,12 +217,11 @@ def test_a_program_cannot_choose_to_be_its_own_judge(runner):
             "for x in [7.5]:\n    assert math.fabs(f(1) - x) < 1e-6",
             "",
         ),
-        ("import operator\noperator.eq = lambda *a: True\n", "assert eq(f(2), 4)", "from operator import eq"),
-        ("", "assert close(f(2), 4.25)", "close = lambda a, b: abs(a - b) < 1e-6"),
+        ("", "assert close(f(2), 4.25)", "def close(a, b):\n    return abs(a - b) < 1e-6"),
         ("import sys\n", "assert f(3) == EXPECTED[3]", "EXPECTED = {3: 55}"),
         (
             "def zip(*a):\n    return []\ndef sum(a):\n    return -1\n",
-            "for a, b in zip([[1, 2]], [3]):\n    assert sum(a) == b",
+            "for a, b in zip([[1, 2]], [3]):\n    assert f(a) + 0 == sum([b])",
             "",
         ),
         (
@@ -343,12 +351,15 @@ STATEFUL = {
 }
 
 
+STATEFUL_APART = {"state inside the program", "an end that comes early"}
+
+
 @pytest.mark.parametrize("name", STATEFUL)
 def test_state_goes_on_from_one_assert_to_the_next(runner, name):
     tests, right, wrong = STATEFUL[name]
     reports = runner.run([Program(right, tests), Program(wrong, tests)])
     assert [report.outcome is Outcome.PASS for report in reports] == [True, False], reports
-    assert bool(reports[0].guarded_tests) == (" is x" in str(tests) or "isinstance" in str(tests))
+    assert bool(reports[0].guarded_tests) == (name not in STATEFUL_APART)
 
 
 def test_a_program_that_leaves_in_the_middle_is_no_timeout(runner):
@@ -365,13 +376,22 @@ def test_tests_that_share_state_all_run_even_if_the_first_fails():
     assert report.verdicts == (Verdict.FAILED, Verdict.PASSED)
 
 
-def test_the_program_s_own_built_in_name_is_not_what_the_next_test_compares_with(runner):
+def test_built_in_names_in_a_referee_are_never_the_program_s(runner):
     tests = {
         "setup": "def close(a, b):\n    return sum([abs(a - b)]) < 1",
-        "asserts": ["assert sum([1, 2]) == 0", "assert close(f(1), 918)"],
+        "asserts": ["assert f(3) + 0 == sum([0, 1])", "assert close(f(1), 918)"],
     }
     (report,) = runner.run([Program("def sum(values):\n    return 0\ndef f(x):\n    return 1", tests)])
     assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)
+    assert report.guarded_tests == ()
+
+
+def test_a_program_that_has_to_define_a_built_in_name_is_not_helped_out(runner):
+    tests = {"asserts": ["assert sum(10, 15) == 6", "assert sum(100, 150) == 93"]}
+    right = "def sum(a, b):\n    return 1 + 5 if a == 10 else 93"
+    own, none = runner.run([Program(right, tests), Program("", {"asserts": ["assert sum([10, 15]) == 25"]})])
+    assert own.outcome is Outcome.PASS
+    assert (none.outcome, none.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
 
 
 ERRORS = "class Bank(Exception):\n    pass\nclass NoFunds(Bank, ValueError):\n    def __init__(self, left):\n        super().__init__(left)\n        self.left = left\n"
@@ -387,7 +407,7 @@ WRITTEN_FOR_CLASSES = {
                 "try:\n    draw(5)\n    assert False\nexcept Bank as error:\n    assert str(error) == '3'",
             ]
         },
-        False,
+        True,
     ),
     "the test changes a container of an object": (
         "class Node:\n    def __init__(self, v):\n        self.v, self.children = v, []\n    def total(self):\n        return self.v + sum(self.children)",
@@ -399,7 +419,41 @@ WRITTEN_FOR_CLASSES = {
         "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return sum(p.v for p in ps)",
         "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return len(ps)",
         {"asserts": ["ps = [P(2), P(5)]\nassert total(ps) == 7"]},
+        True,
+    ),
+    "a built-in exception that is caught and read": (
+        "def f(x):\n    raise ValueError('no', x)",
+        "def f(x):\n    raise ValueError('no')",
+        {"asserts": ["try:\n    f(3)\n    assert False\nexcept ValueError as e:\n    assert str(e) == \"('no', 3)\""]},
         False,
+    ),
+    "an exception of the program that is caught by its built-in base": (
+        ERRORS,
+        ERRORS.replace("NoFunds(3)", "KeyError(3)"),
+        {"asserts": ["try:\n    draw(5)\n    assert False\nexcept ValueError as e:\n    assert str(e) == '3'"]},
+        False,
+    ),
+    "an iterator without end": (
+        "def count(n):\n    while True:\n        yield n\n        n += 1",
+        "def count(n):\n    while True:\n        yield n\n        n += 2",
+        {"asserts": ["assert [n for n, _ in zip(count(4), range(3))] == [4, 5, 6]"]},
+        False,
+    ),
+    "an argument that a function of the program changes in place": (
+        "def f(grid):\n    for row in grid:\n        row.append(0)\n    return len(grid)",
+        "def f(grid):\n    return len(grid)",
+        {"asserts": ["grid = [[1], [2]]\nn = f(grid)\nassert grid == [[1, 0], [2, 0]] and n == 2"]},
+        False,
+    ),
+    "two names for one list": (
+        "def f(grid):\n    for row in grid:\n        row.append(0)\n    return len(grid)",
+        "def f(grid):\n    grid[:] = [row + [0] for row in grid]\n    return len(grid)",
+        {
+            "asserts": [
+                "row = [1]\ngrid = [row, [2]]\nn = f(grid)\nassert row == [1, 0] and grid == [[1, 0], [2, 0]] and n == 2"
+            ]
+        },
+        True,
     ),
     "after a test that is decided inside": (
         "def f(x):\n    return x\ndef g(x):\n    return x + 1",
@@ -416,7 +470,7 @@ WRITTEN_FOR_CLASSES = {
                 "    assert list(pool.map(f, range(40))) == [2 * i for i in range(40)]"
             ]
         },
-        False,
+        True,
     ),
     "a stream that the program replaced": (
         "import sys\nclass Out:\n    def write(self, text):\n        pass\nsys.stdout = Out()\ndef f(x):\n    print(x)\n    return x",

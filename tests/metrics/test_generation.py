@@ -1,10 +1,15 @@
 """Sampling from models of both kinds: batches, ends, prompts, and what must not shape a sample."""
 
+import copy
+import pickle
+
 import architectures
 import pytest
 import torch
 
-from trl_rltf.metrics import Sampling, generate_completions, weights_fingerprint
+from trl_rltf.metrics import Sampling, generate_completions, prompt_lengths, weights_fingerprint
+from trl_rltf.metrics.generation import encode_prompt
+from trl_rltf.trainer.prompt_limit import PromptLimit
 
 
 GREEDY = Sampling(temperature=0, max_new_tokens=8)
@@ -60,6 +65,43 @@ def test_long_prompts_lose_their_beginning(policy):
     bounded = Sampling(temperature=0, max_new_tokens=8, max_prompt_length=length - 1)
     texts = generate_completions(model, tokenizer, ["a\n" * 50 + tail, "b\n" * 60 + tail], bounded)
     assert texts[0] == texts[1]
+
+
+CHAT = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</>{% endfor %}<assistant>"
+
+
+@pytest.mark.parametrize("policy", ["qwen2"], indirect=True)
+def test_a_long_chat_prompt_keeps_its_template_as_in_the_trainer(policy):
+    tokenizer = copy.deepcopy(policy[1])
+    tokenizer.chat_template = CHAT
+    prompt = [{"role": "system", "content": "s"}, {"role": "user", "content": "first words, " * 20 + "the end"}]
+    (length,) = prompt_lengths(tokenizer, [prompt])
+    ids = encode_prompt(tokenizer, prompt, length - 30, {})
+    text = tokenizer.decode(ids)
+    assert length - 32 <= len(ids) <= length - 30
+    assert text.startswith("<system>s</><user>")
+    assert text.endswith("the end</><assistant>")
+    limit = PromptLimit(
+        length - 30, lambda prompts, _: tokenizer.apply_chat_template(prompts, return_dict=True)["input_ids"]
+    )
+    assert tokenizer.apply_chat_template(limit.shorten(prompt), tokenize=False) == text
+
+
+@pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)
+def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
+    model, tokenizer = policy
+    (whole,) = generate_completions(model, tokenizer, PROMPTS[:1], GREEDY)
+    assert whole.is_clipped
+    (stopped,) = generate_completions(
+        model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_new_tokens=8, stop_strings=(whole[1:3],))
+    )
+    assert not stopped.is_clipped
+    # Each token is an end token: the first one ends the completion, also where it is the last that is allowed.
+    model.generation_config.eos_token_id = list(range(model.config.vocab_size))
+    for length in (1, 8):
+        (ended,) = generate_completions(model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_new_tokens=length))
+        assert not ended.is_clipped
+    assert [text.is_clipped for text in pickle.loads(pickle.dumps([whole, ended]))] == [True, False]
 
 
 @pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)

@@ -1,8 +1,11 @@
 """Sampling from a model and grading, and the figures made of it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
 
 
@@ -51,6 +54,22 @@ def test_chat_prompts_are_sampled_through_the_template(model, tokenizer, problem
     assert (
         evaluate_policy(model, chat, messages, runner, num_samples=2, max_new_tokens=8, max_prompt_length=20) == plain
     )
+
+
+def test_pass_at_k_is_also_that_of_whole_modules_and_clipped_samples_are_counted(model, tokenizer, problems):
+    """Of two samples of each of two problems the first passes; of the second problem it has an error in trailing code."""
+
+    class Fixed:
+        def run(self, programs):
+            wrong = ExecutionReport(Outcome.FAILURE, (Verdict.FAILED,))
+            right = ExecutionReport(Outcome.PASS, (Verdict.PASSED,))
+            return [right, wrong, replace(right, trailing_error_type="SyntaxError"), wrong]
+
+    result = evaluate_policy(model, tokenizer, problems.select(range(2)), Fixed(), num_samples=2, max_new_tokens=2)
+    assert (result.num_correct, result.num_whole_correct) == ((1, 1), (1, 0))
+    assert (result.pass_at_k(1), result.pass_at_k(1, whole_module=True)) == (0.5, 0.25)
+    assert result.trailing_error_share == 0.25
+    assert result.clipped_share == 1.0
 
 
 def test_nothing_to_sample_is_refused(model, tokenizer, problems, runner):

@@ -169,6 +169,44 @@ def test_metrics_and_columns_go_to_the_hooks_of_trl(runner, tokenizer):
     assert metrics["grading/guarded"] == 0
 
 
+def test_errors_in_trailing_code_are_a_metric_and_a_column():
+    trailing = ExecutionReport(Outcome.PASS, (Verdict.PASSED,), trailing_error_type="AssertionError")
+
+    class Fixed:
+        def run(self, programs):
+            return [trailing, ExecutionReport(Outcome.PASS, (Verdict.PASSED,))] * 2
+
+    extra, metrics = {}, {}
+    rewards = UnitTestRewardFunction(Fixed())(
+        completions=["def f(): ..."] * 4,
+        tests=[SUM_TESTS] * 4,
+        log_extra=extra.__setitem__,
+        log_metric=metrics.__setitem__,
+    )
+    assert rewards == [1.0] * 4  # by what the functions do
+    assert metrics["outcome/trailing_error"] == 0.5
+    assert extra["trailing_error"] == ["AssertionError", "", "AssertionError", ""]
+
+
+def test_without_prompts_completions_with_equal_tests_are_a_group(runner, tokenizer):
+    sources = ["a = 1\nb = 2\n", "a = 1\nb = = 2\n", "b = = 2\n"]
+    ids = [tokenizer(source)["input_ids"] for source in sources]
+    arguments = {"completions": sources, "completion_ids": ids, "processing_class": tokenizer}
+    reward = UnitTestRewardFunction(runner)
+    tests = [SUM_TESTS, SUM_TESTS, FOUR_TESTS]
+    without = reward(**arguments, tests=tests)
+    assert [r.tokens for r in without] == [r.tokens for r in reward(**arguments, tests=tests, prompts=["x", "x", "y"])]
+    # One of two got past its second line; the third program has nobody to be compared with.
+    assert [(min(r.tokens), max(r.tokens)) for r in without] == [(0.0, 0.5), (-0.5, 0.0), (0.0, 0.0)]
+
+
+@pytest.mark.parametrize("column", ["prompts", "tests", "completion_ids"])
+def test_a_column_of_another_length_is_named(runner, column):
+    columns = {"completions": ["a", "b"], "tests": [SUM_TESTS] * 2, column: [SUM_TESTS]}
+    with pytest.raises(ValueError, match=f"There are 1 `{column}` and 2 `completions`"):
+        UnitTestRewardFunction(runner)(**columns)
+
+
 def test_a_missing_column_is_named(runner):
     with pytest.raises(ValueError, match="no column `tests`"):
         UnitTestRewardFunction(runner)(prompts=[""], completions=[""])

@@ -41,6 +41,7 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
         tokenizer_override: Any = None,
         eval_dataset: Any = None,
         rollout_func: Any = None,
+        environment_factory: Any = None,
         **settings: Any,
     ) -> Any:
         if issubclass(config_class, RLTFConfig):
@@ -56,6 +57,7 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
             callbacks=callbacks,
             peft_config=peft_config,
             **({} if rollout_func is None else {"rollout_func": rollout_func}),
+            **({} if environment_factory is None else {"environment_factory": environment_factory}),
         )
 
     return make

@@ -140,11 +140,10 @@ def test_that_they_are_in_the_loss_is_said_once(make_trainer, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("kind", ["no column", "text", "numbers", "messages", "none of them", "a stream"])
+@pytest.mark.parametrize("kind", ["no column", "numbers", "messages", "none of them", "a stream"])
 def test_without_reference_solutions_training_goes_on_without_them(make_trainer, problems, kind):
     dataset = {
         "no column": lambda: problems.remove_columns("solutions"),
-        "text": lambda: problems.map(lambda row: {"solutions": json.dumps(row["solutions"])}),
         "numbers": lambda: problems.map(lambda row: {"solutions": [1, 2]}),
         "messages": lambda: problems.map(lambda row: {"solutions": [[{"role": "assistant", "content": "1"}]]}),
         "none of them": lambda: problems.map(lambda row: {"solutions": []}),
@@ -190,8 +189,51 @@ def test_rows_without_solutions_add_nothing_to_the_cross_entropy(make_trainer, p
     assert history(trainer, "loss/ce") == [0.0]
 
 
-def test_solutions_as_text_are_refused(make_trainer, problems):
-    text = problems.remove_columns("solutions").add_column("solutions", [json.dumps(s) for s in problems["solutions"]])
-    text = text.map(lambda row, i: {"solutions": row["solutions"] if i else None}, with_indices=True)
-    with pytest.raises(ValueError, match="`solutions` of the training set is of the type Value"):
-        make_trainer(by_length, ce_loss_weight=1.0, dataset=text)
+def _with_texts(problems, texts):
+    texts = texts * (len(problems) // len(texts))
+    return problems.remove_columns("solutions").add_column("solutions", texts)
+
+
+@pytest.mark.parametrize("weight", [None, 1.0])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_program_as_text_or_a_list_as_json_text_is_read(make_trainer, problems, tokenizer, weight, is_stream):
+    texts = ["print(1)\n", json.dumps(["print(2)", "", "print(3)"]), '[print(4) for _ in "a"]', json.dumps("print(5)")]
+    dataset = _with_texts(problems, texts)
+    if is_stream:
+        dataset = dataset.to_iterable_dataset()
+    if is_stream and weight is None:
+        return  # nothing can be drawn from a stream unless somebody asks for it
+    trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=8, dataset=dataset, max_completion_length=40)
+    spy = Spy(trainer)
+    trainer.train()
+    found = {
+        tokenizer.decode(ids, skip_special_tokens=True) for batch in spy.batches for ids in batch["reference_ids"]
+    }
+    assert found <= {"print(1)", "print(2)", "print(3)", '[print(4) for _ in "a"]', "print(5)"}
+    assert len(found) > 2
+
+
+def test_rows_with_empty_texts_have_no_solution(make_trainer, problems):
+    trainer = make_trainer(
+        by_length, ce_loss_weight=None, max_steps=1, dataset=_with_texts(problems, ["", None, "[]", " "])
+    )
+    trainer.train()
+    assert history(trainer, "loss/ce") == []
+
+
+@pytest.mark.parametrize("text", ['[{"code": "print(1)"}]', '{"python": "print(1)"}', "[1, 2]"])
+def test_json_text_of_something_else_is_refused_with_the_row(make_trainer, problems, text):
+    dataset = _with_texts(problems, ["print(1)", text])
+    with pytest.raises(
+        ValueError, match="Row 1 of the training set: Column `solutions` holds JSON text that is not a list"
+    ):
+        make_trainer(by_length, ce_loss_weight=None, dataset=dataset)
+    make_trainer(by_length, ce_loss_weight=0.0, dataset=dataset)  # not read at all
+
+
+def test_a_column_of_another_type_is_refused_if_it_is_needed_and_named_if_not(make_trainer, problems, caplog):
+    numbers = problems.map(lambda row: {"solutions": [1, 2]})
+    with pytest.raises(ValueError, match="`solutions` of the training set is of the type List"):
+        make_trainer(by_length, ce_loss_weight=1.0, dataset=numbers)
+    make_trainer(by_length, ce_loss_weight=None, dataset=numbers)
+    assert "Column `solutions` is of the type List(Value('int64')), which is not read" in caplog.text

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import IterableDataset
 from support import Spy, by_length, gradients_of_log_probs, history, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
-from trl_rltf.trainer import grpo_hooks
+from trl_rltf.trainer import grpo_hooks, trl_names
 
 
 def test_every_parameter_moves(make_trainer, runner):
@@ -328,13 +329,44 @@ def test_gradient_accumulation_gives_the_same_step(make_trainer, model):
         (lambda data: data.remove_columns("tests"), "no column `tests`"),
         (
             lambda data: data.map(lambda row, i: {"tests": "{" if i == 3 else row["tests"]}, with_indices=True),
-            "row 3 of the training set",
+            "`train_dataset`: row 3 ",
         ),
     ],
 )
 def test_a_dataset_that_would_fail_later_is_refused_at_construction(make_trainer, runner, problems, change, message):
     with pytest.raises(ValueError, match=message):
         make_trainer(UnitTestRewardFunction(runner), dataset=change(problems))
+
+
+def _with_malformed_tests(data):
+    return data.map(lambda row, index: {"tests": "{" if index == 3 else row["tests"]}, with_indices=True)
+
+
+@pytest.mark.parametrize(
+    ("make_sets", "message"),
+    [
+        (_with_malformed_tests, "`eval_dataset`: row 3 "),
+        (lambda data: {"good": data, "bad": _with_malformed_tests(data)}, r"`eval_dataset\['bad'\]`: row 3 "),
+        (lambda data: data.remove_columns("tests"), "`eval_dataset`: The dataset has no column `tests`"),
+        (lambda data: data.remove_columns("prompt"), "`eval_dataset` has no column `prompt`"),
+    ],
+)
+def test_evaluation_sets_are_checked_at_construction_too(make_trainer, runner, problems, make_sets, message):
+    rewards = [by_length, UnitTestRewardFunction(runner)]  # the one that checks may be any of several
+    with pytest.raises(ValueError, match=message):
+        make_trainer(rewards, eval_dataset=make_sets(problems))
+
+
+def test_streams_are_not_checked_but_evaluated(make_trainer, runner, problems):
+    rows = problems.to_list()[:2]
+    stream = IterableDataset.from_generator(lambda: iter(rows))
+    trainer = make_trainer(
+        UnitTestRewardFunction(runner),
+        eval_dataset={"rows": problems.select(range(2)), "stream": stream},
+        per_device_eval_batch_size=4,
+        max_prompt_length=30,
+    )
+    assert {"eval_rows_loss", "eval_stream_loss"} <= set(trainer.evaluate())
 
 
 def test_token_rewards_of_the_wrong_length_are_refused(make_trainer):
@@ -359,11 +391,11 @@ def test_another_configuration_class_is_refused(make_trainer):
 
 def test_trl_has_all_that_is_used_of_its_private_side():
     """A TRL release that renames a method, or changes what it takes, fails here by its name, and not in a run."""
-    assert grpo_hooks.differences() == []
+    assert trl_names.differences() == []
 
 
 def test_no_other_module_touches_the_private_side_of_trl():
-    private = [*grpo_hooks.METHODS, *(name for name in grpo_hooks.ATTRIBUTES if name.startswith("_"))]
+    private = [*trl_names.METHODS, *(name for name in trl_names.ATTRIBUTES if name.startswith("_"))]
     for path in Path(grpo_hooks.__file__).parent.glob("*.py"):
         if path.name != "grpo_hooks.py":
             text = path.read_text()

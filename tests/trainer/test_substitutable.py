@@ -63,8 +63,8 @@ def run(make_trainer, model, reward, is_ours, **settings):
     return history, snapshot(trainer.model)
 
 
-def assert_equal(make_trainer, model, reward, **settings):
-    ours, our_weights = run(make_trainer, model, reward, is_ours=True, **settings)
+def assert_equal(make_trainer, model, reward, own_settings=None, **settings):
+    ours, our_weights = run(make_trainer, model, reward, is_ours=True, **settings, **(own_settings or {}))
     theirs, their_weights = run(make_trainer, model, reward, is_ours=False, **settings)
     assert len(ours) > 1
     assert str(ours) == str(theirs)  # as text, for nan is not equal to itself
@@ -115,6 +115,10 @@ def test_lora_gives_the_same(make_trainer, model):
 def test_evaluation_in_between_gives_the_same(make_trainer, model, problems):
     settings = {"eval_strategy": "steps", "eval_steps": 1, "per_device_eval_batch_size": 4, "max_steps": 2}
     assert_equal(make_trainer, model, by_length, eval_dataset=problems.select(range(4)), **settings)
+
+
+def test_a_limit_that_no_prompt_reaches_gives_the_same(make_trainer, model):
+    assert_equal(make_trainer, model, by_length, own_settings={"max_prompt_length": 500})
 
 
 def test_completions_are_logged(make_trainer, model, tmp_path):

@@ -17,7 +17,7 @@ _HOMES = {
     "Runner": "runner",
     "SandboxError": "errors",
     "Span": "report",
-    "UnitTest": "tests",
+    "UnitTest": "unit_test",
     "Verdict": "report",
     "parse_tests": "tests",
 }
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .report import ExecutionReport, Outcome, Span, Verdict
     from .runner import LocalRunner, Program, Runner
     from .sandbox import Isolation
-    from .tests import UnitTest, parse_tests
+    from .tests import parse_tests
+    from .unit_test import UnitTest
 
 __all__ = [
     "ExecutionReport",

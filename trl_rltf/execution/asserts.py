@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import math
 import operator
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
+
+from .script_names import is_class_name
 
 
 _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -82,38 +83,6 @@ def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tup
     return _text(split[0], source), split[1]
 
 
-def asks_for_identity(test: ast.AST) -> bool:
-    """
-    Whether a part of a test asks if two objects are one, which copies of them cannot tell.
-
-    Args:
-        test (`ast.AST`): Any node of a test.
-
-    Returns:
-        `bool`: Not for `f(x) is None`, `f(x) is True` or `type(f(x)) is int`, where the other side is the same everywhere.
-    """
-    if isinstance(test, (ast.Name, ast.Attribute)):
-        return (test.id if isinstance(test, ast.Name) else test.attr) in (
-            "id",
-            "is_",
-            "is_not",
-            "assertIs",
-            "assertIsNot",
-        )
-    if not isinstance(test, ast.Compare) or not any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-        return False
-    return not any(_is_single(operand) for operand in (test.left, *test.comparators))
-
-
-def _is_single(node: ast.expr) -> bool:
-    match node:
-        case ast.Constant(value=value):
-            return value is None or value is ... or isinstance(value, bool)
-        case ast.Name(id=name):
-            return isinstance(getattr(builtins, name, None), type)
-    return False
-
-
 def _text(node: ast.expr, source: str) -> str:
     if node.lineno == node.end_lineno == 1 and source.isascii():
         return source[node.col_offset : node.end_col_offset]
@@ -133,7 +102,7 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
             return _only_asks(argument, own_names)  # `sorted(f(2))`
         case ast.Call(func=ast.Name(id=name)):
             # What a class makes is compared by its own methods; a referee can call these.
-            is_class = name[:1].isupper()
+            is_class = is_class_name(name)
             return (
                 name not in own_names
                 and not is_class
@@ -147,7 +116,7 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
             )
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as maker)):
             # A method of a new object gets inputs; one of what a function returned might get what is expected.
-            is_input = name[:1].isupper() or not (node.args or node.keywords)
+            is_input = is_class_name(name) or not (node.args or node.keywords)
             return (
                 is_input
                 and not any(map(_hands_over_an_answer, (node, maker)))

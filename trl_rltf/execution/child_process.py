@@ -257,6 +257,9 @@ class ChildProcess:
                     if self._has_too_many_processes(first_pid=pids[0]):
                         self.stopped = "ProcessLimitExceeded"
                         return
+                    if cleanup.has_too_many_files(self._config["scratch"]):
+                        self.stopped = "FileLimitExceeded"
+                        return
                 wait = min(cpu_left, wall_left, next_check - now)
         finally:
             self._poll.unregister(exit_descriptor)

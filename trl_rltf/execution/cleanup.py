@@ -6,10 +6,16 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterable
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
+# Files that a program may have in each of its folders. In memory, each takes about 1 KB of the kernel's; on a disk, removing
+# one may take milliseconds, and the worker is to be ready for the next program in seconds.
+MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
+_MAX_BYTES_OF_PATHS = 2**23  # of all of its folders together, while they are counted
+_MAX_PATH = 4096  # bytes that the kernel takes
 _IPC_RMID = 0
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,15 +66,51 @@ def reap_everything(owns_namespace: bool) -> None:
         _reap()
 
 
-def empty_folders(folders: Iterable[str]) -> None:
-    """Remove what a program wrote, also what it made unreadable or nested without end."""
+def has_too_many_files(folders: Iterable[str]) -> bool:
+    """Whether a program has more files, folders and links in one of its folders than it may have."""
     for folder in folders:
         with contextlib.suppress(OSError):
-            status = os.stat(folder)
-            # A folder in memory has the size of its entries; elsewhere the size says nothing, and a look is needed.
-            if status.st_mode & 0o700 == 0o700 and (status.st_size == 0 or not os.listdir(folder)):
-                continue
-        _empty(folder)
+            if os.path.ismount(folder):  # a file system of its own
+                status = os.statvfs(folder)
+                too_many = status.f_files - status.f_ffree > MAX_FILES
+            else:
+                too_many = _has_more_entries(folder)
+            if too_many:
+                return True
+    return False
+
+
+def empty_folders(folders: Iterable[str]) -> bool:
+    """
+    Remove what a program wrote, also what it made unreadable or nested without end.
+
+    Args:
+        folders (`Iterable[str]`): Its folders. One that is gone, or has become a file or a link, is made again.
+
+    Returns:
+        `bool`: Whether all of them can be used again.
+    """
+    usable = True
+    for folder in folders:
+        try:
+            status = os.lstat(folder)
+        except OSError:
+            status = None
+        # A folder in memory has the size of its entries; elsewhere the size says nothing, and a look is needed.
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            usable &= _make_again(folder)
+        elif status.st_mode & 0o700 != 0o700 or (status.st_size != 0 and not _is_empty(folder)):
+            _empty(folder)
+    return usable
+
+
+def remove_folders(folders: Iterable[str]) -> None:
+    """Remove folders with all that is in them, as far as that is possible."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(os.lstat(folder).st_mode):
+                _empty(folder)
+                os.rmdir(folder)
 
 
 def remove_ipc_objects() -> None:
@@ -117,26 +159,78 @@ def _reap() -> None:
             os.waitpid(-1, 0)
 
 
-def _empty(top: str) -> None:
-    # Folders are moved to the top before they are emptied: neither depth nor the length of a path can stop this.
-    number = 0
+def _has_more_entries(top: str) -> bool:
+    num_entries = num_bytes = 0
     pending = [top]
     while pending:
-        folder = pending.pop()
-        with contextlib.suppress(OSError):
+        for entry in _entries(pending.pop()):
+            num_entries += 1
+            if _is_folder(entry):
+                size = len(os.fsencode(entry.path))
+                if size >= _MAX_PATH:  # out of reach: nobody can say what is in there
+                    return True
+                num_bytes += size
+                pending.append(entry.path)
+            if num_entries > MAX_FILES_ON_DISK or num_bytes > _MAX_BYTES_OF_PATHS:
+                return True
+    return False
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, one by one: a list of all might need more memory than a worker has."""
+    with contextlib.suppress(OSError):
+        try:
+            entries = os.scandir(folder)
+        except PermissionError:
             os.chmod(folder, 0o700)
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in list(entries):
-                if entry.is_dir(follow_symlinks=False):
-                    with contextlib.suppress(OSError):
-                        os.chmod(entry.path, 0o700)
-                        number += 1
-                        moved = os.path.join(top, f".emptying-{os.getpid()}-{number}")
-                        os.rename(entry.path, moved)
-                        pending.append(moved)
+            entries = os.scandir(folder)
+        with entries:
+            yield from entries
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with contextlib.suppress(OSError):
+        return entry.is_dir(follow_symlinks=False)
+    return False
+
+
+def _is_empty(folder: str) -> bool:
+    return next(_entries(folder), None) is None
+
+
+def _make_again(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        os.unlink(folder)
+    with contextlib.suppress(OSError):
+        os.mkdir(folder, mode=0o700)
+    return os.path.isdir(folder) and not os.path.islink(folder)
+
+
+def _empty(top: str) -> None:
+    # Folders are moved to the top before they are emptied: neither depth nor the length of a path can stop this.
+    name, number = f".{os.urandom(8).hex()}", 0
+    _try(os.chmod, top, 0o700)
+    is_going_on = True
+    while is_going_on:
+        is_going_on = False
+        for folder in _entries(top):
+            if not _is_folder(folder):
+                is_going_on |= _try(os.unlink, folder.path)
+                continue
+            _try(os.chmod, folder.path, 0o700)
+            for entry in _entries(folder.path):
+                if _is_folder(entry):
+                    number += 1
+                    _try(os.chmod, entry.path, 0o700)
+                    _try(os.rename, entry.path, f"{top}/{name}-{number}")
                 else:
-                    with contextlib.suppress(OSError):
-                        os.unlink(entry.path)
-        if folder != top:
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+                    _try(os.unlink, entry.path)
+            is_going_on |= _try(os.rmdir, folder.path)
+
+
+def _try(call: Callable[..., None], *arguments: Any) -> bool:
+    try:
+        call(*arguments)
+    except OSError:
+        return False
+    return True

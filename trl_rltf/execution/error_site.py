@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 
+_BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile("\r\n|\r|\n")
 _TRIPLE_QUOTE = re.compile(r"""[A-Za-z]{0,2}('{3}|"{3})""")
 _Block = (ast.stmt, ast.ExceptHandler, ast.match_case)
@@ -32,10 +33,21 @@ def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
         `[line, column, end_line, end_column]` in characters, or `None`.
     """
     warnings.simplefilter("ignore")
+    if source.startswith(_BYTE_ORDER_MARK):  # the compiler does not see it, but the source has it
+        site = locate(source[1:], error)
+        spans = {name: _shifted(site[name]) for name in ("span", "expression_span")}
+        return {**site, **spans}
     lines = _LINE_END.split(source)
     if error["phase"] == "compile":
         return _locate_syntax_error(source, lines, error)
     return _locate_exception(source, lines, error)
+
+
+def _shifted(span: list[int] | None) -> list[int] | None:
+    if span is None:
+        return None
+    line, column, end_line, end_column = span
+    return [line, column + (line == 1), end_line, end_column + (end_line == 1)]
 
 
 def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:

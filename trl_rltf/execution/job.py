@@ -7,7 +7,7 @@ from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
-from .tests import UnitTests
+from .unit_test import UnitTests
 
 
 _STDOUT_SAMPLE = 2000
@@ -22,20 +22,30 @@ class Job:
         tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
         stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
         share_process (`bool`): Whether tests of printed output may run one after the other in one process.
+        whole_module (`bool`): Whether an error in code after what the tests use counts.
     """
 
-    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool, share_process: bool):
+    def __init__(
+        self,
+        source: str,
+        tests: UnitTests,
+        stop_on_first_failure: bool,
+        share_process: bool,
+        whole_module: bool = False,
+    ):
         self._source = source
+        self._whole_module = whole_module
         self._tests = tests
         self._share_process = share_process
-        # Tests of a referee are one script: what one of them leaves in a variable is there for the next.
-        is_script = any(case.statements for case in tests.cases)
+        # Such tests are one script: what one of them leaves in a variable is there for the next.
+        is_script = tests.mode in ("referee", "inside")
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
         self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
         self._next = 0  # first test that has not been sent
         self._batch = range(0)
         self._guarded: list[int] = []
         self._error: dict[str, Any] = {}
+        self._trailing: dict[str, Any] = {}
         self._compiled = True
         self._stdout: str | None = None
         self._cpu = self._wall = 0.0
@@ -47,22 +57,30 @@ class Job:
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
             "mode": self._tests.mode,
-            "judged": [bool(self._tests.cases[index].statements) for index in self._batch],
+            "num_tests": len(self._batch),
             "share_process": self._share_process,
         }
 
     def sealed(self) -> tuple[bytes, bytes]:
         """What goes to the program's process for that request, and what to the referee; the worker sees neither."""
-        cases = [self._tests.cases[index] for index in self._batch]
-        probes = [case.probe for case in cases]
-        program = {"source": self._source, "mode": self._tests.mode, "setup": self._tests.setup, "probes": probes}
-        referee = {
-            "setup": self._tests.referee_setup,
-            "statements": [case.statements for case in cases],
-            "inside": [case.inside for case in cases],
+        tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
+        program = {
+            "source": self._source,
+            "mode": tests.mode,
+            "probes": [case.probe for case in cases],
+            "early_setup": tests.early_setup,
+            "own_names": tests.own_names,
+            "setup": tests.setup,
+            "required": tests.required,
+            "built_in": tests.built_in,
+            "whole_module": self._whole_module,
         }
-        has_referee = any(case.statements for case in cases)
-        return json.dumps(program).encode(), json.dumps(referee if has_referee else {}).encode()
+        referee = {
+            "setup": tests.referee_setup,
+            "statements": [case.statements for case in cases],
+            "names": [name for group in tests.required for name in group],
+        }
+        return json.dumps(program).encode(), json.dumps(referee if tests.mode == "referee" else {}).encode()
 
     @property
     def num_tests_sent(self) -> int:
@@ -85,6 +103,7 @@ class Job:
             ):
                 self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
         self._error = self._error or head["error"] or {}
+        self._trailing = self._trailing or head["trailing"] or {}
         self._compiled = head["compiled"]
         self._cpu += head["cpu"]
         self._wall += head["wall"]
@@ -108,12 +127,12 @@ class Job:
         seen = parse_json(bytes(values))
         if not isinstance(seen, list) or not seen:
             return Verdict.FAILED
-        if case.statements and (test["guarded"] or seen[1:] == [True]):
+        if self._tests.mode == "inside":
             self._guarded.append(index)
         return _compare(case.check, seen)
 
     def _make_report(self) -> ExecutionReport:
-        error, verdicts = self._error, tuple(self._verdicts)
+        error, trailing, verdicts = self._error, self._trailing, tuple(self._verdicts)
         run = {*verdicts} - {Verdict.NOT_RUN}
         if not self._compiled:
             outcome = Outcome.SYNTAX_ERROR
@@ -131,6 +150,9 @@ class Job:
             expression_span=_span(error.get("expression_span")),
             stdout=self._stdout or "",
             guarded_tests=tuple(self._guarded),
+            trailing_error_type=str(trailing["type"])[:200] if trailing else None,
+            trailing_error_message=str(trailing.get("message", ""))[:500],
+            trailing_span=_span(trailing.get("span")),
             cpu_seconds=self._cpu,
             wall_seconds=self._wall,
         )

@@ -38,15 +38,22 @@ class FileRules:
     What a process may open, made once and taken on by each program's process.
 
     Args:
-        readable (`Iterable[str]`): Files and folders to read and execute. Missing ones are passed over.
         writable (`Iterable[str]`): Folders in which all is allowed.
-        devices (`Iterable[str]`): Files to read and write.
+        readable (`Iterable[str]`, *optional*): Files and folders to read and execute. Missing ones are passed over.
+        listed (`Iterable[str]`, *optional*): Folders in which names can be listed.
+        devices (`Iterable[str]`, *optional*): Files to read and write.
 
     Raises:
         OSError: If the kernel has no Landlock.
     """
 
-    def __init__(self, readable: Iterable[str], writable: Iterable[str], devices: Iterable[str]):
+    def __init__(
+        self,
+        writable: Iterable[str],
+        readable: Iterable[str] = (),
+        listed: Iterable[str] = (),
+        devices: Iterable[str] = (),
+    ):
         version = landlock_version()
         files = _ALL_OF_VERSION_1
         for since, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEVICE)):
@@ -60,6 +67,7 @@ class FileRules:
         self.descriptor = _checked(_libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0))
         for paths, rights in (
             (readable, _EXECUTE | _READ_FILE | _READ_DIR),
+            (listed, _READ_DIR),
             (writable, files & ~(_IOCTL_DEVICE | _DEVICES_AND_SOCKETS)),
             (devices, _READ_FILE | _WRITE_FILE),
         ):

@@ -1,14 +1,31 @@
-"""Read and write JSON with integers of any number of digits, which the interpreter limits to 4300."""
+"""Read and write JSON and code with integers of any number of digits, which the interpreter limits to 4300."""
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import json
 import os
 import re
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 
 _LONG_BITS = 2000  # the limit can be lowered, but not below 640 digits
+_lock = _thread.allocate_lock()
+
+
+@contextlib.contextmanager
+def any_number_of_digits() -> Iterator[None]:
+    """Lift the limit for a moment, to parse or write code, which has no hook of its own; for trusted text only."""
+    with _lock:
+        before = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(0)
+        try:
+            yield
+        finally:
+            sys.set_int_max_str_digits(before)
 
 
 def load_json(text: str | bytes) -> Any:

@@ -1,16 +1,24 @@
-"""Give a worker a world of its own processes, network and mounts (namespaces(7)), on machines without bubblewrap."""
+"""Give a worker processes, a network and a file system of its own (namespaces(7)), on machines without bubblewrap."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .cleanup import MAX_FILES
+from .file_view import DEVICE_LINKS, DEVICES
 
 
-# New mount, PID, network, IPC and UTS namespaces.
-_NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000, 0x10000000
-_PRIVATE, _NOSUID, _NODEV, _NOEXEC = 0x44000, 2, 4, 8  # MS_REC | MS_PRIVATE, and mount flags
+_NEW_MOUNTS = 0x00020000
+# New PID, network, IPC and UTS namespaces.
+_NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000, 0x10000000
+_NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18  # flags of mount(2)
+_MOUNT_SETATTR, _FROM_HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
+_REMOUNT, _DETACH = 32, 2
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -20,16 +28,22 @@ class _CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
 
-def enter_namespaces(memory_folders: Mapping[str, int], as_root: bool = False) -> None:
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user_namespace")]
+
+
+def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None:
     """
-    Move on as the first process of new namespaces. The process that called stays behind, waits, and ends with it.
+    Continue as the first process of new namespaces. The process that called waits for it and ends with it.
 
     Args:
-        memory_folders (`Mapping[str, int]`): Folders that become file systems in memory, and their sizes in bytes.
-        as_root (`bool`, *optional*, defaults to `False`): Go without a new user namespace.
+        own_root (`Mapping`): The file system to make: `folder` (an empty folder to build it in, removed at the end), `view`
+            (what to show of the one that is there, see [`~file_view.FileView`]), `memory_folders` (folders that become file
+            systems in memory, and their sizes in bytes) and `links` (where they are, and where they lead).
+        as_root (`bool`, *optional*, defaults to `False`): Make no user namespace.
 
     Raises:
-        OSError: If the kernel refuses. Nothing that matters has changed then, but the process should end.
+        OSError: If the kernel refuses. The process should end then.
     """
     user, group = os.getuid(), os.getgid()
     _checked(_libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
@@ -37,16 +51,84 @@ def enter_namespaces(memory_folders: Mapping[str, int], as_root: bool = False) -
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
-    _checked(_libc.mount(b"none", b"/", None, _PRIVATE, None), "mount /")
     pid = os.fork()
     if pid:
-        _wait_and_end(pid)
+        _wait_and_end(pid, own_root["folder"])
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
-    flags = _NOSUID | _NODEV | _NOEXEC
-    _checked(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
-    for folder, size in memory_folders.items():
-        options = f"size={size},mode=700,nr_inodes=16384".encode()
-        _checked(_libc.mount(b"tmpfs", folder.encode(), b"tmpfs", _NOSUID | _NODEV, options), f"mount {folder}")
+    _checked(_libc.unshare(_NEW_MOUNTS), "unshare")
+    _mount("none", "/", flags=_RECURSIVE | _PRIVATE)
+    _build_root(**own_root)
+    os.chdir(own_root["folder"])
+    _checked(_libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
+    _checked(_libc.umount2(b".", _DETACH), "umount2")
+    os.chdir("/")
+    _make_read_only("/")
+
+
+def _build_root(
+    folder: str, view: Iterable[list[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
+) -> None:
+    shown, covered, shown_inside = view
+    _mount("tmpfs", folder, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+    for path in shown:
+        _show(path, folder)
+    for path in covered:
+        _mount("tmpfs", folder + path, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+    for path in shown_inside:
+        _show(path, folder)
+    for path in covered:
+        _make_read_only(folder + path)
+    for path in DEVICES:
+        _bind(path, folder)
+        _make_read_only(folder + path, attributes=_READ_ONLY | _NOSUID)
+    os.mkdir(f"{folder}/proc")
+    _mount("proc", f"{folder}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    _make_read_only(f"{folder}/proc")
+    for path, size in memory_folders.items():
+        os.makedirs(folder + path)
+        _mount("tmpfs", folder + path, "tmpfs", _NOSUID | _NODEV, f"size={size},mode=700,nr_inodes={MAX_FILES}")
+    for path, target in {**links, **DEVICE_LINKS}.items():
+        os.symlink(target, folder + path)
+
+
+def _show(path: str, root: str) -> None:
+    _bind(path, root)
+    _make_read_only(root + path, _ALL_BELOW)
+
+
+def _bind(path: str, root: str) -> None:
+    if os.path.isdir(path):
+        os.makedirs(root + path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(root + path, os.O_CREAT | os.O_EXCL))
+    _mount(path, root + path, flags=_BIND | _RECURSIVE)
+
+
+def _make_read_only(path: str, flags: int = 0, attributes: int = _READ_ONLY | _NOSUID | _NODEV) -> None:
+    structure = _MountAttributes(set=attributes)
+    arguments = (os.fsencode(path), flags, ctypes.byref(structure), ctypes.sizeof(structure))
+    _checked(_libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
+
+
+def _mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
+    arguments = (os.fsencode(source), os.fsencode(target), kind.encode())
+    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+
+
+def restrict_mounts(memory_folders: Iterable[str]) -> None:
+    """
+    Do under bubblewrap, as root, what it has no options for: protect the attributes of devices, and bound numbers of files.
+
+    Args:
+        memory_folders (`Iterable[str]`): Where its file systems in memory are.
+    """
+    for path in (*DEVICES, "/dev/tty"):
+        with contextlib.suppress(FileNotFoundError):
+            _mount("none", path, flags=_REMOUNT | _BIND | _READ_ONLY | _NOSUID)
+    for path in memory_folders:
+        _mount("tmpfs", path, "tmpfs", _REMOUNT | _NOSUID | _NODEV, f"nr_inodes={MAX_FILES}")
 
 
 def drop_capabilities() -> None:
@@ -57,12 +139,14 @@ def drop_capabilities() -> None:
     _checked(_libc.capset(ctypes.byref(header), none), "capset")
 
 
-def _wait_and_end(pid: int) -> None:
+def _wait_and_end(pid: int, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     for descriptor in (0, 1):  # the pipes to the caller belong to the first process of the namespaces alone
         os.close(descriptor)
     _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):  # here it is empty: the file system was another process's
+        os.rmdir(folder)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 

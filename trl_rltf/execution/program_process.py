@@ -6,8 +6,6 @@ import atexit
 import builtins
 import contextlib
 import gc
-import importlib
-import json
 import os
 import resource
 import sys
@@ -17,33 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from . import error_site
-from .plain_values import encode
 from .records import Kind, RecordWriter
-from .sharing import Sharing, names_in
+from .sharing import Sharing
 
 
 FILENAME = "<program>"
 _FRAMES_BELOW = 20  # of this module, which the program's own recursion limit does not pay for
-# What the graders of APPS import before a call-based solution; LeetCode does the same. Modules, and names of modules.
-_PRELUDE_MODULES = tuple(
-    "bisect collections copy datetime fractions functools heapq itertools math operator random re string "
-    "statistics sys time".split()
-)
-_PRELUDE_NAMES = {
-    "typing": "*",
-    "collections": "*",
-    "heapq": "*",
-    "itertools": "*",
-    "bisect": "bisect_left bisect_right insort",
-    "copy": "deepcopy",
-    "fractions": "Fraction",
-    "functools": "cache cmp_to_key lru_cache reduce",
-    "math": "ceil comb cos exp fabs factorial floor gcd hypot inf isqrt log log2 pi sin sqrt tan",
-}
-# Rarely used and large: imported by the process that needs them.
-_LEFT_OUT = frozenset(["datetime", "fractions", "random", "statistics"])
 _STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
-_prelude: dict[str, Any] = {}
 _namespaces: dict[str, dict[str, Any]] = {}
 _sharing: list[Sharing] = []
 
@@ -60,34 +38,11 @@ def warm_up() -> None:
     Do once, in the worker, what each program's process would do again: imports, streams, the tables of the compiler. A page
     of memory that is touched after a fork is copied, which costs more than the work.
     """
-    for name in _PRELUDE_MODULES:
-        if name not in _LEFT_OUT:
-            _prelude[name] = importlib.import_module(name)
-    for name, attributes in _PRELUDE_NAMES.items():
-        if name not in _LEFT_OUT:
-            module = importlib.import_module(name)
-            listed = attributes.split() if attributes != "*" else getattr(module, "__all__", dir(module))
-            _prelude.update({attribute: getattr(module, attribute) for attribute in listed if attribute[0] != "_"})
     _use_streams(_open_streams())
     sys.argv = ["program.py"]
     sys.setrecursionlimit(1000 + _FRAMES_BELOW)
-    for name in ("__main__", "program"):
-        _namespaces[name] = new_module(name)
+    _namespaces["__main__"] = new_module("__main__")
     _sharing.append(Sharing())
-    namespace: dict[str, Any] = {}
-    source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
-    for _ in range(3):
-        exec(compile(source, "<warm up>", "exec", dont_inherit=True), namespace)
-        json.dumps([encode(ask()) for ask in _expressions([{"expression": "f([1, 2])"}], [0], namespace).values()])
-
-
-def _prelude_for(code: types.CodeType) -> dict[str, Any]:
-    """The prelude, with the large modules only where the program names them."""
-    names = set(names_in(code))
-    late = {name: importlib.import_module(name) for name in _LEFT_OUT & names}
-    if "Fraction" in names:
-        late["Fraction"] = importlib.import_module("fractions").Fraction
-    return {**_prelude, **late}
 
 
 def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
@@ -97,38 +52,31 @@ def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
     return value, value
 
 
-def run_in_this_process(
-    request: dict[str, Any],
-    indices: Sequence[int],
-    files: Sequence[StandardFiles],
-    writer: RecordWriter,
-    judged: dict[str, Any] | None,
-) -> NoReturn:
+def run_scripts(source: str, indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter) -> NoReturn:
     """
-    Run a program on some of its tests and end this process.
+    Run a program on some of its inputs and end this process.
 
     Args:
-        request (`dict`): `source`, `mode`, `setup` and `probes`.
+        source (`str`): The program.
         indices (`Sequence[int]`): The tests to run, in order.
-        files (`Sequence[StandardFiles]`): Standard input and output of each of them, in mode `"stdin"`.
+        files (`Sequence[StandardFiles]`): Standard input and output of each of them.
         writer ([`~records.RecordWriter`]): Where to report.
-        judged (`dict`, *optional*): `setup` and `statements` of tests that the program itself has a say in, because no
-            referee can decide them; and the tests of a referee that are `repeated`, for what they leave in variables.
     """
-    code = compile_or_report(request["source"], writer)
-    if code is None:
-        os._exit(0)
-    if request["mode"] == "stdin":
+    code = compile_or_report(source, writer)
+    if code is not None:
         _run_scripts(code, indices, files, writer)
-    else:
-        _run_functions(code, request, indices, writer, judged)
     os._exit(0)
+
+
+def compile_program(source: str) -> types.CodeType:
+    """Compile a program as `python program.py` does."""
+    return compile(source.removeprefix("\ufeff"), FILENAME, "exec", dont_inherit=True)
 
 
 def compile_or_report(source: str, writer: RecordWriter) -> types.CodeType | None:
     """Compile a program, or report why it does not compile, and where: nothing hostile has run yet."""
     try:
-        return compile(source, FILENAME, "exec", dont_inherit=True)
+        return compile_program(source)
     except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
         description = describe(error, "compile")
         writer.send_json(Kind.SYNTAX_ERROR, -1, description)
@@ -225,68 +173,6 @@ def _exit_cleanly(body: Callable[[], None]) -> None:
         for stream in (sys.stdout, sys.__stdout__):
             if stream is not None and not stream.closed:
                 stream.flush()
-
-
-def _run_functions(
-    code: types.CodeType,
-    request: dict[str, Any],
-    indices: Sequence[int],
-    writer: RecordWriter,
-    judged: dict[str, Any] | None,
-) -> None:
-    namespace = _namespaces["program"]
-    if "call" in request["probes"][indices[0]]:
-        namespace.update(_prelude_for(code))
-    try:
-        exec(code, namespace)
-        ask = _expressions(request["probes"], indices, namespace)
-        setup = request["setup"] if judged is None else judged["setup"]
-        exec(compile(setup, "<setup>", "exec", dont_inherit=True), namespace)
-    except BaseException as error:
-        writer.send_json(Kind.ERROR, -1, describe(error, "run"))
-        return
-    for index in sorted([*indices, *judged["repeated"]]) if judged is not None else indices:
-        if judged is not None and index in judged["repeated"]:
-            with contextlib.suppress(BaseException):
-                exec(compile(judged["statements"][index], "<test>", "exec", dont_inherit=True), namespace)
-            writer.send(Kind.REPEATED, index)
-            continue
-        try:
-            if judged is not None:
-                exec(compile(judged["statements"][index], "<test>", "exec", dont_inherit=True), namespace)
-                value: Any = True
-            else:
-                value = encode(ask[index]() if index in ask else _call(request["probes"][index], namespace))
-        except BaseException as error:
-            description = describe(error, "run")
-            if type(error) is AssertionError and description["position"] is None and judged is not None:
-                writer.send_json(Kind.DONE, index, [False])
-            else:
-                writer.send_json(Kind.ERROR, index, description)
-        else:
-            writer.send_json(Kind.DONE, index, [value])
-    with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
-        sys.stdout.flush()
-
-
-def _expressions(
-    probes: Sequence[dict[str, Any]], indices: Sequence[int], namespace: dict[str, Any]
-) -> dict[int, Callable[[], Any]]:
-    """Compile all expressions of a program's tests at once, each to be evaluated in its turn."""
-    asked = [index for index in indices if "expression" in probes[index]]
-    text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in asked)
-    functions = eval(compile(f"[{text}]", "<test>", "eval", dont_inherit=True), namespace)
-    return dict(zip(asked, functions, strict=True))
-
-
-def _call(probe: dict[str, Any], namespace: dict[str, Any]) -> Any:
-    name = probe["call"]
-    owner = namespace.get("Solution")
-    function = getattr(owner(), name, None) if isinstance(owner, type) else None
-    function = namespace.get(name) if function is None else function
-    if function is None:
-        raise NameError(f"the program defines no function {name!r}")
-    return function(*probe["arguments"])
 
 
 def describe(error: BaseException, phase: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Kind(enum.IntEnum):
     SYNTAX_ERROR = 3
     SITE = 4  # the place of an error
     ALONE = 5  # the tests that follow need a process of their own
-    REPEATED = 6  # a test whose verdict was known has run again; the time of the next one starts
+    TRAILING = 6  # an error of code after what the tests use
 
 
 class Record(NamedTuple):

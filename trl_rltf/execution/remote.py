@@ -1,4 +1,4 @@
-"""The program's end of a test that another process decides: looks up names, makes calls, and answers with plain data."""
+"""The program's end of tests that another process decides: calls functions, and answers with plain data."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ import json
 import os
 import struct
 import sys
-import types
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from . import error_site, program_process
+from .functions import Loaded, load
 from .plain_values import decode, encode, is_plain
+from .program_process import describe
 
 
 _HEADER = struct.Struct("!I")
-_MOST_WATCHED = 10_000  # characters of a variable that is compared after each request
-# What may be asked of an object that cannot leave its process; none of it tells the program what the test expects.
-OPERATIONS = ("len", "bool", "str", "repr", "iter", "int", "float", "abs", "next")
 
 
 class Connection:
@@ -68,155 +65,72 @@ def make_connection() -> tuple[tuple[int, int], tuple[int, int]]:
     return (answers, to_request), (requests, to_answer)
 
 
-def serve(source: str, ends: tuple[int, int]) -> NoReturn:
+def serve(request: dict[str, Any], ends: tuple[int, int]) -> NoReturn:
     """
     Load a program and answer what the other side asks, until it is gone.
 
     Args:
-        source (`str`): The program.
+        request (`dict`): The program, see [`~functions.load`].
         ends (`tuple[int, int]`): Descriptors to read from and to write to.
     """
     connection = Connection(ends)
-    hello: dict[str, Any] = {"compiled": True, "error": None, "site": None}
-    try:
-        code = compile(source, program_process.FILENAME, "exec", dont_inherit=True)
-    except BaseException as error:
-        hello["compiled"], hello["error"] = False, program_process.describe(error, "compile")
-        hello["site"] = error_site.locate(source, hello["error"])
-        connection.send(hello)
+    loaded = load(request)
+    connection.send(loaded._replace(namespace={}))
+    if loaded.error is not None:
         os._exit(0)
-    namespace = program_process.new_module("program")
-    try:
-        exec(code, namespace)
-    except BaseException as error:
-        hello["error"] = program_process.describe(error, "run")
-    connection.send(hello)
-    program = _Program(namespace)
+    program = _Functions(loaded)
     while True:
         try:
-            request = connection.receive()
+            question = connection.receive()
         except EOFError:
             os._exit(0)
-        connection.send({**program.answer(request), **program.changed_variables()})
+        connection.send(program.answer(question))
         with contextlib.suppress(Exception):  # of a stream of the program's own
             sys.stdout.flush()
 
 
-class _Program:
-    def __init__(self, namespace: dict[str, Any]):
-        self._namespace = namespace
-        self._objects: list[Any] = []
-        self._variables: dict[str, Any] = {}  # that the test has looked up, as it knows them
-        self._watched: list[str] = []
+class _Functions:
+    def __init__(self, loaded: Loaded):
+        self._namespace = loaded.namespace
+        self._iterators: list[Iterator[Any]] = []
 
-    def changed_variables(self) -> dict[str, Any]:
-        """Variables of the program that the test reads too, and that have another value since."""
-        now = {name: encode(self._namespace.get(name), False) for name in self._watched}
-        changed = {name: data for name, data in now.items() if data != self._variables[name] and is_plain(data)}
-        self._variables.update(changed)
-        return {"variables": changed} if changed else {}
-
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
-            match request["do"]:
-                case "look up":
-                    return {"names": {name: self._describe_name(name) for name in request["names"]}}
-                case "watch":
-                    # Not the large ones: they would be looked at after each request.
-                    names = [name for name in request["names"] if name in self._variables]
-                    self._watched = [name for name in names if is_small(self._variables[name])]
-                    return {"value": None}
-                case "call":
-                    return self._call(request)
-                case "get":
-                    return self._refer(getattr(self._take(request["target"]), request["name"]))
-                case "set":
-                    setattr(self._take(request["target"]), request["name"], self._take(request["value"]))
-                    return {"value": None}
-                case "item":
-                    return self._refer(self._take(request["target"])[self._take(request["key"])])
-                case "plain":
-                    return {"value": encode(self._take(request["target"]))}
-                case "equal":
-                    return {"value": bool(self._take(request["target"]) == self._take(request["other"]))}
-                case operation:
-                    return self._operate(operation, self._take(request["target"]))
+            if "next" in question:
+                return self._next(self._iterators[question["next"]])
+            return self._call(
+                question["name"], decode(question["arguments"], True), decode(question["keywords"], True)
+            )
         except BaseException as error:  # what a program raises is an answer
-            return {"error": {**program_process.describe(error, "run"), **_content_of(error)}}
+            return {"error": {**describe(error, "run"), **_content_of(error)}}
 
-    def _describe_name(self, name: str) -> dict[str, Any]:
+    def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
         if name not in self._namespace:
-            return {"missing": True}
-        value = self._namespace[name]
-        if isinstance(value, types.ModuleType):
-            return {"module": value.__name__, **self._keep(value)}
-        origin = getattr(value, "__module__", None)
-        if callable(value) and isinstance(origin, str) and origin not in ("program", "__main__"):
-            return {"module": origin.lstrip("_"), "attribute": str(value.__name__), **self._keep(value)}
-        answer = self._refer(value)
-        if "value" in answer:
-            self._variables[name] = answer["value"]
-        return answer
-
-    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        arguments = [self._take(argument) for argument in request["arguments"]]
-        keywords = {name: self._take(argument) for name, argument in request["keywords"].items()}
-        given = {**{str(i): argument for i, argument in enumerate(arguments)}, **keywords}
-        before = {place: encode(argument, False) for place, argument in given.items()}
-        target = self._take(request["target"])
-        result = target(*arguments, **keywords)
-        # What a class of the program makes stays here even if it is a list: the test may call its methods.
-        answer = self._keep(result) if type(result) is target else self._refer(result)
-        after = {place: encode(argument, False) for place, argument in given.items()}
-        changed = {place: data for place, data in after.items() if data != before[place] and is_plain(data)}
+            raise NameError(f"the program defines no function {name!r}")
+        given = [*arguments, *keywords.values()]
+        before = [encode(argument, False) for argument in given]
+        answer = self._refer(self._namespace[name](*arguments, **keywords))
+        after = [encode(argument, False) for argument in given]
+        changed = [
+            [i, new] for i, (old, new) in enumerate(zip(before, after, strict=True)) if new != old and is_plain(new)
+        ]
         return {**answer, "changed": changed} if changed else answer
 
-    def _operate(self, operation: str, value: Any) -> dict[str, Any]:
-        if operation == "iter":
-            return self._keep(iter(value))
-        if operation not in OPERATIONS:
-            raise TypeError(f"unknown request {operation!r}")
-        return self._refer(getattr(builtins, operation)(value))
-
-    def _take(self, reference: dict[str, Any]) -> Any:
-        if "items" in reference:
-            return (tuple if reference["is_tuple"] else list)(map(self._take, reference["items"]))
-        return self._objects[reference["object"]] if "object" in reference else decode(reference["value"], arrays=True)
+    def _next(self, iterator: Iterator[Any]) -> dict[str, Any]:
+        try:
+            return self._refer(next(iterator))
+        except StopIteration:
+            return {"end": True}
 
     def _refer(self, value: Any) -> dict[str, Any]:
-        data = encode(value, read_iterators=False)
-        if is_plain(data):
-            return {"value": data}
-        return self._keep(value)
-
-    def _keep(self, value: Any) -> dict[str, Any]:
-        self._objects.append(value)
-        answer: dict[str, Any] = {"object": len(self._objects) - 1, "is_class": isinstance(value, type)}
-        if isinstance(value, type) and issubclass(value, Exception):
-            return {"exception": _lineage(value)}
-        return {**answer, "is_iterator": isinstance(value, Iterator)}
-
-
-def _lineage(kind: type) -> list[str]:
-    """Names of a class and of its bases, up to the first that is built-in."""
-    names = []
-    for base in kind.__mro__:
-        names.append(str(base.__name__))
-        if base.__module__ == "builtins":
-            break
-    return names
+        if isinstance(value, Iterator):
+            self._iterators.append(value)
+            return {"iterator": len(self._iterators) - 1}
+        return {"value": encode(value)}
 
 
 def _content_of(error: BaseException) -> dict[str, Any]:
-    """What a test may ask of an exception."""
-    content = {"lineage": _lineage(type(error))}
-    for name, value in (("args", list(error.args)), ("attributes", dict(error.__dict__))):
-        data = encode(value)
-        if is_plain(data):
-            content[name] = data
-    return content
-
-
-def is_small(data: Any) -> bool:
-    """Whether encoded data may be compared after each request."""
-    return len(json.dumps(data)) <= _MOST_WATCHED
+    """What a test may ask of an exception: the first of its classes that is built-in, and its arguments."""
+    base = next(kind for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
+    arguments = encode(list(error.args))
+    return {"base": base.__name__, "arguments": arguments if is_plain(arguments) else None}

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .errors import SandboxError
+from .file_view import DEVICES, PACKAGE, file_view, hidden_proc_entries, split_folders
 from .landlock import landlock_version
+from .trial import WORKED, problem_of
 
 
 ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "namespaces", "landlock", "process")
-# Under bubblewrap. Not /tmp: the interpreter, or this package, may live there, and scratch folders are emptied.
+# Where programs have a file system of their own. Not /tmp: the interpreter, or this package, may live there.
 SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
-_SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # Workers of root take a user id from here on, one each. Nobody is expected to have one so high.
 _OWN_USERS = 2**30
-_PACKAGE = Path(__file__).resolve().parents[1]
+_FIRST_TO_RENAME = 2  # version of Landlock; under the first, no file can be moved to another folder
 _INSTALL_HINT = (
     "Install bubblewrap (`apt-get install bubblewrap` or `dnf install bubblewrap`) and allow user namespaces "
     "(`sysctl kernel.unprivileged_userns_clone=1`, or `kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu)."
 )
 
 
-_CHANGE_USER = [sys.executable, "-I", "-S", "-c", f"import os; os.setresuid({_OWN_USERS}, 0, 0)"]
+_LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py")]
+_CHANGE_USER = f"import os; os.setresuid({_OWN_USERS}, 0, 0); print({WORKED!r})"
 _FLAGS_OF_ROOT = tuple(
-    "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID".split()
+    "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
+    "--cap-add CAP_SYS_ADMIN".split()
 )
-# Ends in an error if the settings of the kernel can be written: a trainer that runs as root owns them.
-_TRIAL = (
-    "import os, sys; sys.exit('/proc/sys is writable' if os.access('/proc/sys/kernel/core_pattern', os.W_OK) else 0)"
+# A trainer that runs as root owns the settings of the kernel.
+_READ_ONLY = (
+    "import os, sys; sys.exit('/proc/sys is writable') if os.access('/proc/sys/kernel/core_pattern', os.W_OK) else "
+    f"print({WORKED!r})"
+)
+_FILTER = (
+    "from trl_rltf.execution.seccomp import SystemCallFilter; "
+    f"print({WORKED!r} if SystemCallFilter.of_worker().install() else 'refused')"
+)
+_NAMESPACES = (
+    "import json, sys; from trl_rltf.execution.namespaces import enter_namespaces; "
+    f"enter_namespaces(json.loads(sys.argv[1]), as_root=json.loads(sys.argv[2])); print({WORKED!r}, flush=True)"
 )
 
 
@@ -76,7 +83,29 @@ class Isolation:
     @property
     def has_own_root(self) -> bool:
         """Whether programs have a file system of their own, rather than rules about the one that is there."""
-        return self.name == "bubblewrap"
+        return self.name in ("bubblewrap", "namespaces")
+
+    @property
+    def warning(self) -> str:
+        """What programs can do where this is not complete."""
+        if self.filesystem:
+            level, lack = (
+                "without process isolation",
+                (
+                    "they are kept from files and the network, but not all of them may be found and killed when a worker dies"
+                ),
+            )
+        else:
+            lacks = ["read files"]
+            lacks += (
+                [] if "Landlock" in self.layers[0] else ["read and change the memory of processes of the same user"]
+            )
+            lacks += [] if self.network else ["use the network"]
+            level, lack = "with resource limits only", f"they can {' and '.join(lacks)}"
+        return (
+            f"Programs run {level}, because {self.missing}: {lack}. Install bubblewrap, or pass "
+            f'`isolation="{self.name}"` to accept it.'
+        )
 
 
 def choose_isolation(wanted: str) -> Isolation:
@@ -99,7 +128,7 @@ def choose_isolation(wanted: str) -> Isolation:
         raise ValueError(f"`isolation` is {wanted!r}, but must be one of {', '.join(map(repr, ISOLATION_CHOICES))}.")
     limits = ("seccomp", "rlimits") if _can_filter() else ("rlimits",)
     if wanted == "process":
-        return Isolation("process", False, _can_filter(), False, layers=limits, missing="not asked for")
+        return _process_isolation(limits, "not asked for")
     problems = []
     for name in ("bubblewrap", "namespaces", "landlock"):
         if wanted not in ("auto", "strict", name):
@@ -117,10 +146,16 @@ def choose_isolation(wanted: str) -> Isolation:
             return Isolation(name, True, True, False, layers=(f"Landlock {version}", *limits), missing=why)
     why = "; ".join(problems)
     if wanted == "auto":
-        return Isolation("process", False, _can_filter(), False, layers=limits, missing=why)
+        return _process_isolation(limits, why)
     raise SandboxError(
         f"`isolation={wanted!r}` needs file-system, network and process isolation, but {why}. {_INSTALL_HINT}"
     )
+
+
+def _process_isolation(limits: tuple[str, ...], missing: str) -> Isolation:
+    version = landlock_version()
+    layers = (f"Landlock {version} (processes)", *limits) if version >= _FIRST_TO_RENAME else limits
+    return Isolation("process", False, _can_filter(), False, layers=layers, missing=missing)
 
 
 @functools.cache
@@ -128,13 +163,8 @@ def _bubblewrap_problem() -> str:
     """Why bubblewrap cannot be used, or an empty text. Tried for real: many containers have it and forbid it."""
     if shutil.which("bwrap") is None:
         return "bubblewrap (`bwrap`) is not installed"
-    try:
-        trial = _try([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _TRIAL])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap does not start ({error})"
-    if trial.returncode != 0:
-        return f"bubblewrap does not work here ({trial.stderr.strip()[:300]})"
-    return ""
+    problem = problem_of([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _READ_ONLY])
+    return f"bubblewrap does not work here ({problem})" if problem else ""
 
 
 def _namespaces_problem() -> str:
@@ -143,18 +173,10 @@ def _namespaces_problem() -> str:
 
 @functools.cache
 def _namespaces_trial(as_root: bool) -> str:
-    code = (
-        "import sys; from trl_rltf.execution.namespaces import enter_namespaces; "
-        f"enter_namespaces({{sys.argv[1]: 2**20}}, as_root={as_root})"
-    )
-    try:
-        with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
-            trial = _try([sys.executable, "-s", "-P", "-c", code, folder])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"namespaces cannot be made ({error})"
-    if trial.returncode != 0:
-        return f"namespaces cannot be made ({trial.stderr.strip().splitlines()[-1:] or trial.returncode})"
-    return ""
+    with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
+        root = json.dumps(_own_root(folder, 2**20))
+        problem = problem_of([sys.executable, "-s", "-P", "-c", _NAMESPACES, root, json.dumps(as_root)])
+    return f"namespaces cannot be made ({problem})" if problem else ""
 
 
 @functools.cache
@@ -168,10 +190,7 @@ def _landlock_problem() -> str:
 
 @functools.cache
 def _can_filter() -> bool:
-    code = "import sys; from trl_rltf.execution.seccomp import SystemCallFilter; sys.exit(not SystemCallFilter().install())"
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        return _try([sys.executable, "-s", "-P", "-c", code]).returncode == 0
-    return False
+    return not problem_of([sys.executable, "-s", "-P", "-c", _FILTER])
 
 
 _PROBLEMS: dict[str, Callable[[], str]] = {
@@ -193,16 +212,13 @@ def _changes_user(name: str) -> bool:
 
 @functools.cache
 def _bubblewrap_changes_user() -> bool:
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        return _try(["bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *_CHANGE_USER]).returncode == 0
-    return False
+    python = [sys.executable, "-I", "-S", "-c", _CHANGE_USER]
+    return not problem_of([*_LAUNCH, "bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
 
 
 @functools.cache
 def _process_changes_user() -> bool:
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        return _try(_CHANGE_USER).returncode == 0
-    return False
+    return not problem_of([sys.executable, "-I", "-S", "-c", _CHANGE_USER])
 
 
 _CHANGES_USER: dict[str, Callable[[], bool]] = {
@@ -220,36 +236,20 @@ def _namespace_flags() -> tuple[str, ...]:
         return _FLAGS_OF_ROOT
     usual = ("--unshare-all", "--cap-drop", "ALL")
     limited = (*usual, "--unshare-user", "--disable-userns")
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        if _try(["bwrap", *limited, "--ro-bind", "/", "/", "true"]).returncode == 0:
-            return limited
-    return usual
-
-
-def _try(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env=worker_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def worker_environment() -> dict[str, str]:
-    """The whole environment of a worker. It is written from nothing, so that no secret can be in it."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": "/nonexistent",
-        "PYTHONPATH": str(_PACKAGE.parent),
-        "PYTHONHASHSEED": "0",  # the order of a set must not flip a verdict
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
+    trial = [
+        *_LAUNCH,
+        "bwrap",
+        *limited,
+        "--ro-bind",
+        "/",
+        "/",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        f"print({WORKED!r})",
+    ]
+    return usual if problem_of(trial) else limited
 
 
 def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
@@ -264,73 +264,85 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
         `list[str]`: Program and arguments.
     """
     worker = [sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
-    return [*_bubblewrap_command(output_limit), *worker] if isolation.name == "bubblewrap" else worker
+    return [*(_bubblewrap_command(output_limit) if isolation.name == "bubblewrap" else _LAUNCH), *worker]
 
 
-def worker_layout(isolation: Isolation, scratch: str | None, output_limit: int) -> dict[str, Any]:
+def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
     """
     What a worker has to do itself to lock its programs in.
 
     Args:
         isolation ([`Isolation`]): What is around it.
-        scratch (`str` or `None`): Folder for the files of a program, where it has no file system of its own.
+        folder (`str` or `None`): An empty folder: for the files of a program, or to build its file system in. `None` under
+            bubblewrap.
         output_limit (`int`): Bytes that the scratch folder of a program may hold, where it lies in memory.
 
     Returns:
-        `dict`: `scratch` (folders to empty after each program), `namespaces` (whether to make some), `memory_folders` (what
-        to mount in them, and sizes), `file_rules` (arguments of [`~landlock.FileRules`], or `None`) and `own_user` (the user id
-        to take, or `None`).
+        `dict`: `scratch` (folders to empty after each program), `own_root` (arguments of
+        [`~namespaces.enter_namespaces`], or `None`), `file_rules` (arguments of [`~landlock.FileRules`], or `None`),
+        `owns_processes` (whether the worker is the first process of a namespace), `own_user` (the user id to take, or
+        `None`), `restricts_mounts` (whether it has to call [`~namespaces.restrict_mounts`]) and `hides_files` (whether a
+        filter has to protect the attributes of files).
     """
-    layout: dict[str, Any] = {"namespaces": isolation.name == "namespaces", "memory_folders": {}, "file_rules": None}
-    layout["own_user"] = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
-    if scratch is None:
-        return {**layout, "scratch": list(SCRATCH_FOLDERS)}
-    own_folders = [scratch]
-    if layout["namespaces"]:
-        own_folders.append("/dev/shm")
-        layout["memory_folders"] = dict.fromkeys(own_folders, output_limit)
-    if isolation.filesystem:
-        readable = [*_SYSTEM_FOLDERS, *_SYSTEM_FILES, *_python_folders()]
-        layout["file_rules"] = {"readable": readable, "writable": own_folders, "devices": _DEVICES}
-    return {**layout, "scratch": own_folders}
+    scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
+    own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
+    # There, /dev/null and others are those of this machine, and root is their owner.
+    has_devices = isolation.name == "bubblewrap" and os.getuid() == 0
+    layout: dict[str, Any] = {
+        "scratch": scratch,
+        "own_root": None,
+        "file_rules": None,
+        "owns_processes": isolation.processes,
+        "own_user": own_user,
+        "restricts_mounts": has_devices and own_user is not None,
+        "hides_files": isolation.name == "landlock" or (has_devices and own_user is None),
+    }
+    if isolation.name == "namespaces" and folder is not None:
+        layout["own_root"] = _own_root(folder, output_limit)
+        shown, _, shown_inside = file_view()
+        layout["file_rules"] = {"readable": [*shown, *shown_inside], "writable": scratch, "devices": DEVICES}
+    elif isolation.name == "landlock":
+        readable, listed = split_folders(file_view())
+        layout["file_rules"] = {"readable": readable, "listed": listed, "writable": scratch, "devices": DEVICES}
+    elif isolation.name == "process" and landlock_version() >= _FIRST_TO_RENAME:
+        # All files as before; but a process with rules cannot look into, or change, one without.
+        layout["file_rules"] = {"writable": ["/"]}
+    return layout
+
+
+def _own_root(folder: str, scratch_bytes: int) -> dict[str, Any]:
+    view = file_view()
+    return {
+        "folder": folder,
+        "view": view,
+        "memory_folders": dict.fromkeys(SCRATCH_FOLDERS, scratch_bytes),
+        "links": _links([*view.shown, *view.shown_inside]),
+    }
+
+
+def _links(shown: list[str]) -> dict[str, str]:
+    return {} if any(path.startswith("/tmp/") for path in shown) else {"/tmp": SCRATCH_FOLDERS[0]}
 
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
-    command = ["bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
-    for folder in _SYSTEM_FOLDERS:
-        command += ["--ro-bind-try", folder, folder]
-    for file in _SYSTEM_FILES:
-        command += ["--ro-bind-try", file, file]
+    view = file_view()
+    command = [*_LAUNCH, "bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    read_only = ["/proc", "/dev", "/"]
+    for entry, is_folder in hidden_proc_entries():
+        command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
     for folder in SCRATCH_FOLDERS:
         command += ["--size", str(scratch_bytes), "--tmpfs", folder]
-    folders = _python_folders()
-    for folder in folders:
-        command += ["--ro-bind", folder, folder]
-    if not any(folder.startswith("/tmp/") for folder in folders):
-        command += ["--symlink", SCRATCH_FOLDERS[0], "/tmp"]
+    for path in view.shown:
+        command += ["--ro-bind", path, path]
+    for path in view.covered:
+        command += ["--tmpfs", path]
+        read_only.insert(0, path)
+    for path in view.shown_inside:
+        command += ["--ro-bind", path, path]
+    for link, target in _links([*view.shown, *view.shown_inside]).items():
+        command += ["--symlink", target, link]
     # Last: the root and /dev are writable memory otherwise, which nothing would empty, and root owns its worker's /proc.
-    return [
-        *command,
-        "--remount-ro",
-        "/proc",
-        "--remount-ro",
-        "/dev",
-        "--remount-ro",
-        "/",
-        "--chdir",
-        SCRATCH_FOLDERS[0],
-    ]
-
-
-def _python_folders() -> list[str]:
-    """The interpreter, its libraries and this package. Not the folder around it: data with the answers may lie there."""
-    paths = {
-        sys.prefix,
-        sys.base_prefix,
-        sys.exec_prefix,
-        *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib")),
-    }
-    paths |= {str(_PACKAGE), str(Path(sys.executable).resolve().parent)}
-    outside = [path for path in paths if path and not {*_SYSTEM_FOLDERS} & {path, *map(str, Path(path).parents)}]
-    return sorted(filter(os.path.isdir, outside))
+    for path in read_only:
+        command += ["--remount-ro", path]
+    return [*command, "--chdir", SCRATCH_FOLDERS[0]]

@@ -7,13 +7,15 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Self
 
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _LOAD_WORD, _AND, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16  # struct seccomp_data
+_LOW_WORD = 0xFFFFFFFF
 _NEW_NAMESPACES = 0x7E020080  # all CLONE_NEW* flags of clone(2)
 _X32 = 0x40000000  # the same calls under other numbers
 
@@ -66,6 +68,13 @@ _REFUSED = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
     "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "io_setup": (206, 0),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "init_module": (175, 105),
@@ -119,8 +128,21 @@ _REFUSED_ON_OTHERS = {
     "sched_setscheduler": ((144, 119), (0,)),
     "sched_setattr": ((314, 274), (0,)),
 }
-# Commands of fcntl whose effect stays with an open file, which the next program may get.
-_FCNTL, _LASTING_COMMANDS = (72, 25), (37, 38, 1024, 1026)  # locks of open files, leases, notifications
+# Commands of fcntl whose effect stays with an open file, which the next program may get, or that send signals: owners of
+# signals, locks of open files, leases, notifications and hints for writing.
+_FCNTL, _LASTING_COMMANDS = (72, 25), (8, 10, 15, 37, 38, 1024, 1026, 1036, 1038)
+# Of the thousands of requests of ioctl, those for terminals, and for what is to be done with any descriptor. Others change
+# attributes of foreign files, type into terminals or ask about the network.
+_IOCTL, _ALLOWED_REQUESTS = (
+    (16, 29),
+    (
+        *(0x5401, 0x5402, 0x5403, 0x5404, 0x5409, 0x540A, 0x540B),  # attributes of a terminal, and its queues
+        *(0x540E, 0x540F, 0x5410, 0x5411, 0x5413, 0x5414, 0x5422, 0x5429),  # its session, groups and size
+        *(0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D),  # its attributes, in the later structure
+        *(0x80045430, 0x40045431, 0x80045439, 0x5441),  # pairs of terminals
+        *(0x541B, 0x5421, 0x5450, 0x5451, 0x5460),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE
+    ),
+)
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 # What multiprocessing and asyncio need: pairs of connected streams. A datagram could be sent to a socket of others.
 _SOCKETPAIR, _TYPE_MASK, _STREAM = (53, 199), 0xF, 1
@@ -140,6 +162,9 @@ _FILE_ATTRIBUTES = {
     "utimensat": (280, 88),
     "file_setattr": (469, 469),
 }
+# What sends a signal to a process or thread that its first argument names; and to one that something else names.
+_SIGNALS = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_tgsigqueueinfo": (297, 240)}
+_OTHER_SIGNALS = {"rt_sigqueueinfo": (129, 138), "pidfd_send_signal": (424, 424)}
 
 
 class _Program(ctypes.Structure):
@@ -151,18 +176,46 @@ class SystemCallFilter:
     A filter, built once and installed in a process and in all that it starts. It cannot be taken off again.
 
     Args:
-        file_attributes (`bool`): Refuse, instead of the calls that reach out, those that change owner, mode, times and
-            attributes of files. For programs whose files are not in a file system of their own.
+        rules (`Callable[[int], list[bytes]]`): Takes the column of this machine and returns the instructions that decide
+            about a call whose number is loaded. What they do not decide is allowed.
     """
 
-    def __init__(self, file_attributes: bool = False):
+    def __init__(self, rules: Callable[[int], list[bytes]]):
         machine = os.uname().machine
         self._code = b""
         if machine in _ARCHITECTURES and sys.byteorder == "little":
-            self._code = _assemble(machine, file_attributes)
+            self._code = b"".join([*_beginning(machine), *rules(_COLUMNS[machine]), _instruction(_RETURN, _ALLOW)])
         self._buffer = ctypes.create_string_buffer(self._code, len(self._code))
         self._program = _Program(len(self._code) // 8, ctypes.addressof(self._buffer))
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    @classmethod
+    def of_worker(cls) -> Self:
+        """What is refused to a worker and to all of its programs."""
+        return cls(_worker_rules)
+
+    @classmethod
+    def of_program(cls, hides_files: bool, protected: Collection[int]) -> Self:
+        """
+        What is refused to programs in addition.
+
+        Args:
+            hides_files (`bool`): Refuse to change owner, mode and times of files: for programs that only Landlock keeps from
+                the files of others.
+            protected (`Collection[int]`): Processes that get no signal, neither alone nor together with all others. Empty
+                where programs are in a namespace of their own.
+        """
+
+        def rules(column: int) -> list[bytes]:
+            code = _refuse_all(_FILE_ATTRIBUTES, column) if hides_files else []
+            if protected:
+                targets = [number & _LOW_WORD for pid in protected for number in (pid, -pid)]
+                code += _refuse_all(_OTHER_SIGNALS, column)
+                for numbers in _SIGNALS.values():
+                    code += _refuse_values(numbers[column], 0, [*targets, -1 & _LOW_WORD])
+            return code
+
+        return cls(rules)
 
     def install(self) -> bool:
         """Install the filter in this process; returns whether the kernel took it."""
@@ -171,61 +224,64 @@ class SystemCallFilter:
         return self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program), 0, 0) == 0
 
 
-def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("HBBI", code, if_true, if_false, value)
-
-
-def _assemble(machine: str, file_attributes: bool) -> bytes:
-    column = _COLUMNS[machine]
-    refuse = _instruction(_RETURN, _REFUSE | errno.EPERM)
+def _beginning(machine: str) -> list[bytes]:
     code = [
         _instruction(_LOAD_WORD, _ARCHITECTURE_OFFSET),
         _instruction(_JUMP_IF_EQUAL, _ARCHITECTURES[machine], if_true=1),
         _instruction(_RETURN, _KILL),  # 32-bit calls have other numbers
         _instruction(_LOAD_WORD, _NUMBER_OFFSET),
     ]
-    if machine == "x86_64":
-        code += [_instruction(_JUMP_IF_AT_LEAST, _X32, if_false=1), refuse]
-    calls: Mapping[str, tuple[int | None, int | None]] = _FILE_ATTRIBUTES if file_attributes else _REFUSED
-    for number in _numbers(calls, column):
-        code += [_instruction(_JUMP_IF_EQUAL, number, if_false=1), refuse]
-    if not file_attributes:
-        for numbers, positions in _REFUSED_ON_OTHERS.values():
-            checks = [
-                [
-                    _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8 * position),
-                    _instruction(_JUMP_IF_EQUAL, 0, if_true=1),
-                    refuse,
-                ]
-                for position in positions
-            ]
-            code.append(_instruction(_JUMP_IF_EQUAL, numbers[column], if_false=3 * len(checks) + 1))
-            code += [instruction for check in checks for instruction in check]
-            code.append(_instruction(_RETURN, _ALLOW))
-        code += [
-            _instruction(_JUMP_IF_EQUAL, _FCNTL[column], if_false=2 * len(_LASTING_COMMANDS) + 2),
-            _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8),
-        ]
-        for command in _LASTING_COMMANDS:
-            code += [_instruction(_JUMP_IF_EQUAL, command, if_false=1), refuse]
-        code.append(_instruction(_RETURN, _ALLOW))
-        code += [
-            # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
-            _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),
-            _instruction(_RETURN, _REFUSE | errno.ENOSYS),
-            _instruction(_JUMP_IF_EQUAL, _SOCKETPAIR[column], if_false=5),
-            _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8),
-            _instruction(_AND, _TYPE_MASK),
-            _instruction(_JUMP_IF_EQUAL, _STREAM, if_true=1),
-            refuse,
-            _instruction(_RETURN, _ALLOW),
-            _instruction(_JUMP_IF_EQUAL, _CLONE[column], if_false=3),
-            _instruction(_LOAD_WORD, _ARGUMENTS_OFFSET),
-            _instruction(_JUMP_IF_ANY_BIT, _NEW_NAMESPACES, if_false=1),
-            refuse,
-        ]
-    return b"".join([*code, _instruction(_RETURN, _ALLOW)])
+    return [*code, _instruction(_JUMP_IF_AT_LEAST, _X32, if_false=1), _REFUSE_CALL] if machine == "x86_64" else code
 
 
-def _numbers(calls: Mapping[str, tuple[int | None, int | None]], column: int) -> Iterable[int]:
-    return [number for numbers in calls.values() if (number := numbers[column]) is not None]
+def _worker_rules(column: int) -> list[bytes]:
+    code = _refuse_all(_REFUSED, column)
+    for numbers, positions in _REFUSED_ON_OTHERS.values():
+        checks = [check for position in positions for check in (*_argument(position), *_unless_equal(0))]
+        code += _for_call(numbers[column], checks)
+    code += _refuse_values(_FCNTL[column], 1, _LASTING_COMMANDS)
+    allowed = [
+        _instruction(_JUMP_IF_EQUAL, request, if_true=len(_ALLOWED_REQUESTS) - index)
+        for index, request in enumerate(_ALLOWED_REQUESTS)
+    ]
+    code += _for_call(_IOCTL[column], [*_argument(1), *allowed, _REFUSE_CALL])
+    code += [
+        # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
+        _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),
+        _instruction(_RETURN, _REFUSE | errno.ENOSYS),
+    ]
+    code += _for_call(_SOCKETPAIR[column], [*_argument(1), _instruction(_AND, _TYPE_MASK), *_unless_equal(_STREAM)])
+    clone = [*_argument(0), _instruction(_JUMP_IF_ANY_BIT, _NEW_NAMESPACES, if_false=1), _REFUSE_CALL]
+    return code + _for_call(_CLONE[column], clone)
+
+
+def _refuse_all(calls: Mapping[str, tuple[int | None, int | None]], column: int) -> list[bytes]:
+    numbers = [number for numbers in calls.values() if (number := numbers[column]) is not None]
+    return [part for number in numbers for part in (_instruction(_JUMP_IF_EQUAL, number, if_false=1), _REFUSE_CALL)]
+
+
+def _refuse_values(call: int, position: int, values: Iterable[int]) -> list[bytes]:
+    """Refuse a call if the argument at that position is one of these."""
+    checks = [part for value in values for part in (_instruction(_JUMP_IF_EQUAL, value, if_false=1), _REFUSE_CALL)]
+    return _for_call(call, [*_argument(position), *checks])
+
+
+def _for_call(number: int, checks: Sequence[bytes]) -> list[bytes]:
+    """Do these checks on one call, and allow it after them."""
+    body = [*checks, _instruction(_RETURN, _ALLOW)]
+    return [_instruction(_JUMP_IF_EQUAL, number, if_false=len(body)), *body]
+
+
+def _argument(position: int) -> list[bytes]:
+    return [_instruction(_LOAD_WORD, _ARGUMENTS_OFFSET + 8 * position)]  # its low half: the kernel ignores the other
+
+
+def _unless_equal(value: int) -> list[bytes]:
+    return [_instruction(_JUMP_IF_EQUAL, value, if_true=1), _REFUSE_CALL]
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+_REFUSE_CALL = _instruction(_RETURN, _REFUSE | errno.EPERM)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import cleanup, error_site, program_process, referee, remote
+from . import cleanup, error_site, functions, program_process, referee, remote
 from .child_process import CONNECTION, LOG, ChildProcess, Limits, MemoryFiles, Stop
 from .records import Kind, Record, RecordWriter, parse_error, parse_site
 
@@ -32,17 +32,17 @@ class _Grading:
 
     def __init__(self, request: dict[str, Any]):
         self.reads_stdin = request["mode"] == "stdin"
-        self.judged: list[bool] = request["judged"]  # whether a referee decides a test
-        count = len(self.judged)
+        self.has_referee = request["mode"] == "referee"
+        # Tests that are one script: what one of them leaves in a variable is there for the next.
+        self.is_script = request["mode"] in ("referee", "inside")
+        count = request["num_tests"]
         self.observations: list[dict[str, Any] | None] = [None] * count
         # Where they are in the file of answers, and their size.
         self.values: list[tuple[int, int]] = [(0, 0)] * count
         self.stdout: list[tuple[int, int]] = [(0, 0)] * count
-        self.guarded: set[int] = set()
-        self.ended: set[int] = set()  # tests in which a process came to its end
         self.error: dict[str, Any] | None = None
-        self.site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
-        self.has_site = False
+        self.trailing: dict[str, Any] | None = None
+        self.sites: dict[str, dict[str, Any]] = {}  # of the error, and of the one in trailing code
         self.compiled = True
         self.shares_process = request["share_process"]
         self.cpu = 0.0
@@ -50,10 +50,6 @@ class _Grading:
 
     def pending(self) -> list[int]:
         return [index for index, observation in enumerate(self.observations) if observation is None]
-
-    def repeated(self) -> list[int]:
-        """Tests to run again before the others, for what they leave in variables; not those that end their process."""
-        return [index for index, seen in enumerate(self.observations) if seen is not None and index not in self.ended]
 
     def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
         """Keep the first that is known of a test."""
@@ -66,11 +62,13 @@ class _Grading:
         tests = []
         for index, observation in enumerate(self.observations):
             places = {"values": self.values[index], "stdout": self.stdout[index]}
-            tests.append({**(observation or {"kind": "not_run"}), **places, "guarded": index in self.guarded})
-        error = None if self.error is None else {**self.error, **self.site}
+            tests.append({**(observation or {"kind": "not_run"}), **places})
+        error = None if self.error is None else {**self.error, **self.sites.get("error", {})}
+        trailing = None if self.trailing is None else {**self.trailing, **self.sites.get("trailing", {})}
         return {
             "tests": tests,
             "error": error,
+            "trailing": trailing,
             "compiled": self.compiled,
             "cpu": self.cpu,
             "wall": time.monotonic() - self.began,
@@ -109,8 +107,7 @@ class Supervisor:
         Run a program on all of its tests.
 
         Args:
-            request (`dict`): `mode`, `judged` (for each test, whether a referee decides it) and `share_process`. Program and
-                tests are in sealed files.
+            request (`dict`): `mode`, `num_tests` and `share_process`. Program and tests are in sealed files.
 
         Returns:
             `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
@@ -131,7 +128,8 @@ class Supervisor:
                 limits = Limits(min(limits.cpu, share), min(limits.wall, share), min(budget, leash))
             began = time.monotonic()
             self._run(grading, batch, limits)
-            self._clean_up()
+            if not self._clean_up():
+                return _tampered(grading, "the program took away the folder for its files")
             if not grading.compiled:
                 break
             if self._child.stopped is not None:
@@ -140,37 +138,36 @@ class Supervisor:
                     self._withdraw(grading, batch)
             elif leash is not None:
                 leash -= time.monotonic() - began
-        if grading.error is not None and not grading.has_site:
-            grading.site = self._locate(grading.error)
+        for name, error in (("error", grading.error), ("trailing", grading.trailing)):
+            if error is not None and name not in grading.sites:
+                grading.sites[name] = self._locate(error)
         if not self._is_filtered and _vitals() != self._vitals:
-            return _tampered(grading)
+            return _tampered(grading, "the program changed limits or priority of the sandbox")
         return grading.reply()
 
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
-        """Asserts share a process; those that a referee decides come first, then those that decide themselves."""
         if grading.reads_stdin:
             return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
-        return [index for index in pending if index not in grading.guarded] or pending
+        return pending
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
-        is_judged, sealed = grading.judged[batch[0]], self._files
-        if is_judged and batch[0] not in grading.guarded:
+        if grading.has_referee:
             self._run_with_referee(grading, batch, limits)
             return
-        files = self._files.take(len(batch) if grading.reads_stdin else 1)
+        files, sealed = self._files.take(len(batch) if grading.reads_stdin else 1), self._files
 
         def prepare() -> None:
             sealed.program.open()
-            if is_judged:
-                sealed.referee.open()
             if grading.reads_stdin:
                 sealed.fill([sealed.program.content["probes"][index]["stdin"] for index in batch])
 
         def body(writer: RecordWriter) -> None:
-            judged = {**sealed.referee.content, "repeated": grading.repeated()} if is_judged else None
-            program_process.run_in_this_process(sealed.program.content, batch, files, writer, judged)
+            if grading.reads_stdin:
+                program_process.run_scripts(sealed.program.content["source"], batch, files, writer)
+            functions.run_functions(sealed.program.content, batch, writer)
+            os._exit(0)
 
-        self._child.run(body, limits, len(grading.judged), prepare, num_files=len(files))
+        self._child.run(body, limits, len(grading.observations), prepare, num_files=len(files))
         outputs = dict(zip(batch, files, strict=True)) if grading.reads_stdin else dict.fromkeys(batch, files[0])
         self._read_records(grading, self._child.records, batch, outputs)
         self._files.clear(files)
@@ -180,26 +177,21 @@ class Supervisor:
         files, sealed = self._files.take(1), self._files
 
         def program(writer: RecordWriter) -> None:
-            remote.serve(sealed.program.content["source"], CONNECTION)
+            remote.serve(sealed.program.content, CONNECTION)
 
         def judge(writer: RecordWriter) -> None:
-            tests = {**sealed.referee.content, "repeated": grading.repeated()}
-            referee.judge(tests, batch, CONNECTION, writer)
+            referee.judge(sealed.referee.content, batch, CONNECTION, writer)
 
         self._child.run(
             judge,
             limits,
-            len(grading.judged),
+            len(grading.observations),
             prepare=sealed.referee.open,
             served_by=program,
             served_prepare=sealed.program.open,
             connections=remote.make_connection(),
         )
-        # A test that hands over what cannot leave its process has to run in the program's.
-        guarded = {record.test for record in self._child.records if record.kind == Kind.ALONE}
-        grading.guarded |= guarded
-        rest = [index for index in batch if index not in guarded]
-        self._read_records(grading, self._child.records, rest, dict.fromkeys(batch, files[0]))
+        self._read_records(grading, self._child.records, batch, dict.fromkeys(batch, files[0]))
         self._files.clear(files)
 
     def _read_records(
@@ -218,8 +210,10 @@ class Supervisor:
             match record.kind:
                 case Kind.ALONE:
                     alone = True
-                case Kind.SITE if not grading.compiled:
-                    grading.site, grading.has_site = parse_site(record.payload), True
+                case Kind.SITE:
+                    grading.sites["error" if not grading.compiled else "trailing"] = parse_site(record.payload)
+                case Kind.TRAILING if grading.trailing is None:
+                    grading.trailing = parse_error(record.payload)
                 case Kind.SYNTAX_ERROR:
                     grading.error, grading.compiled = parse_error(record.payload), False
                 case Kind.ERROR if record.test < 0:
@@ -245,8 +239,10 @@ class Supervisor:
             and not (grading.reads_stdin and ended_well and len(left) < len(batch))
             and grading.observations[left[0]] is None
         ):
-            grading.ended.add(left[0])
             self._end_of(grading, left[0])
+        if grading.is_script:
+            for index in left:  # the rest of the script has not run, and would find other variables in a new process
+                grading.observe(index, "not_run")
 
     def _read_output(
         self,
@@ -298,14 +294,15 @@ class Supervisor:
             if observation is not None and observation["kind"] == "timeout":
                 grading.observations[index] = {"kind": "not_run"}
 
-    def _clean_up(self) -> None:
+    def _clean_up(self) -> bool:
+        """Remove what a program has left. Returns whether this worker can run another one."""
         scratch = self._config["scratch"]
-        cleanup.empty_folders(scratch)
-        if not os.path.isdir(scratch[0]):  # it lies in a folder that programs can write to, and one has removed it
-            os.makedirs(scratch[0], mode=0o700)
-            os.chdir(scratch[0])
+        if not cleanup.empty_folders(scratch):
+            return False
+        os.chdir(scratch[0])  # without isolation, programs can remove it, and another folder is there now
         if self._owns_namespace and not self._is_filtered:
             cleanup.remove_ipc_objects()
+        return True
 
     def _locate(self, error: dict[str, Any]) -> dict[str, Any]:
         """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
@@ -331,9 +328,9 @@ def _error(kind: str, message: str) -> dict[str, Any]:
 _TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
 
 
-def _tampered(grading: _Grading) -> dict[str, Any]:
+def _tampered(grading: _Grading, message: str) -> dict[str, Any]:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
-    grading.error = _error("TamperingError", "the program changed limits or priority of the sandbox")
+    grading.error = _error("TamperingError", message)
     grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
     return {**grading.reply(), "retire": True}
 

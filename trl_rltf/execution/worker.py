@@ -14,16 +14,16 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import program_process
+from . import cleanup, functions, program_process
 from .child_process import FIRST_FREE, MemoryFiles
 from .landlock import FileRules
-from .namespaces import drop_capabilities, enter_namespaces
+from .namespaces import drop_capabilities, enter_namespaces, restrict_mounts
 from .seccomp import SystemCallFilter
 from .supervisor import Stop, Supervisor
 
 
 HEADER = struct.Struct("!I")
-_STACK_BYTES = 128 * 2**20  # solutions recurse deeply; the kernel leaves at least this gap
+_STACK_BYTES = 128 * 2**20  # solutions recurse deeply; the kernel leaves at least this much room
 
 
 def read_frame(descriptor: int) -> bytes | None:
@@ -58,8 +58,7 @@ def parse_frame(body: bytes) -> tuple[Any, memoryview]:
 
 def main() -> None:
     """Serve requests from standard input until it closes."""
-    # As the first process of a namespace, this one is safe from signals that it does not handle; Python handles this one,
-    # and programs ignore it too.
+    # As the first process of a namespace, this one is safe from signals that it does not handle; Python handles this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control, reply, errors = (os.dup2(number, FIRST_FREE + number, inheritable=False) for number in range(3))
     first_streams = sys.stdin, sys.stdout, sys.stderr  # kept, or the first to take their place would close their files
@@ -86,11 +85,20 @@ def _serve(control: int, reply: int) -> None:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
     program_process.warm_up()
+    functions.warm_up()
     supervisor = Supervisor(control, config, files, is_filtered, child_setup)
     gc.collect()
     gc.freeze()  # shared with every program's process; a collection there must not copy it
     gc.disable()
-    _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
+    try:
+        _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
+        _serve_requests(control, reply, supervisor, files)
+    finally:
+        if config["own_root"] is None:
+            cleanup.remove_folders(config["scratch"])  # the caller may have been killed
+
+
+def _serve_requests(control: int, reply: int, supervisor: Supervisor, files: MemoryFiles) -> None:
     while (data := read_frame(control)) is not None:
         for sealed in (files.program, files.referee):
             size = _read_exactly(control, HEADER.size)
@@ -108,8 +116,10 @@ def _serve(control: int, reply: int) -> None:
 
 def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFiles]:
     """Take on what lasts as long as the worker; returns what each program's process takes on in addition."""
-    if config["namespaces"]:
-        enter_namespaces(config["memory_folders"], as_root=config["own_user"] is not None)
+    if config["own_root"] is not None:
+        enter_namespaces(config["own_root"], as_root=config["own_user"] is not None)
+    if config["restricts_mounts"]:
+        restrict_mounts(config["scratch"])
     if config["own_user"] is not None:
         os.setresuid(config["own_user"], 0, 0)  # files are still opened as root; processes are counted, and bounded
     for kind, bound in (
@@ -117,25 +127,29 @@ def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFi
         (resource.RLIMIT_AS, config["memory_limit"]),
         (resource.RLIMIT_NOFILE, config["max_open_files"]),
         (resource.RLIMIT_NPROC, config["rlimit_nproc"]),
-        (resource.RLIMIT_STACK, _STACK_BYTES),
     ):
         resource.setrlimit(kind, program_process.lowest_limit(kind, bound))
+    # Many solutions raise this limit, which is a bound on nothing but the share of the stack in the address space.
+    stack, most = (
+        program_process.lowest_limit(resource.RLIMIT_STACK, _STACK_BYTES)[0],
+        resource.getrlimit(resource.RLIMIT_STACK)[1],
+    )
+    resource.setrlimit(resource.RLIMIT_STACK, (stack, most))
     drop_capabilities()  # of a trainer that runs as root
     files = MemoryFiles()
-    is_filtered = SystemCallFilter().install()
-    if config["file_rules"] is None:
-        return _nothing, is_filtered, files
-    rules, attributes = FileRules(**config["file_rules"]), SystemCallFilter(file_attributes=True)
+    is_filtered = SystemCallFilter.of_worker().install()
+    rules = None if config["file_rules"] is None else FileRules(**config["file_rules"])
+    protected = () if config["owns_processes"] else (os.getpid(), os.getppid())
+    further = SystemCallFilter.of_program(config["hides_files"], protected)
 
     def child_setup() -> None:
-        rules.enforce()
-        attributes.install()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
+        if rules is not None:
+            rules.enforce()
+        if is_filtered and (config["hides_files"] or protected):
+            further.install()
 
     return child_setup, is_filtered, files
-
-
-def _nothing() -> None:
-    pass
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

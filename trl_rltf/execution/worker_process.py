@@ -12,8 +12,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .cleanup import empty_folders
-from .sandbox import Isolation, worker_command, worker_environment, worker_layout
+from .cleanup import remove_folders
+from .sandbox import Isolation, worker_command, worker_layout
+from .trial import worker_environment
 from .worker import HEADER, frame, parse_frame
 
 
@@ -36,7 +37,7 @@ class WorkerProcess:
     """
 
     def __init__(self, isolation: Isolation, limits: dict[str, Any]):
-        self._scratch = None if isolation.has_own_root else tempfile.mkdtemp(prefix="trl-rltf-")
+        self._scratch = None if isolation.name == "bubblewrap" else tempfile.mkdtemp(prefix="trl-rltf-")
         environment = worker_environment()
         try:
             self._start(isolation, limits, environment)
@@ -124,8 +125,10 @@ class WorkerProcess:
 
     def last_words(self) -> str:
         """End of what the worker wrote to its error stream."""
-        self._stderr.seek(0)
-        return self._stderr.read()[-2000:].decode(errors="replace").strip()
+        with contextlib.suppress(OSError, ValueError):
+            self._stderr.seek(0)
+            return self._stderr.read()[-2000:].decode(errors="replace").strip()
+        return ""
 
     def close(self) -> None:
         """Let the worker end by itself, and kill it if it does not."""
@@ -150,9 +153,7 @@ class WorkerProcess:
 
     def _remove_scratch(self) -> None:
         if self._scratch is not None:
-            with contextlib.suppress(OSError):
-                empty_folders([self._scratch])
-                os.rmdir(self._scratch)
+            remove_folders([self._scratch])
 
 
 def _children(pid: int) -> list[int]:

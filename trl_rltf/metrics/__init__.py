@@ -1,8 +1,9 @@
 """Measure how often a model solves a problem."""
 
+from .completion import Completion
 from .critic_sampler import CriticSampler
 from .critic_sampling import refine_with_critic
-from .generation import Sampling, generate_completions, weights_fingerprint
+from .generation import Sampling, generate_completions, prompt_lengths, weights_fingerprint
 from .pass_at_k.pass_at_k import estimate_pass_at_k
 from .policy_evaluation import PolicyEvaluation, evaluate_policy
 from .sampled_evaluation import SampledEvaluation, evaluate_in_shards
@@ -12,6 +13,7 @@ from .summary import Estimate, ProblemCounts, bootstrap_interval, check_ks, summ
 
 
 __all__ = [
+    "Completion",
     "CriticSampler",
     "EmptySampler",
     "Estimate",
@@ -29,6 +31,7 @@ __all__ = [
     "evaluate_in_shards",
     "evaluate_policy",
     "generate_completions",
+    "prompt_lengths",
     "refine_with_critic",
     "summarize",
     "summarize_filtered",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..execution import Outcome, Program, Runner
 from ..rewards import Critic, extract_program
+from .completion import Completion
 from .critic_sampling import refine_with_critic
 from .generation import weights_fingerprint
 from .samplers import PolicySampler
@@ -38,7 +39,7 @@ class CriticSampler:
         """Digest of both sets of weights."""
         return f"{self.policy.fingerprint}-{weights_fingerprint(self.critic.model)}"
 
-    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
         """Sample, run the visible tests, and sample again from the best prefixes."""
         first = self.policy.sample(problems, num_samples, seed)
         return refine_with_critic(
@@ -59,7 +60,7 @@ class CriticSampler:
         """The fenced block, or the whole completion."""
         return extract_program(completion).source
 
-    def _passed(self, problems: Sequence[Mapping[str, Any]], completions: list[list[str]]) -> list[list[bool]]:
+    def _passed(self, problems: Sequence[Mapping[str, Any]], completions: list[list[Completion]]) -> list[list[bool]]:
         tests = [self.visible_tests(row) for row in problems]
         programs = [
             Program(self.program(text), visible)

@@ -11,7 +11,8 @@ import torch
 from ..execution import Outcome
 from ..rewards import Critic, CriticReading
 from ..rewards.critic import OUTCOMES
-from .generation import Sampling, cut_at_stop, encode_prompt, generate_plainly, generation_arguments
+from .completion import Completion
+from .generation import Sampling, completions_of, encode_prompt, end_tokens, generate_plainly, generation_arguments
 
 
 def refine_with_critic(
@@ -26,7 +27,7 @@ def refine_with_critic(
     num_prefixes: int = 1,
     batch_size: int = 64,
     seed: int = 0,
-) -> list[list[str]]:
+) -> list[list[Completion]]:
     """
     Write new programs for problems from the best beginnings of old ones.
 
@@ -48,7 +49,7 @@ def refine_with_critic(
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
 
     Returns:
-        `list[list[str]]`: New completions of each problem, prefix included, to be graded like any others.
+        `list[list[Completion]]`: New completions of each problem, prefix included, to be graded like any others.
 
     Raises:
         ValueError: If a problem has no completions, `passed` has another shape, or a number is below 1.
@@ -102,7 +103,7 @@ def continue_completions(
     sampling: Sampling,
     batch_size: int = 64,
     seed: int = 0,
-) -> list[str]:
+) -> list[Completion]:
     """
     Sample completions that begin as given.
 
@@ -116,7 +117,7 @@ def continue_completions(
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
 
     Returns:
-        `list[str]`: Completions, prefix included.
+        `list[Completion]`: Completions, prefix included.
     """
     is_encoder_decoder = model.config.is_encoder_decoder
     known: dict[str, list[int]] = {}
@@ -129,7 +130,7 @@ def continue_completions(
     rows.sort(key=lambda row: len(row[2]))
     groups = [list(g) for _, g in itertools.groupby(rows, key=lambda row: len(row[2]) if is_encoder_decoder else 0)]
     batches = [group[start : start + batch_size] for group in groups for start in range(0, len(group), batch_size)]
-    texts = [""] * len(rows)
+    texts = [Completion("")] * len(rows)
     was_training = model.training
     model.eval()
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
@@ -143,7 +144,7 @@ def continue_completions(
 
 def _continue(
     model: Any, tokenizer: Any, batch: Sequence[tuple[int, list[int], list[int]]], sampling: Sampling
-) -> list[str]:
+) -> list[Completion]:
     is_encoder_decoder = model.config.is_encoder_decoder
     contexts = [ids if is_encoder_decoder else [*ids, *prefix_ids] for _, ids, prefix_ids in batch]
     # As for completions without a prefix: an encoder is padded at the end, a causal model in front.
@@ -164,8 +165,8 @@ def _continue(
     # Decoded together with the prefix: some tokenizers drop a blank at the beginning of a text.
     rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
     ids = [[*prefix_ids, *new_ids][: sampling.max_new_tokens] for (_, _, prefix_ids), new_ids in rows]
-    texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [cut_at_stop(text, sampling.stop_strings) for text in texts]
+    new = [row[len(prefix_ids) :] for row, (_, _, prefix_ids) in zip(ids, batch, strict=True)]
+    return completions_of(tokenizer, ids, new, end_tokens(model, tokenizer), sampling.stop_strings)
 
 
 def _decoder_start(model: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import torch
 from tqdm.auto import tqdm
 
 from ..plain_sampling import plain_sampling
+from ..prompts import shorten_prompt
+from .completion import Completion
 
 
 _FINGERPRINT_VALUES = 1024  # of each parameter; enough to tell two sets of weights apart, and quick for any size
@@ -25,7 +28,8 @@ class Sampling:
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 takes the most likely token.
         top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
         max_new_tokens (`int`, *optional*, defaults to `512`): Tokens a completion may have.
-        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose their beginning.
+        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content, as in
+            [`RLTFTrainer`].
         stop_strings (`tuple[str, ...]`, *optional*): Texts that end a completion; they are not part of it.
 
     Raises:
@@ -59,7 +63,7 @@ def generate_completions(
     batch_size: int = 64,
     seed: int = 0,
     description: str | None = None,
-) -> list[str]:
+) -> list[Completion]:
     """
     Sample one completion for each prompt. Mode and random state are left as they were.
 
@@ -73,13 +77,14 @@ def generate_completions(
         description (`str`, *optional*): Label of a progress bar; none by default.
 
     Returns:
-        `list[str]`: Decoded completions, in the order of the prompts, without special tokens.
+        `list[Completion]`: Decoded completions, in the order of the prompts, without special tokens; texts that know whether
+        they were cut at the length limit.
 
     Raises:
         ValueError: If there are chat messages, but the tokenizer has no chat template.
     """
     encoded: dict[str, list[int]] = {}
-    completions: list[str] = []
+    completions: list[Completion] = []
     was_training = model.training
     model.eval()
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
@@ -121,12 +126,35 @@ def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: di
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
         prompt (`str` or `list`): The prompt.
-        max_length (`int` or `None`): Tokens it may have; a longer one loses its beginning.
+        max_length (`int` or `None`): Tokens it may have; a longer one loses the beginning of its content.
         known (`dict`): Prompts that were encoded before; this one is added.
 
     Raises:
-        ValueError: If there are chat messages, but the tokenizer has no chat template.
+        ValueError: If there are chat messages, but the tokenizer has no chat template, or a prompt cannot be shortened so far.
     """
+    key = json.dumps(prompt)
+    if key not in known:
+        if max_length is not None:
+            prompt = shorten_prompt(prompt, max_length, lambda text: len(_prompt_ids(tokenizer, text)))
+        known[key] = _prompt_ids(tokenizer, prompt)
+    return known[key]
+
+
+def prompt_lengths(tokenizer: Any, prompts: Sequence[Any]) -> list[int]:
+    """
+    Count the tokens of prompts before anything is cut.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        prompts (`Sequence`): Prompts, as text or as chat messages.
+
+    Returns:
+        `list[int]`: Tokens of each, chat template and special tokens included.
+    """
+    return [len(_prompt_ids(tokenizer, prompt)) for prompt in prompts]
+
+
+def _prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
     is_text = isinstance(prompt, str)
     if not is_text:
         if tokenizer.chat_template is None:
@@ -134,14 +162,12 @@ def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: di
                 "The prompts are chat messages, but the tokenizer has no chat template. Use plain prompts."
             )
         prompt = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    if prompt not in known:
-        # A chat template writes the special tokens itself.
-        ids = tokenizer(prompt, add_special_tokens=is_text)["input_ids"]
-        known[prompt] = ids if max_length is None else ids[-max_length:]
-    return known[prompt]
+    # A chat template writes the special tokens itself.
+    ids: list[int] = tokenizer(prompt, add_special_tokens=is_text)["input_ids"]
+    return ids
 
 
-def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling) -> list[str]:
+def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling) -> list[Completion]:
     is_encoder_decoder = model.config.is_encoder_decoder
     # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
     side = "right" if is_encoder_decoder else "left"
@@ -155,8 +181,36 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
     )
     # An encoder-decoder gives back what its decoder wrote, from its start token on; a causal model also the prompt.
     start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
-    texts = tokenizer.batch_decode(generated[:, start:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return [cut_at_stop(text, sampling.stop_strings) for text in texts]
+    new_ids = generated[:, start:].tolist()
+    return completions_of(tokenizer, new_ids, new_ids, end_tokens(model, tokenizer), sampling.stop_strings)
+
+
+def completions_of(
+    tokenizer: Any,
+    ids: Sequence[list[int]],
+    new_ids: Sequence[list[int]],
+    ends: Sequence[int],
+    stop_strings: Sequence[str],
+) -> list[Completion]:
+    """
+    Decode what was generated, up to the first stop string.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        ids (`Sequence[list[int]]`): Token ids of each completion.
+        new_ids (`Sequence[list[int]]`): Those of them that were generated.
+        ends (`Sequence[int]`): End tokens.
+        stop_strings (`Sequence[str]`): Texts that end a completion.
+
+    Returns:
+        `list[Completion]`: A completion without an end token and a stop string was cut at the length limit.
+    """
+    completions = []
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    for text, new in zip(texts, new_ids, strict=True):
+        cut = cut_at_stop(text, stop_strings)
+        completions.append(Completion(cut, len(cut) == len(text) and not set(ends).intersection(new)))
+    return completions
 
 
 def generate_plainly(model: Any, **arguments: Any) -> torch.Tensor:
@@ -192,13 +246,17 @@ def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict
         arguments = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     if sampling.stop_strings:
         arguments |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
-    own = model.generation_config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     return {
         **arguments,
         "pad_token_id": tokenizer.pad_token_id,
-        "eos_token_id": sorted(ends),
+        "eos_token_id": end_tokens(model, tokenizer),
     }
+
+
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Ids of the tokens that end a completion: those of the tokenizer and of the model."""
+    own = model.generation_config.eos_token_id
+    return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})
 
 
 def cut_at_stop(text: str, stop_strings: Sequence[str]) -> str:

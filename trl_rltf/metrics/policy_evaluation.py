@@ -24,16 +24,23 @@ class PolicyEvaluation:
     Args:
         num_samples (`int`): Samples a problem.
         num_correct (`tuple[int, ...]`): Correct samples of each problem.
-        outcome_shares (`dict[str, float]`): Share of samples with each outcome.
+        outcome_shares (`dict[str, float]`): Share of samples with each outcome, by what the tests use.
+        num_whole_correct (`tuple[int, ...]`, *optional*): Correct samples of each problem that have no error in what follows
+            either, as LiveCodeBench counts. Without it, these are all correct ones.
+        trailing_error_share (`float`, *optional*, defaults to `0.0`): Share of samples with such an error.
+        clipped_share (`float`, *optional*, defaults to `0.0`): Share of samples that were cut at the length limit.
     """
 
     num_samples: int
     num_correct: tuple[int, ...]
     outcome_shares: dict[str, float]
+    num_whole_correct: tuple[int, ...] | None = None
+    trailing_error_share: float = 0.0
+    clipped_share: float = 0.0
 
-    def pass_at_k(self, k: int) -> float:
-        """Mean over problems of the unbiased estimate of pass@k."""
-        return float(self._scores(k).mean())
+    def pass_at_k(self, k: int, whole_module: bool = False) -> float:
+        """Mean over problems of the unbiased estimate of pass@k, by what the tests use or by the whole module."""
+        return float(self._scores(k, whole_module).mean())
 
     def interval(self, k: int, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
         """Bootstrap interval of pass@k over problems."""
@@ -63,8 +70,11 @@ class PolicyEvaluation:
         gains = self._scores(k) - other._scores(k)
         return Estimate(float(gains.mean()), *bootstrap_interval(gains, level, seed))
 
-    def _scores(self, k: int) -> np.ndarray:
-        return estimate_pass_at_k([self.num_samples] * len(self.num_correct), self.num_correct, k)
+    def _scores(self, k: int, whole_module: bool = False) -> np.ndarray:
+        correct = self.num_correct
+        if whole_module and self.num_whole_correct is not None:
+            correct = self.num_whole_correct
+        return estimate_pass_at_k([self.num_samples] * len(correct), correct, k)
 
 
 def evaluate_policy(
@@ -93,13 +103,14 @@ def evaluate_policy(
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature.
         top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
         max_new_tokens (`int`, *optional*, defaults to `128`): Tokens a sample may have.
-        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose their beginning.
+        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content.
         batch_size (`int`, *optional*, defaults to `64`): Samples generated at a time.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
         description (`str`, *optional*, defaults to `"evaluating"`): Label of the progress bar.
 
     Returns:
-        [`PolicyEvaluation`]: Correct samples of each problem and the shares of the outcomes.
+        [`PolicyEvaluation`]: Correct samples of each problem, and the shares of the outcomes, of errors in trailing code and of
+        samples that were cut at the length limit.
 
     Raises:
         ValueError: If there are no problems, or no samples are asked for.
@@ -117,9 +128,17 @@ def evaluate_policy(
             for (index, _), text in zip(requests, completions, strict=True)
         ]
     )
-    correct = [0] * len(dataset)
+    correct, whole = [0] * len(dataset), [0] * len(dataset)
     for (index, _), report in zip(requests, reports, strict=True):
         correct[index] += report.outcome is Outcome.PASS
+        whole[index] += report.whole_module_outcome is Outcome.PASS
     counts = Counter(report.outcome.name for report in reports)
     shares = {outcome.name: counts[outcome.name] / len(reports) for outcome in reversed(Outcome)}
-    return PolicyEvaluation(num_samples, tuple(correct), shares)
+    return PolicyEvaluation(
+        num_samples,
+        tuple(correct),
+        shares,
+        tuple(whole),
+        sum(report.trailing_error_type is not None for report in reports) / len(reports),
+        sum(completion.is_clipped for completion in completions) / len(completions),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,14 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program
+from .completion import Completion
 from .samplers import Sampler
 from .shards import ShardedRun
 from .summary import ProblemCounts
 
+
+# Among the settings of a run: earlier versions judged the whole module, and their samples cannot be counted together.
+_VERDICTS_BY = "the functions that the tests use"
 
 VisibleTests = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
@@ -30,11 +34,16 @@ class SampledEvaluation:
 
     Args:
         counts (`list[ProblemCounts]`): Counts of each problem, in the order of the data set.
-        outcomes (`dict[str, int]`): Number of samples with each outcome.
+        outcomes (`dict[str, int]`): Number of samples with each outcome, by what the tests use.
+        num_trailing_errors (`int`): Samples with an error in what follows that: an example, an own assert, a line that was
+            cut off. Where there is none, pass@k by the functions and by the whole module are the same.
+        num_clipped (`int` or `None`): Samples that were cut at the length limit; `None` if the sampler does not say.
     """
 
     counts: list[ProblemCounts]
     outcomes: dict[str, int]
+    num_trailing_errors: int = 0
+    num_clipped: int | None = None
 
 
 def evaluate_in_shards(
@@ -83,7 +92,8 @@ def evaluate_in_shards(
     shards = _plan(problems, max(1, samples_per_shard // num_samples))
     run = ShardedRun(folder, len(shards), rank, world_size)
     sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
-    run.settle("settings", {**settings, **sizes, "filter_by_examples": visible_tests is not None})
+    filtered = {"filter_by_examples": visible_tests is not None}
+    run.settle("settings", {**settings, **sizes, **filtered, "verdicts_by": _VERDICTS_BY})
     run.settle("problems", {"number": len(problems), "digest": _digest(problems)})
     run.check([len(shard) * num_samples for shard in shards])
     pending = run.pending()
@@ -129,7 +139,7 @@ class _Graded:
 
     index: int
     problems: list[dict[str, Any]]
-    completions: list[list[str]]
+    completions: Sequence[Sequence[str]]
     reports: Future[list[ExecutionReport]]
     has_visible: list[bool]
 
@@ -149,14 +159,19 @@ class _Graded:
                     "error_type": report.error_type,
                     "error_message": report.error_message,
                     "error_line": None if report.span is None else report.span.line,
+                    "trailing_error_type": report.trailing_error_type,
+                    "trailing_error_message": report.trailing_error_message,
+                    "trailing_error_line": None if report.trailing_span is None else report.trailing_span.line,
+                    "whole_module_outcome": report.whole_module_outcome.name,
                     "passes_visible_tests": None if visible is None else visible.outcome is Outcome.PASS,
+                    "is_clipped": completion.is_clipped if isinstance(completion, Completion) else None,
                     "completion": completion,
                 }
 
 
 def _submit(
     problems: list[dict[str, Any]],
-    completions: list[list[str]],
+    completions: Sequence[Sequence[str]],
     sampler: Sampler,
     runner: LocalRunner,
     visible_tests: VisibleTests | None,
@@ -181,6 +196,8 @@ def _count(problems: Dataset, run: ShardedRun, num_samples: int) -> SampledEvalu
         for problem_id, difficulty in zip(problems["problem_id"], problems["difficulty"], strict=True)
     }
     outcomes: Counter[str] = Counter()
+    num_trailing_errors = 0
+    clipped: list[bool] = []
     try:
         for row in run.rows():
             problem, is_correct = counts[row["problem_id"]], row["outcome"] == Outcome.PASS.name
@@ -189,6 +206,10 @@ def _count(problems: Dataset, run: ShardedRun, num_samples: int) -> SampledEvalu
             problem.num_correct += is_correct
             problem.num_kept += is_kept
             problem.num_kept_correct += is_kept and is_correct
+            problem.num_whole_correct += row["whole_module_outcome"] == Outcome.PASS.name
+            num_trailing_errors += row["trailing_error_type"] is not None
+            if row["is_clipped"] is not None:
+                clipped.append(row["is_clipped"])
             outcomes[row["outcome"]] += 1
         is_whole = all(problem.num_samples == num_samples for problem in counts.values())
     except (KeyError, TypeError):
@@ -199,5 +220,8 @@ def _count(problems: Dataset, run: ShardedRun, num_samples: int) -> SampledEvalu
             "Start the run anew in another folder."
         )
     return SampledEvaluation(
-        list(counts.values()), {outcome.name: outcomes[outcome.name] for outcome in reversed(Outcome)}
+        list(counts.values()),
+        {outcome.name: outcomes[outcome.name] for outcome in reversed(Outcome)},
+        num_trailing_errors,
+        sum(clipped) if clipped else None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..rewards import extract_program
+from .completion import Completion
 from .generation import Sampling, generate_completions, weights_fingerprint
 
 
@@ -18,8 +19,11 @@ class Sampler(Protocol):
         """What tells this sampler from others that may have the same name."""
         ...
 
-    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
-        """Give `num_samples` completions for each problem; the same ones for the same seed."""
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> Sequence[Sequence[str]]:
+        """
+        Give `num_samples` completions for each problem; the same ones for the same seed. Where they are a [`Completion`], those
+        that were cut at the length limit are counted.
+        """
         ...
 
     def program(self, completion: str) -> str:
@@ -55,7 +59,7 @@ class PolicySampler:
         """What the model is given, as text or as a chat message."""
         return [{"role": "user", "content": problem["prompt"]}] if self.as_chat else problem["prompt"]
 
-    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
         """Sample from the model, in batches across problems."""
         prompts = [self.prompt(row) for row in problems]
         completions = generate_completions(

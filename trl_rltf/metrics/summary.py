@@ -26,6 +26,7 @@ class ProblemCounts:
         num_correct (`int`): Samples that pass all tests.
         num_kept (`int`): Samples that pass the visible tests; all where the problem has none.
         num_kept_correct (`int`): Those of them that pass all tests.
+        num_whole_correct (`int`): Samples that pass all tests and have no error in what follows, as LiveCodeBench counts.
     """
 
     problem_id: str
@@ -34,6 +35,7 @@ class ProblemCounts:
     num_correct: int = 0
     num_kept: int = 0
     num_kept_correct: int = 0
+    num_whole_correct: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +115,17 @@ def check_ks(ks: Sequence[int] | None, num_samples: int, default: Sequence[int] 
     return sorted(checked)
 
 
-def summarize(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:
+def summarize(
+    counts: Sequence[ProblemCounts], ks: Sequence[int], whole_module: bool = False
+) -> dict[str, dict[str, Estimate]]:
     """
     Estimate pass@k, without bias, of all problems and of each difficulty.
 
     Args:
         counts (`Sequence[ProblemCounts]`): Counts of each problem.
         ks (`Sequence[int]`): The k of pass@k.
+        whole_module (`bool`, *optional*, defaults to `False`): Count a sample as wrong if anything in its module ends with an
+            error, as LiveCodeBench does, and not only what the tests use.
 
     Returns:
         `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty that is there, `{"pass@1": ..., ...}`.
@@ -128,7 +134,10 @@ def summarize(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, d
         ValueError: If there are no problems, or a k is above the number of samples of one.
     """
     groups = _groups(counts)
-    return {name: {f"pass@{k}": _estimate(_pass_at_k(group, k)) for k in ks} for name, group in groups.items()}
+    return {
+        name: {f"pass@{k}": _estimate(_pass_at_k(group, k, whole_module)) for k in ks}
+        for name, group in groups.items()
+    }
 
 
 def summarize_filtered(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:
@@ -166,10 +175,9 @@ def _groups(counts: Sequence[ProblemCounts]) -> dict[str, list[ProblemCounts]]:
     }
 
 
-def _pass_at_k(group: Sequence[ProblemCounts], k: int) -> np.ndarray:
-    return estimate_pass_at_k(
-        [problem.num_samples for problem in group], [problem.num_correct for problem in group], k
-    )
+def _pass_at_k(group: Sequence[ProblemCounts], k: int, whole_module: bool) -> np.ndarray:
+    correct = [problem.num_whole_correct if whole_module else problem.num_correct for problem in group]
+    return estimate_pass_at_k([problem.num_samples for problem in group], correct, k)
 
 
 def _kept_pass_at_k(problem: ProblemCounts, k: int) -> float:

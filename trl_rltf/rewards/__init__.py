@@ -5,7 +5,8 @@ from .critic_reward import CriticRewardFunction
 from .extraction import ExtractedProgram, extract_program
 from .feedback import ErrorScope, Feedback, FeedbackRules, error_scope
 from .localization import span_tokens, token_ranges
-from .unit_test_reward import TokenReward, UnitTestRewardFunction
+from .token_reward import TokenReward
+from .unit_test_reward import UnitTestRewardFunction
 
 
 __all__ = [

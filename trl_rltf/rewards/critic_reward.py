@@ -10,7 +10,7 @@ from ..execution import Outcome
 from .critic import OUTCOMES, Critic, CriticReading
 from .extraction import completion_text
 from .localization import token_ranges
-from .unit_test_reward import TokenReward
+from .token_reward import TokenReward
 
 
 class CriticRewardFunction:

@@ -11,54 +11,13 @@ from .extraction import ExtractedProgram, completion_text, extract_program
 from .feedback import COARSE_REWARDS, PAPER_FEEDBACK, ErrorScope, Feedback, FeedbackRules
 from .line_credits import Attempt, attempt_of, line_credits
 from .localization import end_token, span_tokens, token_ranges
+from .token_reward import TokenReward
 
 
 _NO_TESTS = (
     "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
     '`{"inputs": ["1 2\\n"], "outputs": ["3\\n"]}`; the loaders of `trl_rltf.data` make it.'
 )
-
-
-class TokenReward(float):
-    """
-    A reward that is a number for TRL's own trainers, and a number a token for [`RLTFTrainer`].
-
-    Args:
-        reward (`float`): Reward of the whole completion.
-        tokens (`Sequence[float]`): Reward of each completion token, length `T`.
-        weights (`Sequence[float]`, *optional*): Factor of the advantage, reward minus baseline, of each completion token,
-            length `T`. Without them all factors are 1.
-        outcome ([`~execution.Outcome`], *optional*): What the unit tests found, for a [`CriticRewardFunction`] around the
-            function that gives this reward.
-
-    Example:
-
-    ```python
-    >>> reward = TokenReward(-0.6, tokens=[-0.6, -0.9])
-    >>> reward + 1.0
-    0.4
-    ```
-    """
-
-    tokens: list[float]
-    weights: list[float] | None
-    outcome: Outcome | None
-
-    def __new__(
-        cls,
-        reward: float,
-        tokens: Sequence[float],
-        weights: Sequence[float] | None = None,
-        outcome: Outcome | None = None,
-    ) -> Self:
-        self = super().__new__(cls, reward)
-        self.tokens = list(tokens)
-        self.weights = None if weights is None else list(weights)
-        self.outcome = outcome
-        return self
-
-    def __reduce__(self) -> tuple[type[Self], tuple[float, list[float], list[float] | None, Outcome | None]]:
-        return type(self), (float(self), self.tokens, self.weights, self.outcome)
 
 
 class UnitTestRewardFunction:
@@ -158,8 +117,8 @@ class UnitTestRewardFunction:
 
     def __call__(
         self,
-        prompts: Sequence[Any],
-        completions: Sequence[Any],
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] = (),
         completion_ids: Sequence[Sequence[int]] | None = None,
         tests: Sequence[Any] | None = None,
         processing_class: Any = None,
@@ -171,7 +130,8 @@ class UnitTestRewardFunction:
         Grade completions.
 
         Args:
-            prompts (`Sequence`): Prompts; completions of equal ones are a group.
+            prompts (`Sequence`, *optional*): Prompts; completions of equal ones are a group. Without them, completions with
+                equal tests are.
             completions (`Sequence`): Completions, as text or as chat messages.
             completion_ids (`Sequence[Sequence[int]]`, *optional*): Token ids of each completion.
             tests (`Sequence`): Column of unit tests, one entry a completion.
@@ -184,14 +144,16 @@ class UnitTestRewardFunction:
             `list[TokenReward | None]`: One entry a completion; `None` where the sandbox failed, so that TRL leaves it out.
 
         Raises:
-            ValueError: If there is no column `tests`, or an entry of it is malformed. The message names the row.
+            ValueError: If there is no column `tests`, an entry of it is malformed, or there are not as many prompts, tests and
+                token ids as completions. The message names the row.
         """
         if tests is None:
             raise ValueError(_NO_TESTS)
-        if len(prompts) != len(completions):
-            raise ValueError(
-                f"There are {len(prompts)} prompts and {len(completions)} completions, but each needs one."
-            )
+        for name, column in (("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids)):
+            if column is not None and len(column) != len(completions):
+                raise ValueError(
+                    f"There are {len(column)} `{name}` and {len(completions)} `completions`, but each completion needs one."
+                )
         _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
         texts = [completion_text(completion) for completion in completions]
         programs = [extract_program(text) for text in texts]
@@ -202,7 +164,8 @@ class UnitTestRewardFunction:
         seconds = time.perf_counter() - began
         tokenizer = self.processing_class or processing_class
         ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
-        attempts = self._attempts(prompts, reports, programs, texts, ids, tokenizer)
+        groups = [str(entry) for entry in (tests if prompts is None else prompts)]
+        attempts = self._attempts(groups, reports, programs, texts, ids, tokenizer)
         credits = line_credits(attempts)
         rewards: list[TokenReward | None] = []
         errors: list[bool] = []  # of each program with an error: whether its place was found
@@ -229,7 +192,7 @@ class UnitTestRewardFunction:
         Check a dataset before training starts.
 
         Args:
-            dataset ([`~datasets.Dataset`]): Training set.
+            dataset ([`~datasets.Dataset`]): Training or evaluation set.
 
         Raises:
             ValueError: If it has no column `tests`, or an entry of it is malformed. The message names the row.
@@ -237,11 +200,11 @@ class UnitTestRewardFunction:
         if "tests" not in dataset.column_names:
             raise ValueError(_NO_TESTS)
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
-        _check_tests(dataset["tests"], problem_ids, "row {} of the training set")
+        _check_tests(dataset["tests"], problem_ids, "row {}")
 
     def _attempts(
         self,
-        prompts: Sequence[Any],
+        groups: Sequence[str],
         reports: Sequence[ExecutionReport],
         programs: Sequence[ExtractedProgram],
         texts: Sequence[str],
@@ -251,7 +214,6 @@ class UnitTestRewardFunction:
         """How far programs got, of the groups in which one has an error: in the others there is nothing to compare."""
         if self.rules.fine_baseline == "none" or self.rules.fine_weight == 0 or tokenizer is None or not any(ids):
             return [None] * len(reports)
-        groups = [str(prompt) for prompt in prompts]
         with_errors = {
             group
             for group, report in zip(groups, reports, strict=True)
@@ -311,10 +273,13 @@ def _log(
         log_extra("tests_passed", [f"{report.num_passed}/{report.num_tests}" for report in reports])
         log_extra("error_type", [report.error_type or "" for report in reports])
         log_extra("error_line", [report.span.line if report.span else None for report in reports])
+        log_extra("trailing_error", [report.trailing_error_type or "" for report in reports])
     if log_metric is None or not reports:
         return
     for outcome in Outcome:
         log_metric(f"outcome/{outcome.name.lower()}", sum(r.outcome is outcome for r in reports) / len(reports))
+    # The tests ran on what the programs define; what follows it (an example, a line cut off) ended with an error.
+    log_metric("outcome/trailing_error", sum(r.trailing_error_type is not None for r in reports) / len(reports))
     graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
     if graded:
         log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))

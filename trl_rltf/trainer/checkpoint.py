@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from datasets import Dataset
 from .online_buffer import Sample
 from .rltf_config import RLTFConfig
 
+
+logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _ROWS_LOOKED_AT = 64
@@ -132,6 +135,25 @@ def last_whole_checkpoint(output_dir: str, is_shared: bool) -> tuple[str | None,
             return str(path), broken
         broken.append(str(path))
     return None, broken
+
+
+def newest(output_dir: str, is_shared: bool) -> str:
+    """
+    The checkpoint to resume from: as [`last_whole_checkpoint`] finds it, with a warning for each that is passed over.
+
+    Args:
+        output_dir (`str`): Where checkpoints are.
+        is_shared (`bool`): Whether all processes write to this folder.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found, broken = last_whole_checkpoint(output_dir, is_shared)
+    for path in broken:
+        logger.warning("%s is not whole, because writing it was interrupted; an earlier one is used.", path)
+    if found is None:
+        raise ValueError(f"There is no whole checkpoint in {output_dir} to resume from.")
+    return found
 
 
 def _is_whole(path: Path, is_shared: bool) -> bool:

@@ -8,8 +8,8 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from .online_buffer import OnlineBuffer
-from .reference_solutions import holds_programs
 from .rltf_config import RLTFConfig
+from .solutions import holds_programs
 
 
 def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
@@ -28,6 +28,11 @@ def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
 
 def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[str, Any]) -> None:
     """Refuse settings that do not go together with each other, with an online buffer, or with other arguments of the trainer."""
+    if args.prompt_overflow == "drop" and others.get("environment_factory"):
+        raise ValueError(
+            "`prompt_overflow='drop'` does not go with `environment_factory`: an environment adds to prompts while training runs. "
+            "Use 'truncate'."
+        )
     if args.baseline == "greedy":
         for name in ("rollout_func", "tools", "environment_factory"):
             if others.get(name):
@@ -70,33 +75,57 @@ def check_token_rewards(loss_type: str, off_policy_mask_threshold: float | None)
         )
 
 
-def check_dataset(dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool) -> None:
-    """Find now what would stop the run at a later step."""
-    if not isinstance(dataset, Dataset):
-        return
-    if "prompt" not in dataset.column_names and not has_environment:
-        raise ValueError(
-            f"The training set has no column `prompt`; it has {dataset.column_names}. Rename the column that holds what the "
-            "model is given."
-        )
+def check_datasets(
+    train_dataset: Any, eval_dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool
+) -> None:
+    """Find now what would stop the run at a later step, or at its first evaluation."""
+    functions = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]
+    for name, dataset in {"train_dataset": train_dataset, **_evaluation_sets(eval_dataset)}.items():
+        if not isinstance(dataset, Dataset):  # a stream gives each row once
+            continue
+        if "prompt" not in dataset.column_names and not has_environment:
+            raise ValueError(
+                f"`{name}` has no column `prompt`; it has {dataset.column_names}. Rename the column that holds the prompts."
+            )
+        for function in functions:
+            if hasattr(function, "check_dataset"):
+                try:
+                    function.check_dataset(dataset)
+                except ValueError as error:
+                    raise ValueError(f"`{name}`: {error}") from error
+    check_size(train_dataset, args)
+    _check_solutions(train_dataset, args)
+
+
+def _evaluation_sets(eval_dataset: Any) -> dict[str, Any]:
+    """Evaluation sets by the names that messages give them."""
+    if isinstance(eval_dataset, dict):
+        return {f"eval_dataset[{name!r}]": dataset for name, dataset in eval_dataset.items()}
+    return {"eval_dataset": eval_dataset}
+
+
+def check_size(dataset: Any, args: RLTFConfig) -> None:
+    """Refuse a training set with fewer rows than a generation batch has prompts."""
     prompts = args.generation_batch_size // args.num_generations
-    if len(dataset) < prompts:
+    if isinstance(dataset, Dataset) and len(dataset) < prompts:
         raise ValueError(
             f"The training set has {len(dataset)} rows, but a generation batch needs {prompts} prompts "
             f"(`generation_batch_size={args.generation_batch_size}` / `num_generations={args.num_generations}`). Lower the "
             "batch size or `gradient_accumulation_steps`, or raise `num_generations`."
         )
-    wants_solutions = args.ce_loss_weight is not None and args.ce_loss_weight > 0
-    if wants_solutions and "solutions" not in dataset.column_names:
+
+
+def _check_solutions(dataset: Any, args: RLTFConfig) -> None:
+    """Refuse a training set without the reference solutions that the settings ask for."""
+    if not isinstance(dataset, Dataset) or not args.ce_loss_weight:
+        return
+    if "solutions" not in dataset.column_names:
         raise ValueError(
             f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
             f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
         )
-    if wants_solutions and not holds_programs(dataset.features["solutions"]):
+    if not holds_programs(dataset.features["solutions"]):
         raise ValueError(
-            f"Column `solutions` of the training set is of the type {dataset.features['solutions']}, but must hold a list of "
-            "programs, as text, in each row. If it is JSON text, decode it with `json.loads`."
+            f"Column `solutions` of the training set is of the type {dataset.features['solutions']}, but must hold in each row a "
+            "list of programs, one program as text, or such a list as JSON text."
         )
-    for function in reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]:
-        if hasattr(function, "check_dataset"):
-            function.check_dataset(dataset)

@@ -17,50 +17,12 @@ from trl.data_utils import is_conversational
 from trl.trainer.utils import pad
 
 from .positions import counts_padding, with_positions
+from .prompt_limit import PromptLimit
 from .seq2seq import EncoderDecoder, disable_dropout, has_dropout
+from .trl_names import differences, missing_attributes
 
 
 logger = logging.getLogger(__name__)
-
-# Methods of TRL that are overridden or called here, with their parameters, as in TRL 1.16.
-METHODS = {
-    "_calculate_rewards": "inputs prompts completions completion_ids_list",
-    "_compute_loss": "model inputs",
-    "_generate": "prompts",
-    "_generate_and_score_completions": "inputs",
-    "_get_train_sampler": "dataset",
-    "_generate_single_turn": "prompt_ids images multimodal_fields num_generations has_tool_images",
-    "_get_per_token_logps_and_entropies": "model input_ids attention_mask logits_to_keep batch_size compute_entropy",
-    "_load_optimizer_and_scheduler": "checkpoint",
-    "_prepare_inputs": "generation_batch",
-    "_save_checkpoint": "model trial",
-    "_tokenize_prompts": "prompts",
-}
-# What is read from, or written to, an instance.
-ATTRIBUTES = (
-    "_buffered_inputs _entropy_bonus_enabled _is_vlm _logs _metrics _pending_extra_logs _pending_metrics _step _tokenizer generation_config "
-    "aux_loss_enabled generation_kwargs reward_funcs reward_func_names reward_weights tools environment_factories rollout_func"
-).split()
-
-
-def differences() -> list[str]:
-    """
-    What this version of TRL has changed of what is used here.
-
-    Returns:
-        `list[str]`: A sentence for each method that is gone or takes other arguments; empty if all is as it was.
-    """
-    found = []
-    for name, expected in METHODS.items():
-        method = getattr(GRPOTrainer, name, None)
-        if method is None:
-            found.append(f"`GRPOTrainer.{name}` is gone.")
-            continue
-        parameters = list(inspect.signature(method).parameters)[1:]
-        wanted = expected.split()
-        if parameters[: len(wanted)] != wanted:
-            found.append(f"`GRPOTrainer.{name}` takes {parameters}, but {wanted} was expected.")
-    return found
 
 
 class GRPOHooks(GRPOTrainer):
@@ -78,9 +40,16 @@ class GRPOHooks(GRPOTrainer):
     reward_funcs: list[Any]
     generation_config: Any
     generation_kwargs: dict[str, Any]
+    _batch_environments: list[Any]
     _buffered_inputs: list[dict[str, Any]] | None
     _pending_extra_logs: Any
     _pending_metrics: Any
+    # What a trainer has that was never initialised; some of TRL's methods work on one.
+    encoder_decoder: EncoderDecoder | None = None
+    prompt_limit: PromptLimit | None = None
+    wrapped_reward_funcs: list[Any] | None = None
+    completed_epochs = 0  # before the one that training resumes in
+    _counts_padding = False
 
     def __init__(self, *args: Any, **kwargs: Any):
         changed = differences()
@@ -90,12 +59,10 @@ class GRPOHooks(GRPOTrainer):
                 "`trl==1.16.0`, or a newer trl-rltf."
             )
         self.last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
-        self.completed_epochs = 0  # before the one that training resumes in
         super().__init__(*args, **kwargs)
-        missing = [name for name in ATTRIBUTES if not hasattr(self, name)]
+        missing = missing_attributes(self)
         if missing:
             raise RuntimeError(f"TRL {trl.__version__} has no {', '.join(missing)}. Install `trl==1.16.0`.")
-        self.encoder_decoder: EncoderDecoder | None = None
         if self.model.config.is_encoder_decoder:
             if self.aux_loss_enabled:
                 raise ValueError(
@@ -113,6 +80,8 @@ class GRPOHooks(GRPOTrainer):
         self._counts_padding = self.encoder_decoder is None and counts_padding(self.model)
         base = self.model.get_base_model() if is_peft_model(self.model) else self.model
         self._takes_logits_to_keep = "logits_to_keep" in inspect.signature(base.forward).parameters
+        if self.args.max_prompt_length is not None:
+            self.prompt_limit = PromptLimit(self.args.max_prompt_length, self._prompt_ids)
 
     # ------------------------------------------------------------------ moments
 
@@ -151,6 +120,13 @@ class GRPOHooks(GRPOTrainer):
         return super()._prepare_inputs(generation_batch) if batch is None else batch
 
     def _generate(self, prompts: list[Any]) -> Any:
+        if self.prompt_limit is not None:
+            shortened = self.shortened(prompts)
+            is_cut = [float(new is not old) for new, old in zip(shortened, prompts, strict=True)]
+            gathered = self.accelerator.gather(torch.tensor(is_cut, device=self.accelerator.device))
+            self.add_metric("prompts/clipped_ratio", gathered.mean().item())
+            # In place: TRL gives the prompts of this list to reward functions and to the completions table.
+            prompts[:] = shortened
         return self.generated(prompts)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -160,14 +136,10 @@ class GRPOHooks(GRPOTrainer):
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
     ) -> torch.Tensor:
         self.before_rewards()
-        rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        with self._wrapped_rewards():
+            rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.after_rewards(rewards_per_func)
         return rewards_per_func
-
-    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
-        prompt_ids, images, fields = super()._tokenize_prompts(prompts)
-        limit = self.args.max_prompt_length
-        return (prompt_ids if limit is None else [ids[-limit:] for ids in prompt_ids]), images, fields
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         if self.encoder_decoder is None:
@@ -247,12 +219,40 @@ class GRPOHooks(GRPOTrainer):
             completions = [[{"role": "assistant", "content": text}] for text in texts]
         return list(zip(completions, completion_ids, strict=True))
 
+    def shortened(self, prompts: list[Any]) -> list[Any]:
+        """Prompts as the model sees them: those above `max_prompt_length` lose the beginning of their content."""
+        if self.prompt_limit is None:
+            return prompts
+        names = [None] * len(prompts) if self.environment_factories is None else self._batch_environments
+        return [self.prompt_limit.shorten(prompt, name) for prompt, name in zip(prompts, names, strict=True)]
+
+    def _prompt_ids(self, prompts: list[Any], environment: str | None = None) -> Any:
+        if self.environment_factories is None:
+            return self._tokenize_prompts(prompts)[0]
+        # TRL takes the tools that a prompt lists from the environment of each row of the batch.
+        kept, self._batch_environments = self._batch_environments, [environment] * len(prompts)
+        try:
+            return self._tokenize_prompts(prompts)[0]
+        finally:
+            self._batch_environments = kept
+
     def rewards_of(
         self, inputs: list[dict[str, Any]], completions: list[Any], completion_ids: list[list[int]]
     ) -> torch.Tensor:
         """Rewards of other completions of the same prompts, `(B * num_processes, F)`, out of the logs."""
-        with self._unlogged():
-            return super()._calculate_rewards(inputs, [row["prompt"] for row in inputs], completions, completion_ids)
+        prompts = self.shortened([row["prompt"] for row in inputs])
+        with self._unlogged(), self._wrapped_rewards():
+            return super()._calculate_rewards(inputs, prompts, completions, completion_ids)
+
+    @contextlib.contextmanager
+    def _wrapped_rewards(self) -> Iterator[None]:
+        # Only while TRL calls them: `reward_funcs` of a trainer are those that it was given, as in TRL.
+        own = self.reward_funcs
+        self.reward_funcs = own if self.wrapped_reward_funcs is None else self.wrapped_reward_funcs
+        try:
+            yield
+        finally:
+            self.reward_funcs = own
 
     @contextlib.contextmanager
     def _unlogged(self) -> Iterator[None]:
@@ -280,7 +280,7 @@ class GRPOHooks(GRPOTrainer):
 
     def padded_prompts(self, prompts: list[Any], name: str) -> dict[str, torch.Tensor]:
         """Prompts as generation sees them, padded on the left: `{name}_ids` and `{name}_mask`, `(B, P)`."""
-        rows = [torch.tensor(ids) for ids in self._tokenize_prompts(prompts)[0]]
+        rows = [torch.tensor(ids) for ids in self._tokenize_prompts(self.shortened(prompts))[0]]
         return {
             f"{name}_ids": pad(rows, padding_value=self._tokenizer.pad_token_id, padding_side="left"),
             f"{name}_mask": pad([torch.ones_like(row) for row in rows], padding_value=0, padding_side="left"),

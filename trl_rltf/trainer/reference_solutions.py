@@ -9,12 +9,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from trl.data_utils import is_conversational
 from trl.trainer.utils import pad
+
+from .solutions import holds_programs, rows_with_solutions, solutions_of
 
 
 if TYPE_CHECKING:
@@ -49,7 +50,14 @@ class ReferenceSolutions:
         self._rows_with_solutions = torch.empty(0, dtype=torch.long)
         dataset = trainer.train_dataset
         if has_plain_prompts and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
-            self._rows_with_solutions = _rows_with_solutions(dataset)
+            if trainer.args.ce_loss_weight != 0:
+                self._rows_with_solutions = rows_with_solutions(dataset)
+            if "solutions" in dataset.column_names and not holds_programs(dataset.features["solutions"]):
+                logger.warning(
+                    "Column `solutions` is of the type %s, which is not read: reference solutions are a list of programs in each "
+                    "row, one program as text, or such a list as JSON text.",
+                    dataset.features["solutions"],
+                )
         if trainer.args.ce_loss_weight is None and self.weight > 0 and trainer.accelerator.is_main_process:
             logger.warning(
                 "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
@@ -84,7 +92,7 @@ class ReferenceSolutions:
             picks = torch.randint(len(self._rows_with_solutions), (num_rows,), generator=self.generator)
             picks = self._rows_with_solutions[trainer.local_rows(picks, size)]
             rows = [trainer.train_dataset[index] for index in picks.tolist()]
-            counts = torch.tensor([len(_solutions(row)) for row in rows], device=device)
+            counts = torch.tensor([len(solutions_of(row)) for row in rows], device=device)
             most = int(trainer.accelerator.gather(counts).max())  # processes have to agree on what comes next
             num_candidates = min(max(most, 1), _MAX_CANDIDATES)
         ids, mask = _tokenize(
@@ -110,6 +118,29 @@ class ReferenceSolutions:
         logits = self._trainer.reference_logits(model, batch).float()
         return cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
 
+    def add_to(self, loss: torch.Tensor, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        """
+        Add the weighted cross entropy of the reference solutions in a batch.
+
+        Args:
+            loss (`torch.Tensor`): Loss of the advantages.
+            model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
+            batch (`dict`): Batch of training.
+
+        Returns:
+            `torch.Tensor`: The sum.
+        """
+        trainer = self._trainer
+        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
+        total = self.token_losses(model, batch).sum()
+        steps = trainer.current_gradient_accumulation_steps
+        # The mean over all reference tokens of an optimizer step, however it is cut into batches.
+        share = steps / trainer.args.steps_per_generation / trainer.accelerator.num_processes
+        num_tokens = (batch["num_reference_tokens"] * share).clamp(min=1)
+        for name, part in (("loss/rl", loss), ("loss/ce", total / num_tokens)):
+            trainer.add_metric(name, trainer.accelerator.gather(part.detach() * steps).mean().item())
+        return loss + self.weight * total / num_tokens
+
     def _nearest(self, drawn: dict[str, torch.Tensor], num_candidates: int) -> dict[str, torch.Tensor]:
         """Of the solutions of each row the likeliest a token; all ways to write a program at once teach a mixture of them."""
         model, size = self._trainer.model, self._trainer.args.per_device_train_batch_size
@@ -127,26 +158,6 @@ class ReferenceSolutions:
         best = torch.cat(losses).view(-1, num_candidates).argmin(1)
         best += torch.arange(len(best), device=best.device) * num_candidates
         return {name: tensor[best] for name, tensor in drawn.items()}
-
-
-def _rows_with_solutions(dataset: Dataset) -> torch.Tensor:
-    """Indices of the rows with at least one reference solution; none if the column is missing or does not hold lists of text."""
-    if not holds_programs(dataset.features.get("solutions")):
-        return torch.empty(0, dtype=torch.long)
-    column = dataset.select_columns(["solutions"]).with_format("arrow")[:]["solutions"]
-    return torch.tensor(pc.fill_null(pc.list_value_length(column), 0).to_numpy()).nonzero().flatten()
-
-
-def holds_programs(feature: Any) -> bool:
-    """Whether a column of this type holds a list of text in each row; an empty one has no type of its own."""
-    item = getattr(feature, "feature", None)  # the type of a list has changed its name between versions of datasets
-    return getattr(item, "dtype", None) in ("string", "large_string", "null")
-
-
-def _solutions(row: Mapping[str, Any]) -> list[str]:
-    """The reference solutions of a row; an empty program is none."""
-    column = row.get("solutions")
-    return [] if column is None else [solution for solution in column if solution]
 
 
 def _tokenize(
@@ -173,7 +184,7 @@ def _tokenize(
     """
     ids, masks = [], []
     for row, choice in zip(rows, choices.tolist(), strict=True):
-        solutions = _solutions(row)
+        solutions = solutions_of(row)
         if not solutions:
             ids += [torch.tensor([tokenizer.pad_token_id])] * num_candidates
             masks += [torch.tensor([0])] * num_candidates

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from numbers import Real
 from typing import Any
 
 import torch
 from trl.trainer.utils import is_async_callable
+
+from .greedy_baseline import GreedyCompletions
 
 
 _PATIENCE = 5.0  # seconds
@@ -56,18 +60,29 @@ class RewardCalls:
         self.token_rewards: dict[int, list[list[float] | None]] = {}
         self.token_weights: dict[int, list[list[float] | None]] = {}
         self.meanwhile: Callable[[], None] | None = None
-        self.greedy: tuple[list[Any], list[list[int]]] | None = None
+        self.greedy: GreedyCompletions | None = None
         self.is_greedy_pass = False
         self.seconds = self.exposed_seconds = 0.0
         self.wrapped = [self._wrap(index) if index in self._functions else f for index, f in enumerate(functions)]
 
-    def begin(self) -> None:
-        """Forget the last batch."""
+    def begin(self, greedy: GreedyCompletions | None) -> None:
+        """Forget the last batch, and begin with one that has these greedy completions, if any."""
+        self.greedy = greedy
         self.token_rewards.clear()
         self.token_weights.clear()
         self._running.clear()
         self._is_started = False
         self.seconds = self.exposed_seconds = 0.0
+
+    @contextlib.contextmanager
+    def greedy_pass(self) -> Iterator[GreedyCompletions]:
+        """Give the greedy completions, and let the functions grade these for a while."""
+        assert self.greedy is not None  # generated together with the sampled ones
+        self.is_greedy_pass = True
+        try:
+            yield self.greedy
+        finally:
+            self.is_greedy_pass, self.greedy = False, None
 
     def close(self) -> None:
         """End the thread, which is started again when it is needed."""
@@ -140,15 +155,45 @@ class RewardCalls:
 
     def _called(self, index: int, arguments: dict[str, Any]) -> list[Any]:
         began = time.perf_counter()
-        rewards = list(self._functions[index](**arguments))
+        rewards = _listed(self._names[index], self._functions[index](**arguments))
         self.seconds += time.perf_counter() - began
         return rewards
 
     async def _awaited(self, index: int, arguments: dict[str, Any]) -> list[Any]:
         began = time.perf_counter()
-        rewards = list(await self._functions[index](**arguments))
+        rewards = _listed(self._names[index], await self._functions[index](**arguments))
         self.seconds += time.perf_counter() - began
         return rewards
+
+
+def _listed(name: str, rewards: Any) -> list[Any]:
+    """The rewards of a batch as a list of numbers or `None`; anything else is refused here, and not deep inside torch."""
+    if isinstance(rewards, (str, bytes, Mapping)) or not isinstance(rewards, Iterable) or _is_number(rewards):
+        raise ValueError(
+            f"The reward function {name!r} returned a {type(rewards).__name__}, but must return a list with one number, "
+            "`TokenReward` or `None` per completion."
+        )
+    listed = list(rewards)
+    for row, reward in enumerate(listed):
+        if reward is None or _is_number(reward):
+            continue
+        if isinstance(reward, (str, bytes, Mapping)) or not isinstance(reward, Iterable):
+            remedy = "Return a number, or `None` for a completion that has no reward."
+        else:
+            remedy = (
+                "Return one number per completion; for one per token, return `TokenReward(reward, tokens=[...])` with the "
+                "reward of the completion and those of its tokens."
+            )
+        raise ValueError(
+            f"The reward function {name!r} returned a {type(reward).__name__} for completion {row}, which is not a number. "
+            f"{remedy}"
+        )
+    return listed
+
+
+def _is_number(reward: Any) -> bool:
+    # Also a tensor or an array without dimensions, as torch and numpy make them.
+    return isinstance(reward, Real) or (hasattr(reward, "ndim") and reward.ndim == 0)
 
 
 def _extras(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:

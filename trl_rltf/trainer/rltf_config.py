@@ -10,6 +10,7 @@ from trl import GRPOConfig
 
 
 BASELINES = ("group_mean", "leave_one_out", "greedy", "none")
+PROMPT_OVERFLOWS = ("truncate", "drop")
 
 
 @dataclass
@@ -36,7 +37,12 @@ class RLTFConfig(GRPOConfig):
             Run reward functions in a thread while the next generation batch of an online buffer's refresh is generated. It
             changes when things happen, not what is sampled, unless a reward function draws random numbers from torch.
         max_prompt_length (`int`, *optional*):
-            Number of tokens that a prompt may have; longer ones lose their beginning. `None` keeps prompts whole.
+            Number of tokens that a prompt may have, chat template and special tokens included. Of longer ones the beginning of
+            the content is cut: of a text, or of the messages from the first one on; the template and the instructions of the
+            system stay. `None` keeps prompts whole.
+        prompt_overflow (`str`, *optional*, defaults to `"truncate"`):
+            What becomes of prompts that are longer than `max_prompt_length`: `"truncate"` cuts them; `"drop"` leaves their rows
+            out of training and evaluation sets. A warning at the start tells how many there are.
 
     Raises:
         ValueError: If a value is out of range, or two settings contradict each other.
@@ -81,7 +87,16 @@ class RLTFConfig(GRPOConfig):
     max_prompt_length: int | None = field(
         default=None,
         metadata={
-            "help": "Number of tokens that a prompt may have; longer ones lose their beginning. None keeps prompts whole."
+            "help": "Number of tokens that a prompt may have, chat template and special tokens included. Of longer ones the "
+            "beginning of the content is cut: of a text, or of the messages from the first one on; the template and the "
+            "instructions of the system stay. None keeps prompts whole."
+        },
+    )
+    prompt_overflow: str = field(
+        default="truncate",
+        metadata={
+            "help": "What becomes of prompts that are longer than max_prompt_length: 'truncate' cuts them; 'drop' leaves their "
+            "rows out of training and evaluation sets. A warning at the start tells how many there are."
         },
     )
 
@@ -97,6 +112,10 @@ class RLTFConfig(GRPOConfig):
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
         if self.max_prompt_length is not None and self.max_prompt_length < 1:
             raise ValueError(f"`max_prompt_length` is {self.max_prompt_length}, but must be at least 1, or None.")
+        if self.prompt_overflow not in PROMPT_OVERFLOWS:
+            raise ValueError(f"`prompt_overflow` is {self.prompt_overflow!r}, but must be 'truncate' or 'drop'.")
+        if self.prompt_overflow == "drop" and self.max_prompt_length is None:
+            raise ValueError("`prompt_overflow='drop'` needs a `max_prompt_length`, which is not set.")
         if self.baseline != "group_mean" and self.multi_objective_aggregation != "sum_then_normalize":
             raise ValueError(
                 f"`baseline={self.baseline!r}` needs `multi_objective_aggregation='sum_then_normalize'`, but it is "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import textwrap
 from typing import Any
 
@@ -14,7 +12,8 @@ from trl.trainer.utils import is_async_callable
 from . import checkpoint
 from .advantages import product_of_token_weights, sequence_advantages, sum_of_token_rewards, weighted_rewards
 from .buffered_batches import BufferedBatches
-from .checks import check_dataset, check_settings, check_token_rewards, find_buffer
+from .checks import check_datasets, check_settings, check_size, check_token_rewards, find_buffer
+from .greedy_baseline import GreedyCompletions, greedy_completions
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
 from .reference_solutions import ReferenceSolutions
@@ -22,9 +21,6 @@ from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import loss_mask, marked_texts
 from .seq2seq import check_encoder_decoder, is_encoder_decoder
-
-
-logger = logging.getLogger(__name__)
 
 
 class RLTFTrainer(GRPOHooks):
@@ -58,7 +54,7 @@ class RLTFTrainer(GRPOHooks):
             Reward functions of TRL's form. An entry of what they return may be a [`TokenReward`], whose `tokens` has one
             number a completion token, and whose `weights` may have a factor of the advantage of each. They are also given
             the trainer's tokenizer, as `processing_class`; and if they have a method `check_dataset`, it is called with the
-            training set at construction.
+            training set and with each evaluation set at construction, unless these are streams.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
@@ -71,8 +67,14 @@ class RLTFTrainer(GRPOHooks):
             The other arguments of [`~trl.GRPOTrainer`]: `optimizers`, `peft_config`, ...
 
     Raises:
-        ValueError: If settings contradict each other, or the dataset lacks a column that they need.
+        ValueError: If settings contradict each other, or a dataset lacks a column that they need.
     """
+
+    # What a trainer has that was never initialised; some of TRL's methods work on one.
+    _has_greedy_baseline = False
+    # Ahead of its turn: prompts, what was generated for them, and the greedy completions.
+    _generated: tuple[Any, Any, GreedyCompletions | None] | None = None
+    _greedy: GreedyCompletions | None = None  # of the batch that is scored next
 
     _tag_names = ["trl", "rltf"]
     _name = "RLTF"
@@ -110,30 +112,27 @@ class RLTFTrainer(GRPOHooks):
         check_settings(args, self.online_buffer, kwargs)
         if is_encoder_decoder(model, args):
             check_encoder_decoder(args, kwargs)
-        check_dataset(train_dataset, args, reward_funcs, has_environment=kwargs.get("environment_factory") is not None)
+        has_environment = kwargs.get("environment_factory") is not None
+        datasets = train_dataset, eval_dataset
+        check_datasets(*datasets, args, reward_funcs, has_environment)
         super().__init__(
-            model,
-            reward_funcs,
-            args,
-            train_dataset,
-            eval_dataset,
-            processing_class,
-            reward_processing_classes,
-            callbacks,
-            **kwargs,
+            model, reward_funcs, args, *datasets, processing_class, reward_processing_classes, callbacks, **kwargs
         )
         if self.online_buffer is not None and self.is_multimodal:
             raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
+        self._has_greedy_baseline = args.baseline == "greedy"
+        has_plain_prompts = not (self.is_multimodal or self.environment_factories)
+        if self.prompt_limit is not None and has_plain_prompts:
+            for name in ("train_dataset", "eval_dataset"):
+                setattr(self, name, self.prompt_limit.apply(getattr(self, name), args.prompt_overflow, name))
+            check_size(self.train_dataset, args)
         loop = self.async_loop if any(map(is_async_callable, self.reward_funcs)) else None
         self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
-        self.reward_funcs = self.reward_calls.wrapped
+        self.wrapped_reward_funcs = self.reward_calls.wrapped
         self.buffered_batches = BufferedBatches(self, self.online_buffer) if self.online_buffer is not None else None
-        # Ahead of its turn: prompts, what was generated for them, and the greedy completions.
-        self._generated: tuple[Any, Any, Any] | None = None
         self._rewards_per_func = torch.empty(0)
         self._restored: Any = None  # from a checkpoint, until training goes on
-        has_plain_prompts = not (self.is_multimodal or self.tools or self.environment_factories or self.rollout_func)
-        self.references = ReferenceSolutions(self, has_plain_prompts)
+        self.references = ReferenceSolutions(self, has_plain_prompts and not (self.tools or self.rollout_func))
 
     def add_callback(self, callback: Any) -> None:
         """Add a callback. An [`OnlineBuffer`] has to be there from the start, for the settings depend on it."""
@@ -148,14 +147,14 @@ class RLTFTrainer(GRPOHooks):
         ahead, self._generated = self._generated, None
         if ahead is None or ahead[0] != prompts:
             ahead = prompts, *self._rollouts(prompts)
-        _, rollouts, self.reward_calls.greedy = ahead
+        _, rollouts, self._greedy = ahead
         return rollouts
 
     def generate_meanwhile(self, rows: list[dict[str, Any]]) -> None:
         """Generate completions for the prompts of these rows, which are the next to be scored, while reward functions run."""
         # Tools and environments belong to the batch that is scored, and make their own prompts.
         if self.args.overlap_rewards and not (self.tools or self.environment_factories or self.rollout_func):
-            prompts = [row["prompt"] for row in rows]
+            prompts = self.shortened([row["prompt"] for row in rows])
 
             def generate() -> None:
                 self._generated = prompts, *self._rollouts(prompts)
@@ -166,26 +165,17 @@ class RLTFTrainer(GRPOHooks):
         """Drop what was generated ahead of its turn, which an error may have left over."""
         self._generated = self.reward_calls.meanwhile = None
 
-    def _rollouts(self, prompts: list[Any]) -> tuple[Any, Any]:
+    def _rollouts(self, prompts: list[Any]) -> tuple[Any, GreedyCompletions | None]:
         rollouts = self.generate(prompts)
-        return rollouts, self._greedy_completions(prompts) if self._needs_greedy() else None
-
-    def _needs_greedy(self) -> bool:
-        return self.args.baseline == "greedy" and self.model.training
-
-    def _greedy_completions(self, prompts: list[Any]) -> tuple[list[Any], list[list[int]]]:
-        """The greedy completion of each prompt, as text or message, and as ids; equal prompts decode once."""
-        keys = [json.dumps(prompt) for prompt in prompts]
-        unique = dict(zip(keys, prompts, strict=True))
-        greedy = self.generate_greedily(list(unique.values()))
-        completion_of = dict(zip(unique, greedy, strict=True))
-        return [completion_of[key][0] for key in keys], [list(completion_of[key][1]) for key in keys]
+        needs_greedy = self._has_greedy_baseline and self.model.training
+        return rollouts, greedy_completions(self, prompts) if needs_greedy else None
 
     # ------------------------------------------------------------------ rewards and advantages
 
     def before_rewards(self) -> None:
-        """Forget the rewards of the last batch."""
-        self.reward_calls.begin()
+        """Forget the rewards of the last batch, and hand over the greedy completions of this one."""
+        self.reward_calls.begin(self._greedy)
+        self._greedy = None
 
     def after_rewards(self, rewards_per_func: torch.Tensor) -> None:
         """Keep what the reward functions gave, gathered over processes: `(B * num_processes, F)`."""
@@ -252,14 +242,8 @@ class RLTFTrainer(GRPOHooks):
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
         """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
-        calls = self.reward_calls
-        assert calls.greedy is not None  # generated together with the sampled ones
-        completions, completion_ids = calls.greedy
-        calls.is_greedy_pass = True
-        try:
+        with self.reward_calls.greedy_pass() as (completions, completion_ids):
             return self.rewards_of(inputs, completions, completion_ids)
-        finally:
-            calls.is_greedy_pass, calls.greedy = False, None
 
     def _log_completions(self, output: dict[str, Any], extras: torch.Tensor | None) -> None:
         # TRL's own column has the advantage of the sequence before the baseline and the token rewards of this trainer.
@@ -280,17 +264,7 @@ class RLTFTrainer(GRPOHooks):
             ratio = torch.exp(self.last_logps - inputs["buffered_logps"])
             mean = (ratio * mask).sum() / mask.sum().clamp(min=1)
             self.add_metric("buffer/ratio", self.accelerator.gather(mean).mean().item())
-        if "reference_ids" not in inputs:
-            return loss
-        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
-        total = self.references.token_losses(model, inputs).sum()
-        steps = self.current_gradient_accumulation_steps
-        # The mean over all reference tokens of an optimizer step, however it is cut into batches.
-        share = steps / self.args.steps_per_generation / self.accelerator.num_processes
-        num_tokens = (inputs["num_reference_tokens"] * share).clamp(min=1)
-        for name, part in (("loss/rl", loss), ("loss/ce", total / num_tokens)):
-            self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
-        return loss + self.references.weight * total / num_tokens
+        return self.references.add_to(loss, model, inputs) if "reference_ids" in inputs else loss
 
     # ------------------------------------------------------------------ batches and checkpoints
 
@@ -316,12 +290,7 @@ class RLTFTrainer(GRPOHooks):
             ValueError: If there is no whole checkpoint, or it is damaged or of a run with other settings.
         """
         if resume_from_checkpoint in (True, "True", "true"):  # as text, it comes from a command line
-            found, broken = checkpoint.last_whole_checkpoint(self.args.output_dir, not self.args.save_on_each_node)
-            for path in broken:
-                logger.warning("%s is not whole, because writing it was interrupted; an earlier one is used.", path)
-            if found is None:
-                raise ValueError(f"There is no whole checkpoint in {self.args.output_dir} to resume from.")
-            resume_from_checkpoint = found
+            resume_from_checkpoint = checkpoint.newest(self.args.output_dir, not self.args.save_on_each_node)
         self._restored = None
         self.forget_generated()
         self.forget_logs()

@@ -1,0 +1,162 @@
+"""What the names in tests stand for, and which variables hold what the program has answered."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable, Iterator, Sequence
+
+
+# A variable of the tests: the function that it is local to, or `None`, and its name.
+Variable = tuple[str | None, str]
+
+
+def names_bound_by(node: ast.AST) -> Iterator[str]:
+    """Names that a node binds itself, without those that its parts bind."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+            yield name
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            yield name
+
+
+def loaded_names(nodes: Iterable[ast.AST]) -> dict[str, None]:
+    """Names that nodes read, without those that their parts read."""
+    return dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a name is written like that of a class: `Stack`, and not `Find_Max`, as functions of MBPP are called."""
+    return name[:1].isupper() and "_" not in name
+
+
+def all_bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names that nodes and their parts bind."""
+    return {name for root in nodes for node in ast.walk(root) for name in names_bound_by(node)}
+
+
+class ScriptNames:
+    """
+    Tests that run one after the other with the same variables.
+
+    Args:
+        statements (`Sequence[ast.stmt]`): All of them.
+    """
+
+    def __init__(self, statements: Sequence[ast.stmt]):
+        self.statements = statements
+        self.functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
+        self.modules: dict[str, tuple[str, ...]] = {}  # dotted path of each imported name
+        for node in (node for statement in statements for node in ast.walk(statement)):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    parents = str(node.module).split(".") if isinstance(node, ast.ImportFrom) else []
+                    path = alias.name if alias.asname or parents else alias.name.partition(".")[0]
+                    self.modules[alias.asname or path] = (*parents, *path.split("."))
+        self.bound: dict[str | None, set[str]] = {name: all_bound([node]) for name, node in self.functions.items()}
+        self.bound[None] = all_bound(node for node in statements if not isinstance(node, ast.FunctionDef))
+        self.function: str | None = None  # of the tests, which is being looked at
+        self.callables: set[Variable] = set()  # parameters that get functions of the program
+        self.answers: set[Variable] = set()  # variables that hold what the program has answered
+        self._nodes = [
+            (statement.name if isinstance(statement, ast.FunctionDef) else None, node)
+            for statement in statements
+            for node in ast.walk(statement)
+            if isinstance(node, (ast.stmt, ast.Call, ast.NamedExpr, ast.comprehension, ast.ExceptHandler))
+        ]
+        size = -1
+        while size != (size := len(self.callables) + len(self.answers)):
+            for function, node in self._nodes:
+                self.function = function
+                self._follow(node)
+        self.function = None
+
+    def uses_program(self) -> bool:
+        """Whether the tests call a function of the program."""
+        is_used = False
+        for function, node in self._nodes:
+            self.function = function
+            is_used = is_used or self.is_call_of_program(node)
+        self.function = None
+        return is_used
+
+    def variable(self, name: str) -> Variable | None:
+        if self.function is not None and name in self.bound[self.function] - {self.function, *self.modules}:
+            return self.function, name
+        return (None, name) if name in self.bound[None] - self.modules.keys() else None
+
+    def is_built_in(self, name: str) -> bool:
+        return hasattr(builtins, name) and not (self.variable(name) or name in {*self.functions, *self.modules})
+
+    def is_of_program(self, node: ast.AST) -> bool:
+        if not isinstance(node, ast.Name) or self.variable(node.id) is not None:
+            return isinstance(node, ast.Name) and self.variable(node.id) in self.callables
+        return not (node.id in self.functions or node.id in self.modules or hasattr(builtins, node.id))
+
+    def is_own_function(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.functions and self.variable(node.id) is None
+
+    def is_call_of_program(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Call(func=ast.Name(id="map" | "filter"), args=[function, *_]) if self.is_of_program(function):
+                return True
+            case ast.Call(func=function):
+                return self.is_of_program(function)
+        return False
+
+    def path(self, node: ast.AST) -> tuple[str, ...]:
+        """Dotted path of something from a module, such as `("numpy", "testing", "assert_allclose")`; else empty."""
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names, node = [node.attr, *names], node.value
+        if isinstance(node, ast.Name) and node.id in self.modules and self.variable(node.id) is None:
+            return (*self.modules[node.id], *names)
+        return ()
+
+    def is_answer(self, node: ast.AST) -> bool:
+        """Whether an expression is computed from something that the program has answered."""
+        return any(
+            self.is_call_of_program(part)
+            or (isinstance(part, ast.Call) and self.is_own_function(part.func))
+            or (isinstance(part, ast.Name) and self.variable(part.id) in self.answers)
+            for part in ast.walk(node)
+        )
+
+    def _follow(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(target, value)
+            case (
+                ast.AnnAssign(target=target, value=ast.expr() as value)
+                | ast.AugAssign(target=target, value=value)
+                | ast.NamedExpr(target=target, value=value)
+                | ast.For(target=target, iter=value)
+                | ast.comprehension(target=target, iter=value)
+            ):
+                self._bind(target, value)
+            case ast.ExceptHandler(name=str(name)):
+                self.answers |= {variable for variable in [self.variable(name)] if variable}
+            case ast.Call(func=ast.Name(id=name)) if self.is_own_function(node.func):
+                arguments = self.functions[name].args
+                parameters = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
+                given = [*zip(parameters, node.args, strict=False), *((str(k.arg), k.value) for k in node.keywords)]
+                self.callables |= {(name, parameter) for parameter, value in given if self.is_of_program(value)}
+                self.answers |= {(name, parameter) for parameter, value in given if self.is_answer(value)}
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        match target, value:
+            case ast.Tuple(elts=targets), ast.Call(func=ast.Name(id="zip"), args=values) if len(targets) == len(
+                values
+            ):
+                for pair in zip(targets, values, strict=True):
+                    self._bind(*pair)
+            case ast.Tuple(elts=[_, item]), ast.Call(func=ast.Name(id="enumerate"), args=[values, *_]):
+                self._bind(item, values)
+            case _ if self.is_answer(value):
+                found = (self.variable(node.id) for node in ast.walk(target) if isinstance(node, ast.Name))
+                self.answers |= {variable for variable in found if variable}

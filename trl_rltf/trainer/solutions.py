@@ -1,0 +1,89 @@
+"""Read the column `solutions`: in each row a list of programs, one program as text, or such a list as JSON text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+import torch
+from datasets import Dataset
+
+
+_TEXT = ("string", "large_string", "null")  # an empty column has no type of its own
+
+
+def holds_programs(feature: Any) -> bool:
+    """Whether a column of this type holds a text, or a list of texts, in each row."""
+    return _is_list(feature) or getattr(feature, "dtype", None) in _TEXT
+
+
+def _is_list(feature: Any) -> bool:
+    item = getattr(feature, "feature", None)  # the type of a list has changed its name between versions of datasets
+    return getattr(item, "dtype", None) in _TEXT
+
+
+def rows_with_solutions(dataset: Dataset) -> torch.Tensor:
+    """
+    Find the rows of a data set that have a reference solution.
+
+    Args:
+        dataset ([`~datasets.Dataset`]): Training set.
+
+    Returns:
+        `torch.Tensor`: Their indices; none if the column is missing or holds something else than programs.
+
+    Raises:
+        ValueError: If the text of a row is JSON of something else than programs. The message names the row.
+    """
+    feature = dataset.features.get("solutions")
+    if not holds_programs(feature):
+        return torch.empty(0, dtype=torch.long)
+    column = dataset.select_columns(["solutions"]).with_format("arrow")[:]["solutions"]
+    if _is_list(feature):
+        return torch.tensor(pc.fill_null(pc.list_value_length(column), 0).to_numpy()).nonzero().flatten()
+    found = []
+    for index, text in enumerate(column.to_pylist()):
+        try:
+            if solutions_of({"solutions": text}):
+                found.append(index)
+        except ValueError as error:
+            raise ValueError(f"Row {index} of the training set: {error}") from error
+    return torch.tensor(found, dtype=torch.long)
+
+
+def solutions_of(row: Mapping[str, Any]) -> list[str]:
+    """
+    The reference solutions of a row; an empty program is none.
+
+    Args:
+        row (`Mapping`): Row of a data set.
+
+    Returns:
+        `list[str]`: Programs; empty if there are none.
+
+    Raises:
+        ValueError: If the text of the column is JSON of something else than programs.
+    """
+    column = row.get("solutions")
+    if isinstance(column, str):
+        column = _programs(column)
+    return [] if column is None else [solution for solution in column if solution]
+
+
+def _programs(text: str) -> list[str]:
+    text = text.strip()
+    if text[:1] not in ("[", "{", '"'):  # no program of use begins like that
+        return [text]
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise ValueError(
+        "Column `solutions` holds JSON text that is not a list of programs as text. Give a list of programs, or one program."
+    )
