@@ -72,3 +72,11 @@ def test_right_programs_pass_the_examples_of_real_statements(shared_data):
         if whole.outcome is Outcome.PASS and example.outcome is not Outcome.PASS
     }
     assert wrong <= SEVERAL_ANSWERS
+
+
+def test_tests_with_integers_of_any_size_are_read():
+    big = "7" * 9131
+    text = f'{{"fn_name": "f", "inputs": [[{big}]], "outputs": [{big}]}}'
+    assert visible_tests({"prompt": "", "tests": text}) is None
+    asserts = f'{{"asserts": ["assert f(1) == 1"], "setup": "", "id": {big}}}'
+    assert visible_tests({"prompt": "", "tests": asserts}) == {"asserts": ["assert f(1) == 1"], "setup": ""}

@@ -218,7 +218,7 @@ def test_an_iterator_is_not_used_up_by_a_comparison():
 @pytest.mark.parametrize("strict", [False, True])
 def test_values_nested_deeper_than_python_recurses_are_compared(strict):
     def nested(innermost):
-        for _ in range(50_000):
+        for _ in range(10_000):
             innermost = {"a": [innermost]}
         return innermost
 
@@ -265,13 +265,13 @@ def test_time_is_linear_where_all_tokens_are_the_same_in_another_layout():
 
 
 def test_memory_does_not_grow_with_the_number_of_tokens():
-    printed, expected = "\u0100\n" * 500_000, "\u0100 " * 500_000 + "x"
+    printed, expected = "\u0100\n" * 100_000, "\u0100 " * 100_000 + "x"
     tracemalloc.start()
     assert not compare_stdout(printed, expected)
     assert not compare_stdout(printed, expected, strict=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 2_000_000
+    assert peak < 1_000_000
 
 
 def slow_same_token(actual, expected):

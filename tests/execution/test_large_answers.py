@@ -80,3 +80,11 @@ def test_printed_text_does_not_hold_up_the_caller(runner, source):
     report = runner.run([Program(source, {"inputs": [""], "outputs": ["1.5"]})])[0]
     assert report.outcome is Outcome.FAILURE
     assert time.thread_time() - began < 5  # minutes, with a number that is searched for in quadratic time
+
+
+def test_an_answer_above_the_limit_of_output_is_told_apart(runner):
+    tests = {"fn_name": "f", "inputs": [[1], [20_000_000], [2]], "outputs": ["a", "a", "aa"]}
+    report = runner.run([Program("def f(n):\n    return 'a' * n\n", tests)])[0]
+    assert [verdict.name for verdict in report.verdicts] == ["PASSED", "ERROR", "PASSED"]
+    assert report.error_type == "OutputLimitExceeded"
+    assert "returned more" in report.error_message

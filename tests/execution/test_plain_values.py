@@ -45,6 +45,9 @@ values = st.recursive(
         | st.dictionaries(st.text() | st.integers(), inner, max_size=3)
         | st.frozensets(st.integers() | st.text(), max_size=4)
         | st.sets(st.integers(), max_size=4)
+        | st.lists(inner, max_size=3).map(collections.deque)
+        | st.dictionaries(st.booleans() | st.tuples(st.text()), inner, max_size=3).map(collections.OrderedDict)
+        | st.lists(st.floats(allow_nan=False), max_size=3).map(collections.Counter)
     ),
     max_leaves=20,
 )
@@ -269,6 +272,23 @@ def test_keys_that_were_chosen_to_collide_are_opaque_at_once(tag, make):
         content = list(itertools.chain.from_iterable((key, 1) for key in content))
     assert isinstance(decode({tag: content}), Opaque)
     assert time.process_time() - began < 10  # hours, if they were put into a table
+
+
+@pytest.mark.parametrize("bits", [14_000, 4_000_000])
+def test_long_integers_and_decimals_of_the_same_hash_are_not_compared(bits):
+    numbers = [2**bits + n * (2**61 - 1) for n in range(40)]
+    modulus = 2**61 - 1
+    same_hash = [decimal.Decimal(hash(numbers[0]) + n * modulus) for n in range(40)]
+    began = time.process_time()
+    assert hash(same_hash[0]) == hash(numbers[0])
+    for tag in ("set", "frozenset", "keys"):
+        assert isinstance(decode({tag: [encode(number) for number in (*same_hash, *numbers)]}), Opaque)
+    assert time.process_time() - began < 10
+
+
+def test_decimals_are_keys_and_items_of_sets():
+    value = {decimal.Decimal("1.5"): {decimal.Decimal(2), -1, -2}, "a": 10**1000}
+    assert through_json(value) == value
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SPLITS = {"prompt": (1, 10), "test": (11, 510), "validation": (511, 600), "train
 
 def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "train", name: str = "full") -> Dataset:
     """
-    Load MBPP problems.
+    Load MBPP problems. One whose `code` is null has no solution; null in any other optional field counts as empty.
 
     Args:
         path (`str` or `Path`, *optional*, defaults to `"google-research-datasets/mbpp"`): A local `mbpp.jsonl` or

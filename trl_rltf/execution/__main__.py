@@ -82,7 +82,7 @@ def _runner(args: argparse.Namespace) -> LocalRunner:
 
 def _check_output(args: argparse.Namespace) -> None:
     for path in (args.programs, args.tests):
-        if None not in (args.output, path) and args.output.exists() and path.exists() and args.output.samefile(path):
+        if None not in (args.output, path) and args.output.is_file() and path.is_file() and args.output.samefile(path):
             raise ValueError(f"{args.output}: this is a file to read from. Give --output another name.")
 
 

@@ -275,6 +275,8 @@ class Supervisor:
             grading.observe(index, "timeout", _error("TimeoutError", "the test ran out of time"))
         elif child.stopped is not None:
             grading.observe(index, "error", _error(child.stopped, "killed by the sandbox"))
+        elif os.fstat(LOG).st_size >= self._config["output_limit"]:
+            grading.observe(index, "error", _TOO_LARGE_ANSWER)
         elif os.WIFSIGNALED(child.status):
             number = os.WTERMSIG(child.status)
             if number in (signal.SIGXCPU, signal.SIGKILL) and child.cpu >= self._config["timeout"]:
@@ -326,6 +328,7 @@ def _error(kind: str, message: str) -> dict[str, Any]:
 
 
 _TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
+_TOO_LARGE_ANSWER = _error("OutputLimitExceeded", "the program returned more than the limit of output")
 
 
 def _tampered(grading: _Grading, message: str) -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""Decode plain data that an untrusted process sent, at a cost that is linear in their size."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+# The hash of a tuple recurses in C, and so does freeing a `deque`: deeper ones could overflow the stack of the caller.
+_MOST_NESTED = 200
+_MOST_COLLISIONS = 100
+_MOST_RANGE = 10_000_000  # items: a search for a float in a range looks at each of them
+_MAX_FRACTION_BITS = 2**14  # the greatest common divisor of longer numbers takes long
+# An exponent of more digits could take hours to compare.
+_DECIMAL = re.compile(r"NaN|-?Infinity|-?\d{1,100000}+(\.\d{1,100000}+)?(E[+-]?\d{1,4})?", re.ASCII)
+_DTYPE = re.compile(r"bool|u?int\d{1,2}|float\d{2}|complex\d{2,3}|<U\d{1,6}")
+_WITHOUT_PARTS = frozenset([str, int, float, bool, type(None)])
+_PLAIN_DICTS = ("dict", "OrderedDict", "Counter")
+# Of a `defaultdict`.
+FACTORIES: dict[str | None, Any] = {
+    None: None,
+    **{kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set)},
+}
+
+
+class Opaque:
+    """
+    Stands for a value that is not plain data. It is true, and equal to nothing but itself.
+
+    Args:
+        type_name (`str`): Name of the value's class.
+    """
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, type_name: str):
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name} object>"
+
+
+def decode(data: Any, arrays: bool = False) -> Any:
+    """
+    Decode what [`encode`] made. The data come from an untrusted process: anything malformed is opaque, never an error.
+
+    Args:
+        data (`Any`): JSON-compatible data.
+        arrays (`bool`, *optional*, defaults to `False`): Make arrays of NumPy again, rather than lists.
+
+    Returns:
+        `Any`: Values of built-in types, of `collections`, `Decimal`, `Fraction`, dates and times, or [`Opaque`]. What was an
+        iterator is an iterator over a list.
+    """
+    values: list[Any] = []
+    depths: list[int] = []
+    seen: set[str] = set()
+    try:
+        for tag, content in _parts_first(data, seen):
+            if tag is None:
+                values.append(content)
+                depths.append(0)
+                continue
+            if type(content) is not int or not 0 <= content <= len(values):
+                return Opaque("malformed")
+            start = len(values) - content
+            items, inner = values[start:], depths[start:]
+            del values[start:], depths[start:]
+            is_safe = _is_safe(tag, items, inner, seen)
+            values.append(_build(tag, items, arrays) if is_safe else Opaque(tag))
+            depths.append(1 + max(inner, default=0))
+        (value,) = values
+    except Exception:  # nothing that a hostile process sent is an error
+        return Opaque("malformed")
+    return value
+
+
+def _parts_first(data: Any, seen: set[str]) -> Iterator[tuple[Any, Any]]:
+    """Yield `None` and each value without parts, and the tag and number of parts of each container, after its parts."""
+    pending: list[tuple[Any, int, Iterator[Any]]] = [(None, 0, iter((data,)))]
+    while pending:
+        tag, count, items = pending[-1]
+        for item in items:
+            inner, content = _tag_of(item, seen)
+            if inner is None:
+                yield None, content
+            elif inner == "flat":
+                for node in content:
+                    yield (str(node[0]), node[1]) if type(node) is list else _tag_of(node, seen)
+            elif inner == "list" and _WITHOUT_PARTS.issuperset(map(type, content)):
+                yield None, content.copy()
+            else:
+                pending.append((inner, len(content), iter(content)))
+                break
+        else:
+            pending.pop()
+            if tag is not None:
+                yield tag, count
+
+
+def _tag_of(data: Any, seen: set[str]) -> tuple[Any, Any]:
+    kind = type(data)
+    if kind is list:
+        return "list", data
+    if kind is not dict:
+        return None, data
+    ((tag, content),) = data.items()
+    if type(content) is list:
+        return tag, content
+    seen.add(tag)
+    return None, _read(tag, content)
+
+
+def _read(tag: str, text: str) -> Any:
+    if tag == "int":
+        return int(text, 16)
+    if tag in ("bytes", "bytearray"):
+        raw = bytes.fromhex(text)
+        return raw if tag == "bytes" else bytearray(raw)
+    if tag == "Decimal" and _DECIMAL.fullmatch(text):
+        return importlib.import_module("decimal").Decimal(text)
+    if tag in ("date", "time", "datetime"):
+        return getattr(importlib.import_module("datetime"), tag).fromisoformat(text)
+    return Opaque(str(text)[:100])
+
+
+def _build(tag: str, items: list[Any], arrays: bool) -> Any:
+    if tag in _CONTAINERS:
+        return _CONTAINERS[tag](items)
+    if tag == "ndarray":
+        dtype, content = items
+        return (
+            importlib.import_module("numpy").array(content, dtype=dtype)
+            if arrays and _DTYPE.fullmatch(dtype)
+            else content
+        )
+    if tag == "timedelta":
+        return importlib.import_module("datetime").timedelta(*items)
+    numerator, denominator = items
+    if tag == "Fraction" and max(abs(numerator), abs(denominator)).bit_length() <= _MAX_FRACTION_BITS:
+        return importlib.import_module("fractions").Fraction(numerator, denominator)
+    return Opaque(tag)
+
+
+def _is_safe(tag: str, items: list[Any], depths: list[int], seen: set[str]) -> bool:
+    """Whether a container of these items is built, compared and freed without recursion, and in linear time."""
+    if tag in ("list", "tuple"):
+        return True
+    if tag not in _KEYS:
+        return max(depths, default=0) < _MOST_NESTED
+    if max(depths[::2] if tag in _PLAIN_DICTS else depths, default=0) >= _MOST_NESTED:
+        return False
+    # Items that were chosen to have the same hash are compared with each other; of integers with decimals that is slow.
+    most = 2 if "Decimal" in seen else _MOST_COLLISIONS
+    keys = _KEYS[tag](items)
+    is_slow = {"Decimal", "int"} <= seen or (len(keys) > most and max(Counter(map(hash, keys)).values()) > most)
+    return not (keys and is_slow)
+
+
+def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(items[::2], items[1::2], strict=True)
+
+
+def _range(items: list[Any]) -> Any:
+    numbers = range(*items)
+    return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MOST_RANGE else Opaque("range")
+
+
+_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "dict": lambda items: dict(_pairs(items)),
+    "OrderedDict": lambda items: OrderedDict(_pairs(items)),
+    "Counter": lambda items: Counter(dict(_pairs(items))),
+    "defaultdict": lambda items: defaultdict(FACTORIES[items[0]], _pairs(items[1:])),
+    "set": lambda items: set(items),
+    "frozenset": lambda items: frozenset(items),
+    "deque": lambda items: deque(items[1:], items[0]),
+    "range": _range,
+    "complex": lambda items: complex(*items),
+    "keys": lambda items: dict.fromkeys(items).keys(),
+    "values": lambda items: dict(enumerate(items)).values(),
+    "items": lambda items: dict(items).items(),
+    "iterator": iter,
+}
+# What each container hashes.
+_KEYS: dict[str, Callable[[list[Any]], list[Any]]] = {
+    **dict.fromkeys(_PLAIN_DICTS, lambda items: items[::2]),
+    "defaultdict": lambda items: items[1::2],
+    "set": list,
+    "frozenset": list,
+    "keys": list,
+    "items": lambda items: [key for key, _ in items],
+}
