@@ -14,6 +14,7 @@ from typing import Any
 _LINE_END = re.compile("\r\n|\r|\n")
 _TRIPLE_QUOTE = re.compile(r"""[A-Za-z]{0,2}('{3}|"{3})""")
 _Block = (ast.stmt, ast.ExceptHandler, ast.match_case)
+BYTE_ORDER_MARK = "\ufeff"
 _Position = tuple[int, int, int, int]
 
 
@@ -32,10 +33,20 @@ def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
         `[line, column, end_line, end_column]` in characters, or `None`.
     """
     warnings.simplefilter("ignore")
-    lines = _LINE_END.split(source)
-    if error["phase"] == "compile":
-        return _locate_syntax_error(source, lines, error)
-    return _locate_exception(source, lines, error)
+    text = source.removeprefix(BYTE_ORDER_MARK)  # the compiler has not seen it either
+    locate_it = _locate_syntax_error if error["phase"] == "compile" else _locate_exception
+    site = locate_it(text, _LINE_END.split(text), error)
+    if text != source:
+        site |= {name: _after_mark(site[name]) for name in ("span", "expression_span")}
+    return site
+
+
+def _after_mark(span: list[int] | None) -> list[int] | None:
+    """Count the byte order mark, which is the first character of the first line."""
+    if span is None:
+        return None
+    line, column, end_line, end_column = span
+    return [line, column + (line == 1), end_line, end_column + (end_line == 1)]
 
 
 def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:

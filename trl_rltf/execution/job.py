@@ -7,6 +7,7 @@ from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
+from .sealed import pack_parts
 from .tests import UnitTests
 
 
@@ -21,13 +22,11 @@ class Job:
         source (`str`): The program.
         tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
         stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
-        share_process (`bool`): Whether tests of printed output may run one after the other in one process.
     """
 
-    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool, share_process: bool):
+    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool):
         self._source = source
         self._tests = tests
-        self._share_process = share_process
         # Tests of a referee are one script: what one of them leaves in a variable is there for the next.
         is_script = any(case.statements for case in tests.cases)
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
@@ -48,12 +47,19 @@ class Job:
         return {
             "mode": self._tests.mode,
             "judged": [bool(self._tests.cases[index].statements) for index in self._batch],
-            "share_process": self._share_process,
+            "num_tests": len(self._verdicts),
+            "spent": (self._cpu, self._wall),
         }
 
     def sealed(self) -> tuple[bytes, bytes]:
-        """What goes to the program's process for that request, and what to the referee; the worker sees neither."""
+        """
+        What goes to the program's process for that request, and what to the referee, or as input to a script; the worker
+        sees neither.
+        """
         cases = [self._tests.cases[index] for index in self._batch]
+        if self._tests.mode == "stdin":
+            inputs = [case.probe["stdin"].encode("utf-8", "surrogateescape") for case in cases]
+            return json.dumps({"source": self._source}).encode(), pack_parts(inputs)
         probes = [case.probe for case in cases]
         program = {"source": self._source, "mode": self._tests.mode, "setup": self._tests.setup, "probes": probes}
         referee = {

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
-import gc
 import importlib
 import json
 import os
 import resource
 import sys
-import threading
 import types
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from . import error_site
+from .error_site import BYTE_ORDER_MARK
 from .plain_values import encode
 from .records import Kind, RecordWriter
-from .sharing import Sharing, names_in
 
 
 FILENAME = "<program>"
@@ -44,15 +41,7 @@ _PRELUDE_NAMES = {
 _LEFT_OUT = frozenset(["datetime", "fractions", "random", "statistics"])
 _STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
 _prelude: dict[str, Any] = {}
-_namespaces: dict[str, dict[str, Any]] = {}
-_sharing: list[Sharing] = []
-
-
-class StandardFiles(NamedTuple):
-    """Descriptors that become standard input and output for one test."""
-
-    stdin: int
-    stdout: int
+namespaces: dict[str, dict[str, Any]] = {}  # of the modules that a program may become
 
 
 def warm_up() -> None:
@@ -72,8 +61,7 @@ def warm_up() -> None:
     sys.argv = ["program.py"]
     sys.setrecursionlimit(1000 + _FRAMES_BELOW)
     for name in ("__main__", "program"):
-        _namespaces[name] = new_module(name)
-    _sharing.append(Sharing())
+        namespaces[name] = new_module(name)
     namespace: dict[str, Any] = {}
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
     for _ in range(3):
@@ -83,11 +71,19 @@ def warm_up() -> None:
 
 def _prelude_for(code: types.CodeType) -> dict[str, Any]:
     """The prelude, with the large modules only where the program names them."""
-    names = set(names_in(code))
+    names = set(_names_in(code))
     late = {name: importlib.import_module(name) for name in _LEFT_OUT & names}
     if "Fraction" in names:
         late["Fraction"] = importlib.import_module("fractions").Fraction
     return {**_prelude, **late}
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    """The names that a program uses, in all of its functions."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
 
 
 def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
@@ -100,52 +96,59 @@ def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
 def run_in_this_process(
     request: dict[str, Any],
     indices: Sequence[int],
-    files: Sequence[StandardFiles],
     writer: RecordWriter,
     judged: dict[str, Any] | None,
 ) -> NoReturn:
     """
-    Run a program on some of its tests and end this process.
+    Load a program, call it as some of its tests ask, and end this process.
 
     Args:
-        request (`dict`): `source`, `mode`, `setup` and `probes`.
+        request (`dict`): `source`, `setup` and `probes`.
         indices (`Sequence[int]`): The tests to run, in order.
-        files (`Sequence[StandardFiles]`): Standard input and output of each of them, in mode `"stdin"`.
         writer ([`~records.RecordWriter`]): Where to report.
         judged (`dict`, *optional*): `setup` and `statements` of tests that the program itself has a say in, because no
             referee can decide them; and the tests of a referee that are `repeated`, for what they leave in variables.
     """
     code = compile_or_report(request["source"], writer)
-    if code is None:
-        os._exit(0)
-    if request["mode"] == "stdin":
-        _run_scripts(code, indices, files, writer)
-    else:
+    if code is not None:
         _run_functions(code, request, indices, writer, judged)
     os._exit(0)
+
+
+def compile_program(source: str) -> types.CodeType:
+    """
+    Compile a program. As in a file, a byte order mark at its beginning is none of its text.
+
+    Args:
+        source (`str`): Any text.
+
+    Raises:
+        BaseException: What the compiler raises: more than `SyntaxError`.
+    """
+    return compile(source.removeprefix(BYTE_ORDER_MARK), FILENAME, "exec", dont_inherit=True)
 
 
 def compile_or_report(source: str, writer: RecordWriter) -> types.CodeType | None:
     """Compile a program, or report why it does not compile, and where: nothing hostile has run yet."""
     try:
-        return compile(source, FILENAME, "exec", dont_inherit=True)
-    except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
+        return compile_program(source)
+    except BaseException as error:
         description = describe(error, "compile")
         writer.send_json(Kind.SYNTAX_ERROR, -1, description)
     writer.send_json(Kind.SITE, -1, error_site.locate(source, description))
     return None
 
 
-def _open_streams(number: int = len(_STREAMS)) -> list[Any]:
+def _open_streams() -> list[Any]:
     # Text mode reads and writes as a fresh interpreter would.
     return [
         open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)
-        for descriptor, (_, mode, errors) in enumerate(_STREAMS[:number])
+        for descriptor, (_, mode, errors) in enumerate(_STREAMS)
     ]
 
 
 def _use_streams(streams: Sequence[Any]) -> None:
-    for (name, _, _), stream in zip(_STREAMS, streams, strict=False):
+    for (name, _, _), stream in zip(_STREAMS, streams, strict=True):
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
@@ -153,78 +156,9 @@ def _use_streams(streams: Sequence[Any]) -> None:
 def new_module(name: str) -> dict[str, Any]:
     """The namespace of a fresh module of this name, which is also the one that imports find."""
     module = types.ModuleType(name)
-    module.__dict__.update(__name__=name, __file__="program.py", __builtins__=builtins)
+    module.__dict__.update(__name__=name, __file__=os.path.abspath("program.py"), __builtins__=builtins)
     sys.modules[name] = module
     return module.__dict__
-
-
-def _run_scripts(
-    code: types.CodeType, indices: Sequence[int], files: Sequence[StandardFiles], writer: RecordWriter
-) -> None:
-    sharing, may_share = _sharing[0], len(indices) > 1 and _sharing[0].may_share(code)
-    stderr, own_pid = [sys.stderr], os.getpid()
-    for number, (index, (stdin, stdout)) in enumerate(zip(indices, files, strict=False)):
-        if number:
-            os.dup2(stdin, 0)
-            os.dup2(stdout, 1)
-            _use_streams([*_open_streams(2), *stderr])
-            sys.argv = ["program.py"]
-            sys.setrecursionlimit(1000 + _FRAMES_BELOW)
-        namespace = new_module("__main__") if number else _namespaces["__main__"]
-        error = _run_script(code, namespace)
-        if os.getpid() != own_pid:
-            os._exit(_exit_code(error))  # a fork of the program has come to its end; its parent reports
-        if error is not None and number and sharing.may_be_at_fault(error):
-            break  # without a verdict: the supervisor runs this test again, in a process of its own
-        description = None if error is None else describe(error, "run")
-        del error
-        # Objects that still hold output write it now, as they would at the end of the interpreter, and memory is free.
-        namespace.clear()
-        gc.collect()
-        with contextlib.suppress(Exception):
-            sys.__stdout__.flush()  # type: ignore[union-attr]
-        may_go_on = may_share and sharing.may_go_on()
-        if description is None:
-            writer.send(Kind.DONE, index)
-        else:
-            writer.send_json(Kind.ERROR, index, description)
-        if not may_go_on:
-            writer.send(Kind.ALONE)
-            break
-
-
-def _run_script(code: types.CodeType, namespace: dict[str, Any]) -> BaseException | None:
-    failed_threads: list[BaseException] = []
-    threading.excepthook = lambda hook: failed_threads.append(hook.exc_value) if hook.exc_value else None
-    try:
-        _exit_cleanly(lambda: exec(code, namespace))
-        if failed_threads:
-            raise failed_threads[0]
-    except SystemExit as error:
-        return None if error.code in (None, 0) else error
-    except BaseException as error:  # model output never raises: whatever it did is data
-        return error
-    return None
-
-
-def _exit_code(error: BaseException | None) -> int:
-    """What the interpreter would end with."""
-    if isinstance(error, SystemExit):
-        return error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
-    return int(error is not None)
-
-
-def _exit_cleanly(body: Callable[[], None]) -> None:
-    """Do what the interpreter does at its end: many solutions start a thread, or print from an `atexit` handler."""
-    try:
-        body()
-    finally:
-        if threading.active_count() > 1:
-            threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.__stdout__):
-            if stream is not None and not stream.closed:
-                stream.flush()
 
 
 def _run_functions(
@@ -234,7 +168,7 @@ def _run_functions(
     writer: RecordWriter,
     judged: dict[str, Any] | None,
 ) -> None:
-    namespace = _namespaces["program"]
+    namespace = namespaces["program"]
     if "call" in request["probes"][indices[0]]:
         namespace.update(_prelude_for(code))
     try:

@@ -27,8 +27,9 @@ class Kind(enum.IntEnum):
     ERROR = 2  # of one test, or of all where loading failed
     SYNTAX_ERROR = 3
     SITE = 4  # the place of an error
-    ALONE = 5  # the tests that follow need a process of their own
+    ALONE = 5  # the test has to run in the process of the program
     REPEATED = 6  # a test whose verdict was known has run again; the time of the next one starts
+    LOADED = 7  # the program is compiled; the time of the first test starts
 
 
 class Record(NamedTuple):

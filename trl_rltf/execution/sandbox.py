@@ -259,6 +259,7 @@ def worker_environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
         "PYTHONPATH": str(PACKAGE.parent),
+        "LD_BIND_NOW": "1",  # or each forked process looks up the same functions of the C library again
         "PYTHONHASHSEED": "0",  # the order of a set must not flip a verdict
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",

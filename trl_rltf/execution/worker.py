@@ -14,10 +14,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import cleanup, program_process
-from .child_process import FIRST_FREE, MemoryFiles
+from . import cleanup, program_process, script_process
 from .landlock import FileRules
 from .launcher import reset_signals
+from .memory_files import FIRST_FREE, MemoryFiles
 from .namespaces import drop_capabilities, enter_namespaces, restrict_mounts
 from .seccomp import SystemCallFilter
 from .supervisor import Stop, Supervisor
@@ -87,6 +87,7 @@ def _serve(control: int, reply: int) -> None:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
     program_process.warm_up()
+    script_process.warm_up()
     supervisor = Supervisor(control, config, files, is_filtered, child_setup)
     gc.collect()
     gc.freeze()  # shared with every program's process; a collection there must not copy it
@@ -144,7 +145,6 @@ def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFi
     further = SystemCallFilter.of_program(config["hides_files"], protected)
 
     def child_setup() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         if rules is not None:
             rules.enforce()
         if is_filtered and (config["hides_files"] or protected):

@@ -1,4 +1,4 @@
-"""Tests of a script may share a process only where nobody can tell."""
+"""Each test of a script has a process of its own, forked from the compiled script, and nobody can tell the others."""
 
 import pytest
 from hypothesis import given, settings
