@@ -286,16 +286,16 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
     """
     scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
     own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
-    # There, /dev/null and others are those of this machine, and root is their owner.
-    has_devices = isolation.name == "bubblewrap" and os.getuid() == 0
+    # There, /dev/null and others are those of this machine: their owner, mostly root, could change their mode.
+    owns_devices = isolation.name == "bubblewrap" and os.stat(os.devnull).st_uid == os.getuid()
     layout: dict[str, Any] = {
         "scratch": scratch,
         "own_root": None,
         "file_rules": None,
         "owns_processes": isolation.processes,
         "own_user": own_user,
-        "restricts_mounts": has_devices and own_user is not None,
-        "hides_files": isolation.name == "landlock" or (has_devices and own_user is None),
+        "restricts_mounts": owns_devices and own_user is not None,
+        "hides_files": isolation.name == "landlock" or (owns_devices and own_user is None),
     }
     if isolation.name == "namespaces" and folder is not None:
         layout["own_root"] = _own_root(folder, output_limit)
