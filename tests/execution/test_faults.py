@@ -7,9 +7,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -127,15 +127,15 @@ def test_closing_ends_what_runs_in_another_thread(fresh):
     assert future.result(timeout=10)[0].outcome is Outcome.NOT_GRADABLE
 
 
-def test_nothing_is_left_after_close(any_runner):
+def test_nothing_is_left_after_close(any_runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = {process.pid for process in descendants()}
-    folders = set(Path("/tmp").glob("trl-rltf-*"))
     with LocalRunner(num_workers=2, timeout=0.3, isolation=any_runner.isolation.name) as local:
         local.run(
             [good(0), Program("import os\nif os.fork() == 0:\n    os.setsid()\nwhile True:\n    pass", SUM_TESTS)]
         )
     assert {process.pid for process in descendants()} <= before
-    assert set(Path("/tmp").glob("trl-rltf-*")) <= folders
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fork_of_the_caller_has_workers_of_its_own(runner):

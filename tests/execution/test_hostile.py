@@ -1,5 +1,6 @@
 """Programs that try to cheat, to harm or to stay: each gets the verdict it earned and leaves nothing behind."""
 
+import ctypes
 import json
 import os
 import threading
@@ -11,6 +12,7 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
+from trl_rltf.execution.sandbox import _changes_user
 
 
 ADD_TESTS = {"asserts": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]}
@@ -130,25 +132,31 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_fails_and_leaves_no_process(any_runner, name):
-    before = _processes()
+def test_an_attack_fails_and_leaves_no_process(any_runner, name, adopts_orphans):
+    before = set(_tree(os.getpid()))
     report = any_runner.run([Program(ATTACKS[name], SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
     assert report[0].outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR), report[0]
     assert report[1].outcome is Outcome.PASS
     # The workers themselves stay for the next batch, and there are at most two of them.
-    workers = {worker.process.pid for worker in any_runner._pool.workers}
-    expected = {pid for worker in workers for pid in _tree(worker)}
-    assert {pid: name for pid, name in _processes().items() if pid not in before and pid not in expected} == {}
+    expected = {pid for worker in any_runner._pool.workers for pid in _tree(worker.process.pid)}
+    assert {pid: _name(pid) for pid in _tree(os.getpid()) if pid not in before | expected} == {}
 
 
-def _processes():
-    """Processes that are, or were started by, this test, zombies included; those of other programs come and go."""
-    found = {}
-    for process in psutil.process_iter(["pid", "cmdline", "status", "name"]):
-        command = " ".join(process.info["cmdline"] or [process.info["name"] or ""])
-        if "trl_rltf" in command or "sleep 300" in command or process.info["status"] == psutil.STATUS_ZOMBIE:
-            found[process.pid] = f"{command} ({process.info['status']})"
-    return found
+@pytest.fixture
+def adopts_orphans():
+    """Processes whose parents have ended become children of this one, rather than of the first process of the machine."""
+    prctl, subreaper = ctypes.CDLL(None).prctl, 36
+    prctl(subreaper, 1, 0, 0, 0)
+    yield
+    prctl(subreaper, 0, 0, 0, 0)
+
+
+def _name(pid):
+    try:
+        process = psutil.Process(pid)
+        return f"{process.cmdline() or process.name()} ({process.status()})"
+    except psutil.NoSuchProcess:
+        return "has just ended"
 
 
 def _tree(pid):
@@ -186,13 +194,20 @@ def test_too_much_output_is_named(any_runner):
     assert report.error_type == "OutputLimitExceeded"
 
 
-def test_files_of_one_program_are_gone_for_the_next():
-    with LocalRunner(num_workers=1, isolation="auto") as local:
-        write = "import os\nos.makedirs('a/b')\nopen('a/b/answer', 'w').write('3')\nos.chmod('a', 0)\nprint(os.listdir('.'))"
-        read = "import os\nprint(os.listdir('.'))"
-        empty = {"inputs": [""], "outputs": ["[]"]}
-        first, second = local.run([Program(write, empty), Program(read, empty)])
-    assert first.stdout == "['a']\n"
+def test_files_of_one_program_are_gone_for_the_next(any_runner):
+    write = (
+        "import os\nos.makedirs('a/b')\nopen('a/b/answer', 'w').write('3')\nopen(b'\\xff', 'w').close()\n"
+        "os.mkdir('closed', 0)\nprint(len(os.listdir('.')))"
+    )
+    read = "import os\nprint(os.listdir('.'))"
+    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+        first, second = local.run(
+            [
+                Program(write, {"inputs": [""], "outputs": ["3"]}),
+                Program(read, {"inputs": [""], "outputs": ["[]"]}),
+            ]
+        )
+    assert first.outcome is Outcome.PASS, first
     assert second.outcome is Outcome.PASS, second.stdout
 
 
@@ -290,11 +305,20 @@ def test_a_killed_worker_is_replaced_and_its_program_runs_again():
         assert local._pool.workers[0].process.pid != first
 
 
-def test_a_program_that_kills_its_worker_every_time_is_not_gradable():
-    with LocalRunner(num_workers=1, isolation="process") as local:
-        source = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(5)"
-        bad, good = local.run([Program(source, SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
+def test_a_program_whose_worker_dies_twice_is_not_gradable():
+    with LocalRunner(num_workers=1, timeout=20, isolation="process") as local:
+        local.run([Program(SUM_PROGRAM, SUM_TESTS)])
+        future = local.submit([Program("import time\ntime.sleep(20)", SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
+        killed = set()
+        while len(killed) < 2:
+            time.sleep(0.05)
+            for worker in list(local._pool._busy):
+                if worker.is_ready and worker.process.pid not in killed:
+                    killed.add(worker.process.pid)
+                    worker.process.kill()
+        bad, good = future.result(timeout=60)
     assert bad.outcome is Outcome.NOT_GRADABLE
+    assert "died twice" in bad.error_message
     assert good.outcome is Outcome.PASS
 
 
@@ -351,7 +375,7 @@ def test_an_environment_below_tmp_is_neither_emptied_nor_in_the_way(sealed_runne
     package = Path(__file__).resolve().parents[2]
     code = (
         "import sys, time\nfrom trl_rltf.execution import *\n"
-        "with LocalRunner(num_workers=1, isolation='strict', allow_code_eval=True) as local:\n"
+        f"with LocalRunner(num_workers=1, isolation={sealed_runner.isolation.name!r}, allow_code_eval=True) as local:\n"
         f"    reports = local.run([Program({SUM_PROGRAM!r} + '#' * i, {SUM_TESTS!r}) for i in range(20)])\n"
         "assert {report.outcome.name for report in reports} == {'PASS'}, reports[0]\n"
     )
@@ -471,6 +495,6 @@ def test_the_kernel_bounds_processes_also_those_of_a_trainer_that_runs_as_root(a
     (report,) = any_runner.run([Program(BECOME_ROOT, {"inputs": [""], "outputs": ["0"]})])
     user, soft, hard = map(int, report.stdout.split())
     assert soft == hard > 0
-    if os.getuid() == 0:
+    if _changes_user(any_runner.isolation.name):  # as root, but not in a user namespace, where there are no other ids
         assert user != 0
         assert hard < 100  # an id of its own, so that nobody else's processes count

@@ -1,6 +1,7 @@
 """Verdicts and reports of ordinary programs in all three test formats."""
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -63,6 +64,10 @@ def test_outcomes_are_ordered_from_worst_to_best():
         "threading.Thread(target=main).start()",
         "import atexit, io, sys\nout = io.StringIO()\natexit.register(lambda: sys.__stdout__.write(out.getvalue()))\n"
         "out.write(str(sum(map(int, input().split()))))",
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_STACK, (2**29, -1))\nsys.setrecursionlimit(10**6)\n"
+        "print(sum(map(int, input().split())))",
+        "import resource\nresource.setrlimit(resource.RLIMIT_STACK, [resource.RLIM_INFINITY] * 2)\n"
+        "print(sum(map(int, input().split())))",
         "a, b = input().split()\r\nprint(int(a) + int(b), end='\\r\\n')",
         "print(sum(map(int, input().split())))\nprint('  ')",
     ],
@@ -70,6 +75,21 @@ def test_outcomes_are_ordered_from_worst_to_best():
 def test_what_real_solutions_do_works(any_runner, source):
     report = grade(any_runner, source, SUM_TESTS)
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
+
+
+def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
+    source = (
+        "from concurrent.futures import ThreadPoolExecutor\nimport time\nwith ThreadPoolExecutor(32) as pool:\n"
+        "    print(sum(pool.map(lambda x: (time.sleep(0.02), int(x))[1], input().split() + ['0'] * 62)))"
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    try:
+        # A caller with large stacks, for its own recursion: each thread of the C library takes the size that is in force.
+        resource.setrlimit(resource.RLIMIT_STACK, (2**28 if hard == resource.RLIM_INFINITY else hard, hard))
+        with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+            assert grade(local, source, SUM_TESTS).outcome is Outcome.PASS
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 def test_several_processes_can_be_used_where_there_is_a_folder_for_their_locks(any_runner):
@@ -271,11 +291,21 @@ def test_the_next_layer_takes_over_where_one_does_not_work(monkeypatch, names, i
     for name in names:
         monkeypatch.setitem(sandbox._PROBLEMS, name, lambda name=name: f"no {name} here")
     found = sandbox.choose_isolation("auto")
+    if not found.is_complete and is_complete:
+        pytest.skip(f"no complete isolation works on this machine: {found.missing}")
     if found.name == "process":
         pytest.skip(f"nothing else works on this machine: {found.missing}")
     assert found.name not in names
     assert found.is_complete is is_complete
     assert all(f"no {name} here" in found.missing for name in names) or is_complete
+
+
+@pytest.mark.parametrize(("layers", "tells"), [(("Landlock 7 (processes)", "seccomp"), False), (("seccomp",), True)])
+def test_the_warning_tells_whether_the_memory_of_the_trainer_is_open_to_programs(layers, tells):
+    from trl_rltf.execution import Isolation
+
+    warning = Isolation("process", False, True, False, layers=layers, missing="it is a test").warning
+    assert ("change the memory of processes" in warning) is tells
 
 
 def test_a_sandbox_that_does_not_start_is_an_error_not_a_reward(monkeypatch):

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
-MAX_FILES = 2**14  # of a program, in each of its folders; each takes about 1 KB of the kernel's memory
+# Files that a program may have in each of its folders. In memory, each takes about 1 KB of the kernel's; on a disk, removing
+# one may take milliseconds, and the worker is to be ready for the next program in seconds.
+MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
 _MAX_BYTES_OF_PATHS = 2**23  # of all of its folders together, while they are counted
 _MAX_PATH = 4096  # bytes that the kernel takes
 _IPC_RMID = 0
@@ -65,7 +67,7 @@ def reap_everything(owns_namespace: bool) -> None:
 
 
 def has_too_many_files(folders: Iterable[str]) -> bool:
-    """Whether a program has more than `MAX_FILES` files, folders and links in one of its folders."""
+    """Whether a program has more files, folders and links in one of its folders than it may have."""
     for folder in folders:
         with contextlib.suppress(OSError):
             if os.path.ismount(folder):  # a file system of its own
@@ -170,7 +172,7 @@ def _has_more_entries(top: str) -> bool:
                     return True
                 num_bytes += size
                 pending.append(entry.path)
-            if num_entries > MAX_FILES or num_bytes > _MAX_BYTES_OF_PATHS:
+            if num_entries > MAX_FILES_ON_DISK or num_bytes > _MAX_BYTES_OF_PATHS:
                 return True
     return False
 

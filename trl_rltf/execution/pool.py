@@ -30,18 +30,21 @@ class Batch:
     def __init__(self, jobs: Sequence[Job]):
         self.jobs = list(jobs)
         self.failure = ""  # why the sandbox cannot go on
+        self.server: threading.Thread | None = None  # the thread that ends the jobs
         self._num_open = len(self.jobs)
         self._awaited: Job | None = None
         self._changed = threading.Condition()
 
     def wait(self, job: Job | None = None) -> None:
-        """Wait until one job, or all of them, have a report."""
+        """Wait until one job, or all of them, have ended."""
         with self._changed:
             self._awaited = job
-            while self._num_open > 0 if job is None else job.report is None:
-                self._changed.wait(
-                    _LONGEST_WAIT
-                )  # Ctrl-C may have gone to another thread, which does not wake this one
+            while self._num_open > 0 and (job is None or job.report is None):
+                # Not for longer: Ctrl-C may have gone to another thread, which does not wake this one.
+                self._changed.wait(_LONGEST_WAIT)
+                if self.server is not None and not self.server.is_alive() and self._num_open > 0:
+                    self.failure = self.failure or "The thread that runs the workers has ended."
+                    self._num_open = 0
 
     def has_ended(self, job: Job) -> None:
         """A job has its report."""
@@ -86,18 +89,23 @@ class WorkerPool:
         self._num_failed_starts = 0
         self._last_words = ""
 
-    def submit(self, batch: Batch) -> None:
-        """Queue the jobs of a batch."""
+    def submit(self, batch: Batch) -> bool:
+        """Queue the jobs of a batch. Returns whether they were taken: a pool that is closed takes none."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("A checker cannot grade programs with the runner that asks it.")
         with self._lock:
-            self._waiting += [(job, batch) for job in batch.jobs]
+            if self._closing:
+                return False
             if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
+                thread.start()
+                self._thread = thread
                 # An interpreter that ends under a running thread may abort.
                 atexit.register(self.close)
+            batch.server = self._thread
+            self._waiting += [(job, batch) for job in batch.jobs]
         self._wake()
+        return True
 
     def cancel(self, batch: Batch) -> None:
         """Give up what is open of a batch; its reports are there when this returns."""
@@ -120,17 +128,12 @@ class WorkerPool:
             os.close(self._wake_receive)
             os.close(self._wake_send)
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it takes no more jobs."""
-        return self._closing
-
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_send, b"!")
 
     def _serve(self) -> None:
-        reason = "The runner was closed."
+        reason, is_failure = "The runner was closed.", False
         try:
             while True:
                 with self._lock:
@@ -141,15 +144,15 @@ class WorkerPool:
                     self._give_up(batch, "The grading was interrupted.")
                 self._assign()
                 self._advance_all()
-        except BaseException as error:
-            reason = f"The grader itself failed: {type(error).__name__}: {error}"
-            raise
+        except BaseException as error:  # each caller that waits gets it, as a `SandboxError`
+            reason, is_failure = _failure(error), True
         finally:
             with self._lock:
                 self._closing = True
-            self._give_up(None, reason)
+            self._give_up(None, reason, is_failure)
             for worker in self.workers:
-                worker.close()
+                with contextlib.suppress(Exception):
+                    worker.close()
             self.workers.clear()
             self._selector.close()
 
@@ -175,23 +178,34 @@ class WorkerPool:
                 return
             with self._lock:
                 job, batch = self._waiting.popleft()
-            worker.give(job.request(), job.sealed(), self._wall_timeout * (job.num_tests_sent + 1))
+            try:
+                parts = job.request(), job.sealed()
+            except BaseException as error:
+                self._end(job, batch, _failure(error))
+                idle.append(worker)
+                continue
             self._busy[worker] = job, batch
-            self._selector.register(worker.reply, selectors.EVENT_READ, worker)
-            self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+            try:
+                worker.give(*parts, self._wall_timeout * (job.num_tests_sent + 1))
+                self._selector.register(worker.reply, selectors.EVENT_READ, worker)
+                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+            except BaseException as error:
+                self._fail(worker, error)
 
     @staticmethod
     def _is_alive(worker: WorkerProcess) -> bool:
         if worker.is_alive():
             return True
-        worker.kill()
+        with contextlib.suppress(Exception):
+            worker.kill()
         return False
 
     def _try_to_start(self) -> WorkerProcess | None:
         try:
             worker = self._start_worker()
-        except OSError as error:
-            self._has_not_started(f"{error}. Is the machine out of processes, memory or open files?")
+        except Exception as error:
+            why = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            self._has_not_started(f"{why}. Is the machine out of processes, memory or open files?")
             return None
         self.workers.append(worker)
         return worker
@@ -221,10 +235,12 @@ class WorkerPool:
         except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
             self._drop(worker)
             return
+        except BaseException as error:  # also what a checker raises, whatever it is
+            self._fail(worker, error)
+            return
         self._release(worker)
         if reply[0].get("retire"):
-            worker.kill()
-            self.workers.remove(worker)
+            self._discard(worker)
         if job.report is not None:
             batch.has_ended(job)
         else:
@@ -237,12 +253,16 @@ class WorkerPool:
                 self._selector.unregister(pipe)
         return self._busy.pop(worker)
 
+    def _discard(self, worker: WorkerProcess) -> None:
+        self.workers.remove(worker)
+        with contextlib.suppress(Exception):
+            worker.kill()
+
     def _drop(self, worker: WorkerProcess) -> None:
         """Replace a worker that died or hangs; its program gets one more chance."""
-        job, batch = self._release(worker)
         last_words = worker.last_words()
-        worker.kill()
-        self.workers.remove(worker)
+        job, batch = self._release(worker)
+        self._discard(worker)
         if not worker.is_ready:  # no program has run in it
             with self._lock:
                 self._waiting.appendleft((job, batch))
@@ -253,18 +273,38 @@ class WorkerPool:
             with self._lock:
                 self._waiting.appendleft((job, batch))
         else:
-            job.give_up(f"The worker process died twice while it graded this program. {last_words[-300:]}")
-            batch.has_ended(job)
+            reason = f"The worker process died twice while it graded this program. {last_words[-300:]}"
+            self._end(job, batch, reason)
 
-    def _give_up(self, batch: Batch | None, reason: str) -> None:
-        """Give up the open jobs of a batch, or all. A worker in the middle of one is of no use to anybody."""
+    def _fail(self, worker: WorkerProcess, error: BaseException) -> None:
+        """End the job of a worker because of an error in this process. The worker may be in the middle of a message."""
+        job, batch = self._release(worker)
+        self._discard(worker)
+        self._end(job, batch, _failure(error))
+
+    def _give_up(self, batch: Batch | None, reason: str, is_failure: bool = False) -> None:
+        """Give up the open jobs of a batch, or all. A worker in the middle of one cannot be used again."""
         with self._lock:
             open_jobs = [(job, owner) for job, owner in self._waiting if batch in (None, owner)]
             self._waiting = deque((job, owner) for job, owner in self._waiting if batch not in (None, owner))
         for worker in [worker for worker, (_, owner) in self._busy.items() if batch in (None, owner)]:
             open_jobs.append(self._release(worker))
-            worker.kill()
-            self.workers.remove(worker)
+            self._discard(worker)
         for job, owner in open_jobs:
+            if is_failure:
+                owner.failure = reason
+            self._end(job, owner, reason)
+
+    @staticmethod
+    def _end(job: Job, batch: Batch, reason: str) -> None:
+        try:
             job.give_up(reason)
-            owner.has_ended(job)
+        finally:
+            batch.has_ended(job)
+
+
+def _failure(error: BaseException) -> str:
+    try:
+        return f"The grader itself failed: {type(error).__name__}: {error}"
+    except Exception:  # the error of a checker may have no text
+        return f"The grader itself failed: {type(error).__name__}"

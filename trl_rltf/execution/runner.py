@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import warnings
@@ -15,14 +14,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from .errors import GradingInterrupted, SandboxError
 from .job import Job
+from .parsed_tests import ParsedTests
 from .pool import Batch, WorkerPool
 from .report import ExecutionReport, Outcome
 from .sandbox import Isolation, choose_isolation
-from .tests import Checker, UnitTests, parse_tests
+from .tests import Checker, UnitTests
 from .worker_process import WorkerProcess
-
-
-_MOST_PARSED_TESTS = 4096  # kept between batches; the completions of a prompt have the same tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +125,13 @@ class LocalRunner:
         _check_limits({name: value for name, value in limits.items() if value is not None})
         self.isolation: Isolation = choose_isolation(isolation)
         if isolation == "auto" and not self.isolation.is_complete:
-            warnings.warn(_warning(self.isolation), stacklevel=2)
+            warnings.warn(self.isolation.warning, stacklevel=2)
         self.timeout = timeout
         self.wall_timeout: float = self._limits["wall_timeout"]
         self.strict_comparison = strict_comparison
         self.checker = checker
         self.stop_on_first_failure = stop_on_first_failure
-        self._parsed: dict[tuple[str, Checker | None], UnitTests] = {}
+        self._parsed = ParsedTests()
         self._pool: WorkerPool | None = None
         self._lock = threading.Lock()
         self._owner = os.getpid()
@@ -173,7 +170,9 @@ class LocalRunner:
             `NOT_GRADABLE`.
 
         Raises:
-            ValueError: If the tests of a program are malformed. The message names the program's index.
+            ValueError: If the tests of a program are malformed, its source is not a string, or its checker not a function. The
+                message names the program's index.
+            TypeError: If an item is not a [`Program`].
             GradingInterrupted: On Ctrl-C. It is a `KeyboardInterrupt`, and its `reports` hold what was graded until then.
             SandboxError: If no worker starts. It has `reports`, too.
         """
@@ -210,8 +209,7 @@ class LocalRunner:
                 batch.wait(job)
                 if batch.failure:
                     break
-                assert job.report is not None
-                yield job.report
+                yield job.report or ExecutionReport(Outcome.NOT_GRADABLE)
         _reports(jobs, batch)
 
     def submit(self, programs: Sequence[Program]) -> Future[list[ExecutionReport]]:
@@ -235,7 +233,7 @@ class LocalRunner:
             batch.wait()
             try:
                 future.set_result(_reports(jobs, batch))
-            except SandboxError as error:
+            except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=finish, name="trl-rltf batch", daemon=True).start()
@@ -247,6 +245,8 @@ class LocalRunner:
         unique: dict[tuple[str, int], Job] = {}
         jobs = []
         for index, program in enumerate(programs):
+            if not isinstance(program, Program):
+                raise TypeError(f"program {index} is a {type(program).__name__}, but must be a `Program`.")
             try:
                 tests = self._parse(program)
             except ValueError as error:
@@ -259,25 +259,19 @@ class LocalRunner:
         batch = Batch(list(unique.values()))
         self._forget_parent()
         with self._lock:
-            if self._pool is None or self._pool.is_closed:
+            while self._pool is None or not self._pool.submit(batch):
                 self._pool = WorkerPool(self.num_workers, self._start_worker, self.wall_timeout)
-            self._pool.submit(batch)
         return jobs, batch
 
     def _parse(self, program: Program) -> UnitTests:
-        try:
-            text = program.tests if isinstance(program.tests, str) else json.dumps(program.tests)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
-        checker = program.checker or self.checker
-        tests = self._parsed.get((text, checker))
-        if tests is None:
-            tests = parse_tests(program.tests, self.strict_comparison, checker)
-            while len(self._parsed) >= _MOST_PARSED_TESTS:
-                with contextlib.suppress(KeyError, StopIteration, RuntimeError):  # another thread was faster
-                    del self._parsed[next(iter(self._parsed))]
-            self._parsed[text, checker] = tests
-        return tests
+        if not isinstance(program.source, str):
+            raise ValueError(
+                f"`source` is of type {type(program.source).__name__}, but must be a string of Python code."
+            )
+        checker = self.checker if program.checker is None else program.checker
+        if checker is not None and not callable(checker):
+            raise ValueError(f"`checker` is {checker!r}, but must be a function.")
+        return self._parsed.parse(program.tests, self.strict_comparison, checker)
 
     def _start_worker(self) -> WorkerProcess:
         return WorkerProcess(self.isolation, self._limits)
@@ -305,22 +299,6 @@ def _reports(jobs: list[Job], batch: Batch) -> list[ExecutionReport]:
     if batch.failure:
         raise SandboxError(batch.failure, reports)
     return reports
-
-
-def _warning(isolation: Isolation) -> str:
-    if isolation.filesystem:
-        lack = (
-            "they are kept from files and the network, but not all of them may be found and killed when a worker dies"
-        )
-        return (
-            f"Programs run without process isolation, because {isolation.missing}: {lack}. Install bubblewrap, or pass "
-            '`isolation="landlock"` to accept it.'
-        )
-    lack = "they can read files" if isolation.network else "they can read files and use the network"
-    return (
-        f"Programs run with resource limits only, because {isolation.missing}: {lack}. Install bubblewrap, or pass "
-        '`isolation="process"` to accept it.'
-    )
 
 
 def _check_limits(limits: Mapping[str, Any]) -> None:

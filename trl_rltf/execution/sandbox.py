@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 from .errors import SandboxError
 from .file_view import DEVICES, PACKAGE, file_view, hidden_proc_entries, split_folders
 from .landlock import landlock_version
+from .trial import WORKED, problem_of
 
 
 ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "namespaces", "landlock", "process")
@@ -31,9 +31,8 @@ _INSTALL_HINT = (
 )
 
 
-# A trial says so when it has worked: a caller that ignores SIGCHLD gets no exit codes.
-_WORKED = "the trial has worked"
-_CHANGE_USER = f"import os; os.setresuid({_OWN_USERS}, 0, 0); print({_WORKED!r})"
+_LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py")]
+_CHANGE_USER = f"import os; os.setresuid({_OWN_USERS}, 0, 0); print({WORKED!r})"
 _FLAGS_OF_ROOT = tuple(
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
     "--cap-add CAP_SYS_ADMIN".split()
@@ -41,15 +40,15 @@ _FLAGS_OF_ROOT = tuple(
 # A trainer that runs as root owns the settings of the kernel.
 _READ_ONLY = (
     "import os, sys; sys.exit('/proc/sys is writable') if os.access('/proc/sys/kernel/core_pattern', os.W_OK) else "
-    f"print({_WORKED!r})"
+    f"print({WORKED!r})"
 )
 _FILTER = (
     "from trl_rltf.execution.seccomp import SystemCallFilter; "
-    f"print({_WORKED!r} if SystemCallFilter.of_worker().install() else 'refused')"
+    f"print({WORKED!r} if SystemCallFilter.of_worker().install() else 'refused')"
 )
 _NAMESPACES = (
     "import json, sys; from trl_rltf.execution.namespaces import enter_namespaces; "
-    f"enter_namespaces(json.loads(sys.argv[1]), as_root=json.loads(sys.argv[2])); print({_WORKED!r}, flush=True)"
+    f"enter_namespaces(json.loads(sys.argv[1]), as_root=json.loads(sys.argv[2])); print({WORKED!r}, flush=True)"
 )
 
 
@@ -85,6 +84,28 @@ class Isolation:
     def has_own_root(self) -> bool:
         """Whether programs have a file system of their own, rather than rules about the one that is there."""
         return self.name in ("bubblewrap", "namespaces")
+
+    @property
+    def warning(self) -> str:
+        """What programs can do where this is not complete."""
+        if self.filesystem:
+            level, lack = (
+                "without process isolation",
+                (
+                    "they are kept from files and the network, but not all of them may be found and killed when a worker dies"
+                ),
+            )
+        else:
+            lacks = ["read files"]
+            lacks += (
+                [] if "Landlock" in self.layers[0] else ["read and change the memory of processes of the same user"]
+            )
+            lacks += [] if self.network else ["use the network"]
+            level, lack = "with resource limits only", f"they can {' and '.join(lacks)}"
+        return (
+            f"Programs run {level}, because {self.missing}: {lack}. Install bubblewrap, or pass "
+            f'`isolation="{self.name}"` to accept it.'
+        )
 
 
 def choose_isolation(wanted: str) -> Isolation:
@@ -142,7 +163,7 @@ def _bubblewrap_problem() -> str:
     """Why bubblewrap cannot be used, or an empty text. Tried for real: many containers have it and forbid it."""
     if shutil.which("bwrap") is None:
         return "bubblewrap (`bwrap`) is not installed"
-    problem = _problem_of([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _READ_ONLY])
+    problem = problem_of([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _READ_ONLY])
     return f"bubblewrap does not work here ({problem})" if problem else ""
 
 
@@ -154,7 +175,7 @@ def _namespaces_problem() -> str:
 def _namespaces_trial(as_root: bool) -> str:
     with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
         root = json.dumps(_own_root(folder, 2**20))
-        problem = _problem_of([sys.executable, "-s", "-P", "-c", _NAMESPACES, root, json.dumps(as_root)])
+        problem = problem_of([sys.executable, "-s", "-P", "-c", _NAMESPACES, root, json.dumps(as_root)])
     return f"namespaces cannot be made ({problem})" if problem else ""
 
 
@@ -169,7 +190,7 @@ def _landlock_problem() -> str:
 
 @functools.cache
 def _can_filter() -> bool:
-    return not _problem_of([sys.executable, "-s", "-P", "-c", _FILTER])
+    return not problem_of([sys.executable, "-s", "-P", "-c", _FILTER])
 
 
 _PROBLEMS: dict[str, Callable[[], str]] = {
@@ -192,12 +213,12 @@ def _changes_user(name: str) -> bool:
 @functools.cache
 def _bubblewrap_changes_user() -> bool:
     python = [sys.executable, "-I", "-S", "-c", _CHANGE_USER]
-    return not _problem_of([*_launch("bwrap"), *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
+    return not problem_of([*_LAUNCH, "bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
 
 
 @functools.cache
 def _process_changes_user() -> bool:
-    return not _problem_of([sys.executable, "-I", "-S", "-c", _CHANGE_USER])
+    return not problem_of([sys.executable, "-I", "-S", "-c", _CHANGE_USER])
 
 
 _CHANGES_USER: dict[str, Callable[[], bool]] = {
@@ -216,7 +237,8 @@ def _namespace_flags() -> tuple[str, ...]:
     usual = ("--unshare-all", "--cap-drop", "ALL")
     limited = (*usual, "--unshare-user", "--disable-userns")
     trial = [
-        *_launch("bwrap"),
+        *_LAUNCH,
+        "bwrap",
         *limited,
         "--ro-bind",
         "/",
@@ -225,47 +247,9 @@ def _namespace_flags() -> tuple[str, ...]:
         "-I",
         "-S",
         "-c",
-        f"print({_WORKED!r})",
+        f"print({WORKED!r})",
     ]
-    return usual if _problem_of(trial) else limited
-
-
-def _problem_of(command: list[str]) -> str:
-    """Why a trial does not work, or an empty text."""
-    try:
-        trial = subprocess.run(
-            command,
-            env=worker_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"it does not start: {error}"
-    return "" if _WORKED in trial.stdout else trial.stderr.strip()[-300:] or "it said nothing"
-
-
-def _launch(command: str) -> list[str]:
-    """bubblewrap waits for a process too, so that it needs the signals of a fresh process."""
-    return [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py"), command]
-
-
-def worker_environment() -> dict[str, str]:
-    """The whole environment of a worker. It is written from nothing, so that no secret can be in it."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": "/nonexistent",
-        "PYTHONPATH": str(PACKAGE.parent),
-        "LD_BIND_NOW": "1",  # or each forked process looks up the same functions of the C library again
-        "PYTHONHASHSEED": "0",  # the order of a set must not flip a verdict
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MiB of the address space, which has a limit
-    }
+    return usual if problem_of(trial) else limited
 
 
 def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
@@ -280,7 +264,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
         `list[str]`: Program and arguments.
     """
     worker = [sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
-    return [*_bubblewrap_command(output_limit), *worker] if isolation.name == "bubblewrap" else worker
+    return [*(_bubblewrap_command(output_limit) if isolation.name == "bubblewrap" else _LAUNCH), *worker]
 
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
@@ -302,16 +286,16 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
     """
     scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
     own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
-    # There, /dev/null and others are those of this machine, and root is their owner.
-    has_devices = isolation.name == "bubblewrap" and os.getuid() == 0
+    # There, /dev/null and others are those of this machine: their owner, mostly root, could change their mode.
+    owns_devices = isolation.name == "bubblewrap" and os.stat(os.devnull).st_uid == os.getuid()
     layout: dict[str, Any] = {
         "scratch": scratch,
         "own_root": None,
         "file_rules": None,
         "owns_processes": isolation.processes,
         "own_user": own_user,
-        "restricts_mounts": has_devices and own_user is not None,
-        "hides_files": isolation.name == "landlock" or (has_devices and own_user is None),
+        "restricts_mounts": owns_devices and own_user is not None,
+        "hides_files": isolation.name == "landlock" or (owns_devices and own_user is None),
     }
     if isolation.name == "namespaces" and folder is not None:
         layout["own_root"] = _own_root(folder, output_limit)
@@ -342,7 +326,7 @@ def _links(shown: list[str]) -> dict[str, str]:
 
 def _bubblewrap_command(scratch_bytes: int) -> list[str]:
     view = file_view()
-    command = [*_launch("bwrap"), *_namespace_flags(), "--as-pid-1", "--new-session"]
+    command = [*_LAUNCH, "bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     read_only = ["/proc", "/dev", "/"]
     for entry, is_folder in hidden_proc_entries():

@@ -16,7 +16,6 @@ from typing import Any
 
 from . import cleanup, program_process, script_process
 from .landlock import FileRules
-from .launcher import reset_signals
 from .memory_files import FIRST_FREE, MemoryFiles
 from .namespaces import drop_capabilities, enter_namespaces, restrict_mounts
 from .seccomp import SystemCallFilter
@@ -59,7 +58,6 @@ def parse_frame(body: bytes) -> tuple[Any, memoryview]:
 
 def main() -> None:
     """Serve requests from standard input until it closes."""
-    reset_signals()
     # As the first process of a namespace, this one is safe from signals that it does not handle; Python handles this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control, reply, errors = (os.dup2(number, FIRST_FREE + number, inheritable=False) for number in range(3))

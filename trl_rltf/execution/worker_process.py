@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .cleanup import remove_folders
-from .sandbox import Isolation, worker_command, worker_environment, worker_layout
+from .sandbox import Isolation, worker_command, worker_layout
+from .trial import worker_environment
 from .worker import HEADER, frame, parse_frame
 
 
@@ -124,8 +125,10 @@ class WorkerProcess:
 
     def last_words(self) -> str:
         """End of what the worker wrote to its error stream."""
-        self._stderr.seek(0)
-        return self._stderr.read()[-2000:].decode(errors="replace").strip()
+        with contextlib.suppress(OSError, ValueError):
+            self._stderr.seek(0)
+            return self._stderr.read()[-2000:].decode(errors="replace").strip()
+        return ""
 
     def close(self) -> None:
         """Let the worker end by itself, and kill it if it does not."""
