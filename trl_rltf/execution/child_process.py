@@ -21,6 +21,7 @@ from .script_server import CANNOT_FORK, fork
 
 _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
 _NO_DESCRIPTOR = 2**16
+WAITING = 2.0
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MOST_CPU_SECONDS = 3600  # the supervisor looks after time; this is for the case that it cannot
 _prctl = ctypes.CDLL(None).prctl
@@ -31,7 +32,10 @@ class Stop(Exception):
 
 
 class Limits(NamedTuple):
-    """Seconds of CPU and of elapsed time that a test may use, and the same for all tests of the process."""
+    """
+    Seconds of CPU and of elapsed time that a test may use, and the same for all tests of the process. Of their elapsed time,
+    [`WAITING`] seconds for each of CPU do not count: on a busy machine a process waits for its turn.
+    """
 
     cpu: float
     wall: float
@@ -250,7 +254,7 @@ class ChildProcess:
                     # Of several processes, a record has only the time of the one that wrote it, or none.
                     cpu_start = record.cpu if has_clocks and 0 <= record.cpu <= cpu else cpu
                     wall_start = record.wall if has_clocks and wall_start <= record.wall <= now else now
-                used = Limits(cpu - cpu_start, now - wall_start, cpu, now - began)
+                used = Limits(cpu - cpu_start, now - wall_start, cpu, now - began - WAITING * cpu)
                 left = [limit - seconds for limit, seconds in zip(limits, used, strict=True)]
                 if min(left) <= 0:
                     self.stopped, self.exceeded = "timeout", Limits._fields[left.index(min(left))]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import cleanup, error_site, program_process, referee, remote
-from .child_process import ChildProcess, Limits, Stop
+from .child_process import WAITING, ChildProcess, Limits, Stop
 from .memory_files import CONNECTION, LOG, STDOUT, MemoryFiles
 from .records import Kind, Record, RecordWriter, parse_error, parse_site
 from .scratch import ScratchFolders
@@ -159,9 +159,9 @@ class Supervisor:
         """Seconds that are left for a program."""
         timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
         total = self._program_timeout(grading)
-        elapsed = grading.spent_wall + time.monotonic() - grading.began
-        total_wall = max(_ELAPSED * total, wall_timeout)
-        return Limits(timeout, wall_timeout, total - grading.spent_cpu - grading.cpu, total_wall - elapsed)
+        cpu = grading.spent_cpu + grading.cpu
+        elapsed = grading.spent_wall + time.monotonic() - grading.began - WAITING * cpu
+        return Limits(timeout, wall_timeout, total - cpu, max(_ELAPSED * total, wall_timeout) - elapsed)
 
     def _program_timeout(self, grading: _Grading) -> float:
         chosen: float | None = self._config["program_timeout"]
