@@ -113,7 +113,7 @@ class LocalRunner:
     ):
         check_opt_in(allow_code_eval)
         self.num_workers = _default_num_workers() if num_workers is None else num_workers
-        self._limits = {
+        self._limits: dict[str, Any] = {
             "timeout": timeout,
             "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
             "program_timeout": program_timeout,

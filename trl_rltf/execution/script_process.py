@@ -175,7 +175,7 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str
         error = raised
         if not isinstance(raised, SystemExit) and sys.excepthook is not sys.__excepthook__:
             _ignore_errors(sys.excepthook, type(raised), raised, raised.__traceback__)
-    if _thread._count():  # type: ignore[attr-defined]
+    if _thread._count():
         _ignore_errors(threading._shutdown)  # type: ignore[attr-defined]
     if atexit._ncallbacks():
         atexit._run_exitfuncs()
@@ -186,7 +186,7 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str
     del error
     failed_threads.clear()
     not_written = _flush(getattr(sys, "stdout", None)) or _flush(getattr(sys, "stderr", None))
-    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     # Objects that still hold output write it now.
     namespace.clear()
     gc.collect(2 if gc.get_objects(2) else 1)

@@ -61,12 +61,12 @@ class ReportReader:
             header = os.pread(self._descriptor, _HEADER.size, self._offset)
             if len(header) < _HEADER.size:
                 return
-            *fields, start, size, num_bytes = _HEADER.unpack(header)
+            kind, status, left_nothing, is_too_much, start, size, num_bytes = _HEADER.unpack(header)
             payload = os.pread(self._descriptor, num_bytes, self._offset + _HEADER.size)
             if len(payload) < num_bytes:
                 return
             self._offset += _HEADER.size + num_bytes
-            yield TestReport(*fields, (start, size), payload)
+            yield TestReport(kind, status, left_nothing, is_too_much, (start, size), payload)
 
 
 class ScriptServer:

@@ -221,7 +221,7 @@ class Supervisor:
 
         child.run_server(serve, limits, ReportReader(files.progress).read)
         grading.cpu += child.cpu
-        left, loaded = list(batch), False
+        left, loaded, left_nothing = list(batch), False, True
         for report in child.records:
             match report.kind:
                 case Kind.SYNTAX_ERROR:
@@ -231,10 +231,13 @@ class Supervisor:
                 case Kind.LOADED:
                     loaded = True
                 case Kind.DONE:
+                    left_nothing = report.left_nothing
                     self._read_report(grading, left.pop(0), report)
         if not grading.compiled:
             return
-        if left and (child.stopped is not None or child.status != 0 or len(left) == len(batch)):
+        has_failed = child.stopped is not None or child.status != 0 or len(left) == len(batch)
+        # What a test has left may kill the server after the last report; that is not the end of the next test.
+        if left and has_failed and left_nothing:
             output, is_too_much = files.take_output(False, self._config["output_limit"])
             if is_too_much:
                 grading.observe(left[0], "error", _TOO_MUCH_OUTPUT)
