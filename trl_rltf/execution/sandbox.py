@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import SandboxError
@@ -333,6 +334,9 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
         command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
     for folder in SCRATCH_FOLDERS:
         command += ["--size", str(scratch_bytes), "--tmpfs", folder]
+    # Folders on the way are open to the user that a process of a worker of root becomes when it executes a file.
+    for parent in sorted({str(parent) for path in view.shown for parent in Path(path).parents[:-1]}):
+        command += ["--dir", parent]
     for path in view.shown:
         command += ["--ro-bind", path, path]
     for path in view.covered:
