@@ -139,18 +139,14 @@ def loops(runner: LocalRunner, args: BenchArguments) -> Table:
 
 
 def under_load(folder: Path, args: BenchArguments) -> Table:
-    """Verdicts of real solutions: alone, with each test in a process of its own, and with all cores kept busy."""
+    """Verdicts of real solutions: alone, again, and with all cores kept busy."""
     programs = real_solutions(folder, limit=500)
     table = Table("500 real solutions", "outcomes", "seconds", "verdicts that differ", title="Verdicts under load")
     first = None
-    for name, per_test, busy in (
-        ("alone", False, False),
-        ("a process a test", True, False),
-        ("cores busy", False, True),
-    ):
+    for name, busy in (("alone", False), ("again", False), ("cores busy", True)):
         processes = keep_cores_busy(os.cpu_count() or 1) if busy else []
         try:
-            with LocalRunner(args.num_workers, isolation=args.isolation, process_per_test=per_test) as runner:
+            with LocalRunner(args.num_workers, isolation=args.isolation) as runner:
                 began = time.perf_counter()
                 reports = runner.run(programs)
                 seconds = time.perf_counter() - began

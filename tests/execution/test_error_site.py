@@ -64,7 +64,7 @@ TABLE = {
     "an operand is missing": ("x = 1 +\ny = 2", "SyntaxError", LINE, Span(1, 0, 1, 7), Span(1, 7, 1, 8)),
     "an unexpected indent": ("x = 1\n    y = 2", "IndentationError", LINE, Span(2, 4, 2, 9), None),
     "a block that is missing inside": ("def f():\nx = 1\n", "IndentationError", LINE, Span(2, 0, 2, 5), None),
-    "a return outside": ("x = 1\nreturn x", "SyntaxError", LINE, Span(2, 0, 2, 8), None),
+    "a return outside": ("class A:\n    return 1", "SyntaxError", LINE, Span(2, 4, 2, 12), None),
     "a null byte": ("x = 1\ny = '\0'\n", "ValueError|SyntaxError", LINE, Span(2, 0, 2, 7), None),
     "a timeout": ("while True:\n    pass", "TimeoutError", GLOBAL, None, None),
     "a recursion": ("def f():\n    f()\nf()", "RecursionError", GLOBAL, None, None),

@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--num_workers", type=int, help="programs that run at a time; by default one a core")
     grade.add_argument("--timeout", type=float, default=4.0, help="CPU seconds that each test may use (default: 4)")
     grade.add_argument("--wall_timeout", type=float, help="elapsed seconds a test; by default three times the timeout")
-    grade.add_argument("--program_timeout", type=float, help="CPU seconds a program; by default ten times the timeout")
+    grade.add_argument(
+        "--program_timeout", type=float, help="CPU seconds a program; by default the timeout for each test"
+    )
     grade.add_argument("--memory_limit", type=int, default=2**30, help="bytes of a process (default: 1 GiB)")
     grade.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="how programs are kept apart")
     grade.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
@@ -64,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="count an error in code after what the tests use, as LiveCodeBench does",
     )
-    grade.add_argument("--process_per_test", action="store_true", help="share no process between tests")
     grade.add_argument("--allow_code_eval", action="store_true", help="yes, run these programs")
     return parser
 

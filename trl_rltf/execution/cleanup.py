@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def count_processes(owns_namespace: bool) -> int:
     """Number of processes that the program has, whoever their parents are."""
-    return len(_others() if owns_namespace else _descendants())
+    return len(_others() if owns_namespace else descendants())
 
 
 def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
@@ -58,7 +58,7 @@ def reap_everything(owns_namespace: bool) -> None:
     """
     while not owns_namespace and _has_children():
         for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
-            for descendant in _descendants():
+            for descendant in descendants():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(descendant, number)
         _reap()
@@ -130,7 +130,8 @@ def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
-def _descendants() -> list[int]:
+def descendants() -> list[int]:
+    """Identifiers of the children of this process, of their children, and so on."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -11,10 +11,10 @@ import warnings
 from typing import Any
 
 
-_BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile("\r\n|\r|\n")
 _TRIPLE_QUOTE = re.compile(r"""[A-Za-z]{0,2}('{3}|"{3})""")
 _Block = (ast.stmt, ast.ExceptHandler, ast.match_case)
+BYTE_ORDER_MARK = "\ufeff"
 _Position = tuple[int, int, int, int]
 
 
@@ -33,17 +33,16 @@ def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
         `[line, column, end_line, end_column]` in characters, or `None`.
     """
     warnings.simplefilter("ignore")
-    if source.startswith(_BYTE_ORDER_MARK):  # the compiler does not see it, but the source has it
-        site = locate(source[1:], error)
-        spans = {name: _shifted(site[name]) for name in ("span", "expression_span")}
-        return {**site, **spans}
-    lines = _LINE_END.split(source)
-    if error["phase"] == "compile":
-        return _locate_syntax_error(source, lines, error)
-    return _locate_exception(source, lines, error)
+    text = source.removeprefix(BYTE_ORDER_MARK)  # the compiler has not seen it either
+    locate_it = _locate_syntax_error if error["phase"] == "compile" else _locate_exception
+    site = locate_it(text, _LINE_END.split(text), error)
+    if text != source:
+        site |= {name: _after_mark(site[name]) for name in ("span", "expression_span")}
+    return site
 
 
-def _shifted(span: list[int] | None) -> list[int] | None:
+def _after_mark(span: list[int] | None) -> list[int] | None:
+    """Count the byte order mark, which is the first character of the first line."""
     if span is None:
         return None
     line, column, end_line, end_column = span

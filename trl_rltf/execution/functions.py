@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from . import error_site
 from .long_integers import any_number_of_digits
 from .plain_values import decode, encode
-from .program_process import FILENAME, compile_program, describe, new_module
+from .program_process import FILENAME, compile_program, describe, namespaces
 from .records import Kind, RecordWriter
 
 
@@ -56,7 +56,6 @@ _LATE_NAMES = {
 }
 _LATE_MODULES = frozenset([*_LATE_NAMES, "io", "json"])
 _prelude: dict[str, Any] = {}
-_namespace: list[dict[str, Any]] = []
 
 
 class Loaded(NamedTuple):
@@ -92,7 +91,6 @@ def warm_up() -> None:
             _prelude.update(
                 {key: getattr(module, key) for key in names if key[0] != "_" and not hasattr(builtins, key)}
             )
-    _namespace.append(new_module("program"))
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
     namespace: dict[str, Any] = {}
     for _ in range(3):
@@ -179,7 +177,7 @@ def load(request: dict[str, Any]) -> Loaded:
         if beginning is None:
             return Loaded({}, trailing, None, site, is_compiled=False)
         code = beginning
-    namespace = _namespace[0]
+    namespace = namespaces["program"]
     try:
         run_test(request["early_setup"], namespace)
         if request["mode"] == "call":

@@ -7,6 +7,7 @@ from typing import Any
 
 from .records import parse_json
 from .report import ExecutionReport, Outcome, Span, Verdict
+from .sealed import pack_parts
 from .unit_test import UnitTests
 
 
@@ -21,22 +22,13 @@ class Job:
         source (`str`): The program.
         tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
         stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
-        share_process (`bool`): Whether tests of printed output may run one after the other in one process.
         whole_module (`bool`): Whether an error in code after what the tests use counts.
     """
 
-    def __init__(
-        self,
-        source: str,
-        tests: UnitTests,
-        stop_on_first_failure: bool,
-        share_process: bool,
-        whole_module: bool = False,
-    ):
+    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool, whole_module: bool = False):
         self._source = source
         self._whole_module = whole_module
         self._tests = tests
-        self._share_process = share_process
         # Such tests are one script: what one of them leaves in a variable is there for the next.
         is_script = tests.mode in ("referee", "inside")
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
@@ -57,13 +49,20 @@ class Job:
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
             "mode": self._tests.mode,
-            "num_tests": len(self._batch),
-            "share_process": self._share_process,
+            "num_sent": len(self._batch),
+            "num_tests": len(self._verdicts),
+            "spent": (self._cpu, self._wall),
         }
 
     def sealed(self) -> tuple[bytes, bytes]:
-        """What goes to the program's process for that request, and what to the referee; the worker sees neither."""
+        """
+        What goes to the program's process for that request, and what to the referee, or as input to a script; the worker
+        sees neither.
+        """
         tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
+        if tests.mode == "stdin":
+            inputs = [case.probe["stdin"].encode("utf-8", "surrogateescape") for case in cases]
+            return json.dumps({"source": self._source}).encode(), pack_parts(inputs)
         program = {
             "source": self._source,
             "mode": tests.mode,

@@ -33,8 +33,8 @@ class Kind(enum.IntEnum):
     ERROR = 2  # of one test, or of all where loading failed
     SYNTAX_ERROR = 3
     SITE = 4  # the place of an error
-    ALONE = 5  # the tests that follow need a process of their own
-    TRAILING = 6  # an error of code after what the tests use
+    TRAILING = 5  # an error of code after what the tests use
+    LOADED = 6  # the program is compiled; the time of the first test starts
 
 
 class Record(NamedTuple):

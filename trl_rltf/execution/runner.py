@@ -65,7 +65,9 @@ class LocalRunner:
         wall_timeout (`float`, *optional*):
             Elapsed seconds that each test may take, for programs that sleep. Defaults to three times `timeout`.
         program_timeout (`float`, *optional*):
-            CPU seconds that all tests of a program may use together. Defaults to ten times `timeout`.
+            CPU seconds that all tests of a program may use together. Defaults to `timeout` times their number, at least ten
+            times, so that a program which keeps to the limits of its tests is never cut off. Of elapsed time they may take
+            1.5 times as much together, at least `wall_timeout`, and two seconds more for each of CPU that they use.
         memory_limit (`int`, *optional*, defaults to `2**30`):
             Bytes of address space of each process of a program.
         output_limit (`int`, *optional*, defaults to `2**24`):
@@ -86,9 +88,6 @@ class LocalRunner:
             Leave out tests after the first that does not pass. They are sent in growing groups, so that a few may run on;
             `num_run` of a report tells how many ran, and those left out count as not passed. Asserts that a referee decides
             are one script and all run.
-        process_per_test (`bool`, *optional*, defaults to `False`):
-            Give each test of printed output a process of its own. By default the tests of a program that keeps no state
-            between them run one after the other in one process, which is several times faster.
         whole_module (`bool`, *optional*, defaults to `False`):
             Of assert and call-based tests: count an error in code after what the tests use (an example, an assert of the
             model's own, a line that was cut off), as LiveCodeBench does. By default such tests run on what the program
@@ -116,20 +115,20 @@ class LocalRunner:
         program_timeout: float | None = None,
         checker: Checker | None = None,
         stop_on_first_failure: bool = False,
-        process_per_test: bool = False,
         whole_module: bool = False,
     ):
         check_opt_in(allow_code_eval)
         self.num_workers = _default_num_workers() if num_workers is None else num_workers
-        self._limits = {
+        self._limits: dict[str, Any] = {
             "timeout": timeout,
             "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
-            "program_timeout": 10 * timeout if program_timeout is None else program_timeout,
+            "program_timeout": program_timeout,
             "memory_limit": memory_limit,
             "output_limit": output_limit,
             "max_processes": max_processes,
         }
-        _check_limits({"num_workers": self.num_workers, **self._limits})
+        limits = {"num_workers": self.num_workers, **self._limits}
+        _check_limits({name: value for name, value in limits.items() if value is not None})
         self.isolation: Isolation = choose_isolation(isolation)
         if isolation == "auto" and not self.isolation.is_complete:
             warnings.warn(self.isolation.warning, stacklevel=2)
@@ -138,7 +137,6 @@ class LocalRunner:
         self.strict_comparison = strict_comparison
         self.checker = checker
         self.stop_on_first_failure = stop_on_first_failure
-        self.process_per_test = process_per_test
         self.whole_module = whole_module
         self._parsed = ParsedTests()
         self._pool: WorkerPool | None = None
@@ -262,9 +260,7 @@ class LocalRunner:
                 raise ValueError(f"program {index}: {error}") from error
             job = unique.get((program.source, id(tests)))
             if job is None:
-                job = Job(
-                    program.source, tests, self.stop_on_first_failure, not self.process_per_test, self.whole_module
-                )
+                job = Job(program.source, tests, self.stop_on_first_failure, self.whole_module)
                 unique[program.source, id(tests)] = job
             jobs.append(job)
         batch = Batch(list(unique.values()))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import SandboxError
@@ -286,16 +287,16 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
     """
     scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
     own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
-    # There, /dev/null and others are those of this machine, and root is their owner.
-    has_devices = isolation.name == "bubblewrap" and os.getuid() == 0
+    # There, /dev/null and others are those of this machine: their owner, mostly root, could change their mode.
+    owns_devices = isolation.name == "bubblewrap" and os.stat(os.devnull).st_uid == os.getuid()
     layout: dict[str, Any] = {
         "scratch": scratch,
         "own_root": None,
         "file_rules": None,
         "owns_processes": isolation.processes,
         "own_user": own_user,
-        "restricts_mounts": has_devices and own_user is not None,
-        "hides_files": isolation.name == "landlock" or (has_devices and own_user is None),
+        "restricts_mounts": owns_devices and own_user is not None,
+        "hides_files": isolation.name == "landlock" or (owns_devices and own_user is None),
     }
     if isolation.name == "namespaces" and folder is not None:
         layout["own_root"] = _own_root(folder, output_limit)
@@ -333,6 +334,9 @@ def _bubblewrap_command(scratch_bytes: int) -> list[str]:
         command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
     for folder in SCRATCH_FOLDERS:
         command += ["--size", str(scratch_bytes), "--tmpfs", folder]
+    # Folders on the way are open to the user that a process of a worker of root becomes when it executes a file.
+    for parent in sorted({str(parent) for path in view.shown for parent in Path(path).parents[:-1]}):
+        command += ["--dir", parent]
     for path in view.shown:
         command += ["--ro-bind", path, path]
     for path in view.covered:

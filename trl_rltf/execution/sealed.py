@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+from collections.abc import Iterable
 from typing import Any
+
+
+_SIZE = struct.Struct("!Q")
 
 
 class SealedFile:
@@ -18,14 +23,12 @@ class SealedFile:
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
-        self._size = 0
         self.content: Any = None  # stays so in the worker
 
     def clear(self) -> None:
         """Empty the file."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self._size = 0
 
     def take(self, pipe: int, size: int) -> None:
         """
@@ -39,11 +42,12 @@ class SealedFile:
             EOFError: If the pipe has fewer.
         """
         self.clear()
-        while self._size < size:
-            moved = os.splice(pipe, self._descriptor, size - self._size, offset_dst=self._size)
+        position = 0
+        while position < size:
+            moved = os.splice(pipe, self._descriptor, size - position, offset_dst=position)
             if not moved:
                 raise EOFError("the caller is gone")
-            self._size += moved
+            position += moved
 
     def append(self, file: int, offset: int, size: int) -> tuple[int, int]:
         """
@@ -57,23 +61,55 @@ class SealedFile:
         Returns:
             `tuple[int, int]`: Where they are now, and how many there were.
         """
-        began = self._size
-        while size > 0 and (moved := os.sendfile(self._descriptor, file, offset, size)):
-            offset, size, self._size = offset + moved, size - moved, self._size + moved
-        return began, self._size - began
+        # Nothing of it is kept here: the processes of later tests would find it.
+        began = os.lseek(self._descriptor, 0, os.SEEK_END)
+        end = offset + size
+        while offset < end and (moved := os.sendfile(self._descriptor, file, offset, end - offset)):
+            offset += moved
+        return began, os.lseek(self._descriptor, 0, os.SEEK_CUR) - began
 
     @property
     def size(self) -> int:
         """Number of bytes."""
-        return self._size
+        return os.fstat(self._descriptor).st_size
 
     def send(self, pipe: int) -> None:
         """Write all bytes to a pipe."""
+        position, size = 0, self.size
+        while position < size:
+            position += os.sendfile(pipe, self._descriptor, position, size - position)
+
+    def skip_to(self, index: int) -> None:
+        """Go to one of the parts that [`pack_parts`] has put together, for [`move_part`]."""
         position = 0
-        while position < self._size:
-            position += os.sendfile(pipe, self._descriptor, position, self._size - position)
+        for _ in range(index):
+            position += _SIZE.size + _SIZE.unpack(os.pread(self._descriptor, _SIZE.size, position))[0]
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+
+    def move_part(self, file: int) -> bool:
+        """
+        Write the next part to another file. Which one that is, only the kernel knows.
+
+        Args:
+            file (`int`): Its descriptor.
+
+        Returns:
+            `bool`: Whether there was one.
+        """
+        header = os.read(self._descriptor, _SIZE.size)
+        if not header:
+            return False
+        size = _SIZE.unpack(header)[0]
+        while size:
+            size -= os.sendfile(file, self._descriptor, None, size)
+        return True
 
     def open(self) -> None:
         """Read the file into `content`; only in a process that ends when it has done with it."""
         size = os.fstat(self._descriptor).st_size
         self.content = json.loads(os.pread(self._descriptor, size, 0))
+
+
+def pack_parts(parts: Iterable[bytes]) -> bytes:
+    """Put bytes together for [`SealedFile.skip_to`] and [`SealedFile.move_part`]."""
+    return b"".join(piece for part in parts for piece in (_SIZE.pack(len(part)), part))

@@ -10,19 +10,21 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import cleanup, error_site, functions, program_process, referee, remote
-from .child_process import CONNECTION, LOG, ChildProcess, Limits, MemoryFiles, Stop
+from . import cleanup, error_site, functions, referee, remote
+from .child_process import WAITING, ChildProcess, Limits, Stop
+from .memory_files import CONNECTION, LOG, STDOUT, MemoryFiles
 from .records import Kind, Record, RecordWriter, parse_error, parse_site
+from .scratch import ScratchFolders
+from .script_server import ReportReader, ScriptServer, TestReport
 
 
 __all__ = ["Stop", "Supervisor"]
 
-_STDOUT_SAMPLE = 2000
 _LOCATE_SECONDS = 2.0
-_MOST_TESTS_AT_ONCE = 32
-_MOST_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
 # Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
 _LEASH, _LEASH_A_TEST = 0.25, 0.1
+_FEWEST_TESTS = 10  # that the default of `program_timeout` is for: asserts may have to run twice
+_ELAPSED = 1.5  # times `program_timeout`
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,7 +37,7 @@ class _Grading:
         self.has_referee = request["mode"] == "referee"
         # Tests that are one script: what one of them leaves in a variable is there for the next.
         self.is_script = request["mode"] in ("referee", "inside")
-        count = request["num_tests"]
+        count = request["num_sent"]
         self.observations: list[dict[str, Any] | None] = [None] * count
         # Where they are in the file of answers, and their size.
         self.values: list[tuple[int, int]] = [(0, 0)] * count
@@ -44,12 +46,17 @@ class _Grading:
         self.trailing: dict[str, Any] | None = None
         self.sites: dict[str, dict[str, Any]] = {}  # of the error, and of the one in trailing code
         self.compiled = True
-        self.shares_process = request["share_process"]
+        self.num_tests = request["num_tests"]  # of the program; some of them may have been graded before
+        self.spent_cpu, self.spent_wall = request["spent"]
         self.cpu = 0.0
         self.began = time.monotonic()
 
     def pending(self) -> list[int]:
         return [index for index, observation in enumerate(self.observations) if observation is None]
+
+    def forget(self) -> None:
+        """Drop all that is known; in a process that a program is forked from."""
+        self.__dict__.clear()
 
     def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
         """Keep the first that is known of a test."""
@@ -100,14 +107,16 @@ class Supervisor:
         # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._vitals = _vitals()
-        self._child = ChildProcess(control, config, self._owns_namespace, child_setup)
+        self._folders = ScratchFolders(config["scratch"])
+        self._child = ChildProcess(control, config, files, self._owns_namespace, child_setup)
 
     def grade(self, request: dict[str, Any]) -> dict[str, Any]:
         """
         Run a program on all of its tests.
 
         Args:
-            request (`dict`): `mode`, `num_tests` and `share_process`. Program and tests are in sealed files.
+            request (`dict`): `mode`, `num_sent` (tests to run now), `num_tests` and `spent` (CPU and elapsed seconds), both of the
+                whole program. Program and tests are in sealed files.
 
         Returns:
             `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
@@ -116,16 +125,16 @@ class Supervisor:
         grading = _Grading(request)
         leash: float | None = None  # seconds left for the other tests once one has timed out
         while pending := grading.pending():
-            budget = self._config["program_timeout"] - grading.cpu
-            if budget <= 0:
-                grading.observe(pending[0], "timeout", _error("TimeoutError", "the program ran out of CPU time"))
-            if budget <= 0 or (leash is not None and leash <= 0):
+            limits = self._limits(grading)
+            exceeded = "total_cpu" if limits.total_cpu <= 0 else "total_wall" if limits.total_wall <= 0 else None
+            if exceeded is not None and all(seen != {"kind": "timeout"} for seen in grading.observations):
+                grading.observe(pending[0], "timeout", self._out_of_time(grading, exceeded))
+            if exceeded is not None or (leash is not None and leash <= 0):
                 break
             batch = self._next_batch(grading, pending)
-            limits = Limits(min(self._config["timeout"], budget), self._config["wall_timeout"], budget)
             if leash is not None:
                 share = min(_LEASH_A_TEST * self._config["timeout"], leash)
-                limits = Limits(min(limits.cpu, share), min(limits.wall, share), min(budget, leash))
+                limits = Limits(*map(min, limits, (share, share, leash, leash)))
             began = time.monotonic()
             self._run(grading, batch, limits)
             if not self._clean_up():
@@ -145,36 +154,108 @@ class Supervisor:
             return _tampered(grading, "the program changed limits or priority of the sandbox")
         return grading.reply()
 
+    def _limits(self, grading: _Grading) -> Limits:
+        """Seconds that are left for a program."""
+        timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
+        total = self._program_timeout(grading)
+        cpu = grading.spent_cpu + grading.cpu
+        elapsed = grading.spent_wall + time.monotonic() - grading.began - WAITING * cpu
+        return Limits(timeout, wall_timeout, total - cpu, max(_ELAPSED * total, wall_timeout) - elapsed)
+
+    def _program_timeout(self, grading: _Grading) -> float:
+        chosen: float | None = self._config["program_timeout"]
+        return self._config["timeout"] * max(grading.num_tests, _FEWEST_TESTS) if chosen is None else chosen
+
+    def _out_of_time(self, grading: _Grading, exceeded: str) -> dict[str, Any]:
+        """The error of a test, or of a program, that has exceeded one of the [`Limits`]; it names the argument."""
+        timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
+        total = self._program_timeout(grading)
+        elapsed = max(_ELAPSED * total, wall_timeout)
+        message = {
+            "cpu": f"the test used more than {timeout:g} s of CPU time (`timeout`)",
+            "wall": f"the test took longer than {wall_timeout:g} s (`wall_timeout`)",
+            "total_cpu": f"all tests together used more than {total:g} s of CPU time (`program_timeout`)",
+            "total_wall": f"all tests together took longer than {elapsed:g} s (1.5 times `program_timeout`)",
+        }[exceeded]
+        return _error("TimeoutError", message)
+
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
-        if grading.reads_stdin:
-            return pending[: _MOST_TESTS_AT_ONCE if grading.shares_process else 1]
-        return pending
+        return pending[:1] if grading.reads_stdin and not self._is_filtered else pending
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
-        if grading.has_referee:
+        if grading.reads_stdin:
+            self._run_scripts(grading, batch, limits)
+        elif grading.has_referee:
             self._run_with_referee(grading, batch, limits)
-            return
-        files, sealed = self._files.take(len(batch) if grading.reads_stdin else 1), self._files
+        else:
+            self._run_functions(grading, batch, limits)
 
-        def prepare() -> None:
-            sealed.program.open()
-            if grading.reads_stdin:
-                sealed.fill([sealed.program.content["probes"][index]["stdin"] for index in batch])
+    def _run_functions(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+        sealed = self._files.program
 
         def body(writer: RecordWriter) -> None:
-            if grading.reads_stdin:
-                program_process.run_scripts(sealed.program.content["source"], batch, files, writer)
-            functions.run_functions(sealed.program.content, batch, writer)
+            functions.run_functions(sealed.content, batch, writer)
             os._exit(0)
 
-        self._child.run(body, limits, len(grading.observations), prepare, num_files=len(files))
-        outputs = dict(zip(batch, files, strict=True)) if grading.reads_stdin else dict.fromkeys(batch, files[0])
-        self._read_records(grading, self._child.records, batch, outputs)
-        self._files.clear(files)
+        self._child.run(body, limits, len(grading.observations), prepare=sealed.open)
+        self._read_records(grading, self._child.records, batch)
+
+    def _run_scripts(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+        """Run a script on its next tests, in order, until it is through with them or one leaves something behind."""
+        files, child = self._files, self._child
+        files.start_reports(batch[0])
+
+        def serve() -> None:
+            grading.forget()
+            del batch[:]
+            ScriptServer(
+                files, self._folders, self._config["output_limit"], not self._is_filtered, child.become_test
+            ).serve()
+
+        child.run_server(serve, limits, ReportReader(files.progress).read)
+        grading.cpu += child.cpu
+        left, loaded, left_nothing = list(batch), False, True
+        for report in child.records:
+            match report.kind:
+                case Kind.SYNTAX_ERROR:
+                    grading.error, grading.compiled = parse_error(report.payload), False
+                case Kind.SITE:
+                    grading.sites["error"] = parse_site(report.payload)
+                case Kind.LOADED:
+                    loaded = True
+                case Kind.DONE:
+                    left_nothing = report.left_nothing
+                    self._read_report(grading, left.pop(0), report)
+        if not grading.compiled:
+            return
+        has_failed = child.stopped is not None or child.status != 0 or len(left) == len(batch)
+        # What a test has left may kill the server after the last report; that is not the end of the next test.
+        if left and has_failed and left_nothing:
+            output, is_too_much = files.take_output(False, self._config["output_limit"])
+            if is_too_much:
+                grading.observe(left[0], "error", _TOO_MUCH_OUTPUT)
+            # What happens before the first test starts happens to all of them.
+            for index in left[:1] if loaded else left:
+                grading.stdout[index] = output
+                self._end_of(grading, index, child.status)
+
+    def _read_report(self, grading: _Grading, index: int, report: TestReport) -> None:
+        output, is_too_much = report.output, report.printed_too_much
+        if not report.left_nothing:  # the output may have grown until all processes of the test were killed
+            output, is_too_much = self._files.take_output(report.status == 0, self._config["output_limit"])
+        grading.stdout[index] = output
+        if is_too_much:
+            grading.observe(index, "error", _TOO_MUCH_OUTPUT)
+        elif report.status == 0:
+            grading.observe(index, "done")
+        elif report.payload:
+            grading.observe(index, "error", parse_error(report.payload))
+        else:
+            self._end_of(grading, index, report.status)
 
     def _run_with_referee(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
         """Run asserts that cannot be split: the tests in one process, the program that they call in another."""
-        files, sealed = self._files.take(1), self._files
+        sealed = self._files
 
         def program(writer: RecordWriter) -> None:
             remote.serve(sealed.program.content, CONNECTION)
@@ -191,25 +272,15 @@ class Supervisor:
             served_prepare=sealed.program.open,
             connections=remote.make_connection(),
         )
-        self._read_records(grading, self._child.records, batch, dict.fromkeys(batch, files[0]))
-        self._files.clear(files)
+        self._read_records(grading, self._child.records, batch)
 
-    def _read_records(
-        self,
-        grading: _Grading,
-        records: Sequence[Record],
-        batch: list[int],
-        files: dict[int, program_process.StandardFiles],
-    ) -> None:
+    def _read_records(self, grading: _Grading, records: Sequence[Record], batch: list[int]) -> None:
         """Turn what a process reported, and how it ended, into observations."""
         child = self._child
         grading.cpu += child.cpu
         left = list(batch)  # the first of them is the one that runs
-        alone = False
         for record in records:
             match record.kind:
-                case Kind.ALONE:
-                    alone = True
                 case Kind.SITE:
                     grading.sites["error" if not grading.compiled else "trailing"] = parse_site(record.payload)
                 case Kind.TRAILING if grading.trailing is None:
@@ -224,70 +295,41 @@ class Supervisor:
                     grading.observe(left.pop(0), "done")
                     grading.values[record.test] = self._files.answers.append(LOG, record.offset, record.size)
                 case Kind.ERROR if left and record.test == left[0]:
-                    full = os.fstat(files[record.test].stdout).st_size >= self._config["output_limit"]
+                    full = os.fstat(STDOUT).st_size >= self._config["output_limit"]
                     error = _TOO_MUCH_OUTPUT if full else parse_error(record.payload)
                     grading.observe(left.pop(0), "error", error)
         if not grading.compiled:
             return
-        if alone:
-            grading.shares_process = False
-        self._read_output(grading, batch, files, left[0] if left else None)
-        # A script that ended well may have left the rest to processes of their own; so may one that shared its process.
-        ended_well = os.WIFEXITED(child.status) and os.WEXITSTATUS(child.status) == 0 and child.stopped is None
-        if (
-            left
-            and not (grading.reads_stdin and ended_well and len(left) < len(batch))
-            and grading.observations[left[0]] is None
-        ):
-            self._end_of(grading, left[0])
+        self._read_output(grading, batch, left[0] if left else None)
+        if left and grading.observations[left[0]] is None:
+            self._end_of(grading, left[0], child.status)
         if grading.is_script:
             for index in left:  # the rest of the script has not run, and would find other variables in a new process
                 grading.observe(index, "not_run")
 
-    def _read_output(
-        self,
-        grading: _Grading,
-        batch: list[int],
-        files: dict[int, program_process.StandardFiles],
-        running: int | None,
-    ) -> None:
-        limit = self._config["output_limit"]
+    def _read_output(self, grading: _Grading, batch: list[int], running: int | None) -> None:
         # Asserts share their output: it counts for the one that runs, or for the last.
-        for index in batch if grading.reads_stdin else batch[-1:] if running is None else [running]:
-            observation = grading.observations[index]
-            if observation is None and index != running:
-                continue
-            size = os.fstat(files[index].stdout).st_size
-            if self._files.answers.size > _MOST_OUTPUTS * limit:
-                size = limit  # each test kept to its limit, but all together are more than the caller should hold
-            whole = grading.reads_stdin and observation is not None and observation["kind"] == "done"
-            shown = min(size, limit if whole and size < limit else _STDOUT_SAMPLE)
-            grading.stdout[index] = self._files.answers.append(files[index].stdout, 0, shown)
-            failed = batch if not grading.reads_stdin else [index]  # one of them has been told
-            if size >= limit and all(grading.observations[other] != {"kind": "error"} for other in failed):
+        for index in batch[-1:] if running is None else [running]:
+            grading.stdout[index], is_too_much = self._files.take_output(False, self._config["output_limit"])
+            if is_too_much and all(grading.observations[other] != {"kind": "error"} for other in batch):
                 grading.observations[index] = None
                 grading.observe(index, "error", _TOO_MUCH_OUTPUT)
 
-    def _end_of(self, grading: _Grading, index: int) -> None:
+    def _end_of(self, grading: _Grading, index: int, status: int) -> None:
         """Say how the test ended in which its process did."""
         child = self._child
         if child.stopped == "timeout":
-            grading.observe(index, "timeout", _error("TimeoutError", "the test ran out of time"))
+            grading.observe(index, "timeout", self._out_of_time(grading, child.exceeded))
         elif child.stopped is not None:
             grading.observe(index, "error", _error(child.stopped, "killed by the sandbox"))
+        elif os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+            grading.observe(index, "error", _error(name, "killed by a signal"))
         elif os.fstat(LOG).st_size >= self._config["output_limit"]:
             grading.observe(index, "error", _TOO_LARGE_ANSWER)
-        elif os.WIFSIGNALED(child.status):
-            number = os.WTERMSIG(child.status)
-            if number in (signal.SIGXCPU, signal.SIGKILL) and child.cpu >= self._config["timeout"]:
-                grading.observe(index, "timeout", _error("TimeoutError", "the test ran out of CPU time"))
-            else:
-                name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-                grading.observe(index, "error", _error(name, "killed by a signal"))
-        elif (code := os.WEXITSTATUS(child.status)) == 0 and grading.reads_stdin:
-            # `os._exit(0)` after printing: the output speaks for itself
-            grading.observe(index, "done")
         else:
+            code = os.WEXITSTATUS(status)
             grading.observe(index, "error", _error("SystemExit", f"the process ended with exit code {code}"))
 
     def _withdraw(self, grading: _Grading, batch: list[int]) -> None:
@@ -298,10 +340,8 @@ class Supervisor:
 
     def _clean_up(self) -> bool:
         """Remove what a program has left. Returns whether this worker can run another one."""
-        scratch = self._config["scratch"]
-        if not cleanup.empty_folders(scratch):
+        if not self._folders.restore():
             return False
-        os.chdir(scratch[0])  # without isolation, programs can remove it, and another folder is there now
         if self._owns_namespace and not self._is_filtered:
             cleanup.remove_ipc_objects()
         return True
@@ -315,7 +355,7 @@ class Supervisor:
             os._exit(0)
 
         if error["position"] is not None:
-            limits = Limits(_LOCATE_SECONDS, 3 * _LOCATE_SECONDS, _LOCATE_SECONDS)
+            limits = Limits(*(_LOCATE_SECONDS, 3 * _LOCATE_SECONDS) * 2)
             self._child.run(body, limits, 1, prepare=sealed.open)
             for record in self._child.records:
                 if record.kind == Kind.SITE:
@@ -327,8 +367,8 @@ def _error(kind: str, message: str) -> dict[str, Any]:
     return {"phase": "run", "type": kind, "message": message, "position": None}
 
 
-_TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
 _TOO_LARGE_ANSWER = _error("OutputLimitExceeded", "the program returned more than the limit of output")
+_TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
 
 
 def _tampered(grading: _Grading, message: str) -> dict[str, Any]:

@@ -49,5 +49,6 @@ def worker_environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "LD_BIND_NOW": "1",  # or each forked process looks up the same functions of the C library again
         "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MiB of the address space, which has a limit
     }

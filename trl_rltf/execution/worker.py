@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import cleanup, functions, program_process
-from .child_process import FIRST_FREE, MemoryFiles
+from . import cleanup, functions, program_process, script_process
 from .landlock import FileRules
+from .memory_files import FIRST_FREE, MemoryFiles
 from .namespaces import drop_capabilities, enter_namespaces, restrict_mounts
 from .seccomp import SystemCallFilter
 from .supervisor import Stop, Supervisor
@@ -85,6 +85,7 @@ def _serve(control: int, reply: int) -> None:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
     program_process.warm_up()
+    script_process.warm_up()
     functions.warm_up()
     supervisor = Supervisor(control, config, files, is_filtered, child_setup)
     gc.collect()
@@ -143,7 +144,6 @@ def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFi
     further = SystemCallFilter.of_program(config["hides_files"], protected)
 
     def child_setup() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         if rules is not None:
             rules.enforce()
         if is_filtered and (config["hides_files"] or protected):

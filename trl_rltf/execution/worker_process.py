@@ -70,7 +70,7 @@ class WorkerProcess:
             "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
             "max_open_files": 256,
             "hidden_paths": [environment["PYTHONPATH"]],
-            "hidden_variables": ["PYTHONPATH"],
+            "hidden_variables": ["PYTHONPATH", "LD_BIND_NOW"],
             # Not through `site`: what it runs from .pth files makes the worker, and each of its forks, larger.
             "libraries": sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}),
         }
