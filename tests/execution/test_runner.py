@@ -9,7 +9,7 @@ import time
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict, sandbox
 
 
 def grade(runner, source, tests):
@@ -90,6 +90,20 @@ def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
             assert grade(local, source, SUM_TESTS).outcome is Outcome.PASS
     finally:
         resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+
+
+def test_what_a_program_starts_can_use_python_and_its_folder(any_runner):
+    name = any_runner.isolation.name
+    if sandbox._changes_user(name) and not sandbox._opens_files_as_own_user(name):
+        pytest.skip(
+            "workers of root have user ids of their own, and Python lies where only root can read it; the docs say so"
+        )
+    writes = "import os; os.makedirs('a/b'); open('a/b/c', 'w').write('3')"
+    source = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {writes!r}], check=True)\nprint(open('a/b/c').read())"
+    tests = {"inputs": [""], "outputs": ["3"]}
+    with LocalRunner(num_workers=1, isolation=name) as local:
+        for number in range(2):  # nothing is left for the second
+            assert grade(local, f"{source}\n# {number}", tests).outcome is Outcome.PASS
 
 
 def test_several_processes_can_be_used_where_there_is_a_folder_for_their_locks(any_runner):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 
+# Where programs have a file system of their own. Not /tmp: the interpreter, or this package, may live there.
+SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # What a file of /dev is a link to, as in any Linux system.
 DEVICE_LINKS = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
@@ -76,6 +78,12 @@ def split_folders(view: FileView) -> tuple[list[str], list[str]]:
         else:
             readable.append(path)
     return readable, listed
+
+
+def links_to_scratch(view: FileView) -> dict[str, str]:
+    """Where to put links to the first scratch folder."""
+    shown = [*view.shown, *view.shown_inside]
+    return {} if any(path.startswith("/tmp/") for path in shown) else {"/tmp": SCRATCH_FOLDERS[0]}
 
 
 def hidden_proc_entries() -> Iterator[tuple[str, bool]]:

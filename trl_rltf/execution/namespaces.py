@@ -131,6 +131,27 @@ def restrict_mounts(memory_folders: Iterable[str]) -> None:
         _mount("tmpfs", path, "tmpfs", _REMOUNT | _NOSUID | _NODEV, f"nr_inodes={MAX_FILES}")
 
 
+def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processes: bool) -> None:
+    """
+    Take another user id, as root. The kernel counts, and bounds, the processes of a user.
+
+    Args:
+        user (`int`): The user id.
+        file_user (`int`): The user id to open files as: the same, or that of root, which is then without its privileges.
+        scratch (`Iterable[str]`): Folders that this user has to write in.
+        owns_processes (`bool`): Whether this is the first process of a namespace, in which all scratch folders are its own.
+    """
+    if file_user == user:
+        for folder in scratch:
+            if owns_processes:
+                os.chmod(folder, 0o777)
+            else:
+                os.chown(folder, user, -1)
+    os.setresuid(user, file_user, file_user)
+    if owns_processes:  # the kernel forgets it with the user
+        _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
 def drop_capabilities() -> None:
     """Give up, for good, what root may do, or the first process of a user namespace in it."""
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")

@@ -11,18 +11,16 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from .bubblewrap import FLAGS_OF_ROOT, LAUNCH, bubblewrap_command
 from .errors import SandboxError
-from .file_view import DEVICES, PACKAGE, file_view, hidden_proc_entries, split_folders
+from .file_view import DEVICES, SCRATCH_FOLDERS, file_view, links_to_scratch, split_folders
 from .landlock import landlock_version
 from .trial import WORKED, problem_of
 
 
 ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "namespaces", "landlock", "process")
-# Where programs have a file system of their own. Not /tmp: the interpreter, or this package, may live there.
-SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
 # Workers of root take a user id from here on, one each. Nobody is expected to have one so high.
 _OWN_USERS = 2**30
 _FIRST_TO_RENAME = 2  # version of Landlock; under the first, no file can be moved to another folder
@@ -32,11 +30,12 @@ _INSTALL_HINT = (
 )
 
 
-_LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "launcher.py")]
 _CHANGE_USER = f"import os; os.setresuid({_OWN_USERS}, 0, 0); print({WORKED!r})"
-_FLAGS_OF_ROOT = tuple(
-    "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
-    "--cap-add CAP_SYS_ADMIN".split()
+# As another user, start Python once more, as a program may, and look for libraries.
+_USE_PYTHON = (
+    f"import os, sys; os.setresuid(*[{_OWN_USERS}] * 3); os.execv(sys.executable, [sys.executable, '-S', '-s', '-P', '-c', "
+    '\'import os, sysconfig, trl_rltf.execution.worker; os.listdir(sysconfig.get_path("purelib")); '
+    f'print("{WORKED}")\'])'
 )
 # A trainer that runs as root owns the settings of the kernel.
 _READ_ONLY = (
@@ -49,7 +48,7 @@ _FILTER = (
 )
 _NAMESPACES = (
     "import json, sys; from trl_rltf.execution.namespaces import enter_namespaces; "
-    f"enter_namespaces(json.loads(sys.argv[1]), as_root=json.loads(sys.argv[2])); print({WORKED!r}, flush=True)"
+    "enter_namespaces(json.loads(sys.argv[1]), as_root=json.loads(sys.argv[2])); "
 )
 
 
@@ -164,7 +163,9 @@ def _bubblewrap_problem() -> str:
     """Why bubblewrap cannot be used, or an empty text. Tried for real: many containers have it and forbid it."""
     if shutil.which("bwrap") is None:
         return "bubblewrap (`bwrap`) is not installed"
-    problem = problem_of([*_bubblewrap_command(2**20), sys.executable, "-I", "-S", "-c", _READ_ONLY])
+    problem = problem_of(
+        [*bubblewrap_command(_namespace_flags(), 2**20), sys.executable, "-I", "-S", "-c", _READ_ONLY]
+    )
     return f"bubblewrap does not work here ({problem})" if problem else ""
 
 
@@ -173,10 +174,10 @@ def _namespaces_problem() -> str:
 
 
 @functools.cache
-def _namespaces_trial(as_root: bool) -> str:
+def _namespaces_trial(as_root: bool, then: str = f"print({WORKED!r}, flush=True)") -> str:
     with tempfile.TemporaryDirectory(prefix="trl-rltf-") as folder:
         root = json.dumps(_own_root(folder, 2**20))
-        problem = problem_of([sys.executable, "-s", "-P", "-c", _NAMESPACES, root, json.dumps(as_root)])
+        problem = problem_of([sys.executable, "-s", "-P", "-c", _NAMESPACES + then, root, json.dumps(as_root)])
     return f"namespaces cannot be made ({problem})" if problem else ""
 
 
@@ -214,7 +215,7 @@ def _changes_user(name: str) -> bool:
 @functools.cache
 def _bubblewrap_changes_user() -> bool:
     python = [sys.executable, "-I", "-S", "-c", _CHANGE_USER]
-    return not problem_of([*_LAUNCH, "bwrap", *_FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
+    return not problem_of([*LAUNCH, "bwrap", *FLAGS_OF_ROOT, "--ro-bind", "/", "/", *python])
 
 
 @functools.cache
@@ -231,14 +232,29 @@ _CHANGES_USER: dict[str, Callable[[], bool]] = {
 
 
 @functools.cache
+def _opens_files_as_own_user(name: str) -> bool:
+    """
+    Whether workers with a user id of their own open files as this user too. Otherwise they do so as root, and processes that
+    their programs start, which the kernel takes the rights of root from, may find no Python.
+    """
+    python = [sys.executable, "-S", "-s", "-P", "-c", _USE_PYTHON]
+    match name:
+        case "bubblewrap":
+            return not problem_of([*bubblewrap_command(_namespace_flags(), 2**20), *python])
+        case "namespaces":
+            return not _namespaces_trial(True, _USE_PYTHON)
+    return not problem_of(python)
+
+
+@functools.cache
 def _namespace_flags() -> tuple[str, ...]:
     """What bubblewrap unshares. Programs are kept from making user namespaces where it is new enough (0.8) to know how."""
     if _changes_user("bubblewrap"):
-        return _FLAGS_OF_ROOT
+        return FLAGS_OF_ROOT
     usual = ("--unshare-all", "--cap-drop", "ALL")
     limited = (*usual, "--unshare-user", "--disable-userns")
     trial = [
-        *_LAUNCH,
+        *LAUNCH,
         "bwrap",
         *limited,
         "--ro-bind",
@@ -265,7 +281,10 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
         `list[str]`: Program and arguments.
     """
     worker = [sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
-    return [*(_bubblewrap_command(output_limit) if isolation.name == "bubblewrap" else _LAUNCH), *worker]
+    return [
+        *(bubblewrap_command(_namespace_flags(), output_limit) if isolation.name == "bubblewrap" else LAUNCH),
+        *worker,
+    ]
 
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
@@ -282,7 +301,7 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
         `dict`: `scratch` (folders to empty after each program), `own_root` (arguments of
         [`~namespaces.enter_namespaces`], or `None`), `file_rules` (arguments of [`~landlock.FileRules`], or `None`),
         `owns_processes` (whether the worker is the first process of a namespace), `own_user` (the user id to take, or
-        `None`), `restricts_mounts` (whether it has to call [`~namespaces.restrict_mounts`]) and `hides_files` (whether a
+        `None`), `file_user` (the user id to open files as, or `None`), `restricts_mounts` (whether it has to call [`~namespaces.restrict_mounts`]) and `hides_files` (whether a
         filter has to protect the attributes of files).
     """
     scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
@@ -295,6 +314,7 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
         "file_rules": None,
         "owns_processes": isolation.processes,
         "own_user": own_user,
+        "file_user": own_user if own_user is None or _opens_files_as_own_user(isolation.name) else 0,
         "restricts_mounts": owns_devices and own_user is not None,
         "hides_files": isolation.name == "landlock" or (owns_devices and own_user is None),
     }
@@ -317,36 +337,5 @@ def _own_root(folder: str, scratch_bytes: int) -> dict[str, Any]:
         "folder": folder,
         "view": view,
         "memory_folders": dict.fromkeys(SCRATCH_FOLDERS, scratch_bytes),
-        "links": _links([*view.shown, *view.shown_inside]),
+        "links": links_to_scratch(view),
     }
-
-
-def _links(shown: list[str]) -> dict[str, str]:
-    return {} if any(path.startswith("/tmp/") for path in shown) else {"/tmp": SCRATCH_FOLDERS[0]}
-
-
-def _bubblewrap_command(scratch_bytes: int) -> list[str]:
-    view = file_view()
-    command = [*_LAUNCH, "bwrap", *_namespace_flags(), "--as-pid-1", "--new-session"]
-    command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
-    read_only = ["/proc", "/dev", "/"]
-    for entry, is_folder in hidden_proc_entries():
-        command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
-    for folder in SCRATCH_FOLDERS:
-        command += ["--size", str(scratch_bytes), "--tmpfs", folder]
-    # Folders on the way are open to the user that a process of a worker of root becomes when it executes a file.
-    for parent in sorted({str(parent) for path in view.shown for parent in Path(path).parents[:-1]}):
-        command += ["--dir", parent]
-    for path in view.shown:
-        command += ["--ro-bind", path, path]
-    for path in view.covered:
-        command += ["--tmpfs", path]
-        read_only.insert(0, path)
-    for path in view.shown_inside:
-        command += ["--ro-bind", path, path]
-    for link, target in _links([*view.shown, *view.shown_inside]).items():
-        command += ["--symlink", target, link]
-    # Last: the root and /dev are writable memory otherwise, which nothing would empty, and root owns its worker's /proc.
-    for path in read_only:
-        command += ["--remount-ro", path]
-    return [*command, "--chdir", SCRATCH_FOLDERS[0]]

@@ -17,7 +17,7 @@ from typing import Any
 from . import cleanup, functions, program_process, script_process
 from .landlock import FileRules
 from .memory_files import FIRST_FREE, MemoryFiles
-from .namespaces import drop_capabilities, enter_namespaces, restrict_mounts
+from .namespaces import change_user, drop_capabilities, enter_namespaces, restrict_mounts
 from .seccomp import SystemCallFilter
 from .supervisor import Stop, Supervisor
 
@@ -122,7 +122,7 @@ def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFi
     if config["restricts_mounts"]:
         restrict_mounts(config["scratch"])
     if config["own_user"] is not None:
-        os.setresuid(config["own_user"], 0, 0)  # files are still opened as root; processes are counted, and bounded
+        change_user(config["own_user"], config["file_user"], config["scratch"], config["owns_processes"])
     for kind, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, config["memory_limit"]),
