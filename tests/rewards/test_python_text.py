@@ -130,3 +130,9 @@ def test_extraction_takes_time_that_is_linear_in_the_length(shape):
     small, large = SHAPES[shape](10_000), SHAPES[shape](80_000)
     # 8 times the text; quadratic would be 64 times the time.
     assert seconds(large) < 25 * max(seconds(small), 0.01)
+
+
+def test_finding_programs_needs_no_torch():
+    script = "import sys, trl_rltf.rewards; print('torch' in sys.modules, trl_rltf.rewards.Critic.__name__)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.stdout == "False Critic\n", done.stderr

@@ -1,7 +1,10 @@
 """Turn the outcome of unit tests into rewards for completion tokens."""
 
-from .critic import Critic, CriticReading
-from .critic_reward import CriticRewardFunction
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .extraction import ExtractedProgram, extract_program
 from .feedback import ErrorScope, Feedback, FeedbackRules, error_scope
 from .localization import span_tokens, token_ranges
@@ -9,6 +12,12 @@ from .token_reward import TokenReward
 from .unit_test_reward import UnitTestRewardFunction
 
 
+if TYPE_CHECKING:
+    from .critic import Critic, CriticReading
+    from .critic_reward import CriticRewardFunction
+
+# Imported on first use: only a critic needs PyTorch.
+_HOMES = {"Critic": ".critic", "CriticReading": ".critic", "CriticRewardFunction": ".critic_reward"}
 __all__ = [
     "Critic",
     "CriticReading",
@@ -24,3 +33,13 @@ __all__ = [
     "span_tokens",
     "token_ranges",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Find the text of a completion, the program in it, and where in the completion that stands."""
+"""Find the text of a completion, and the program in it with its place."""
 
 from __future__ import annotations
 

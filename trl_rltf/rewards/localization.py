@@ -1,4 +1,4 @@
-"""Find the tokens of a range of text from the completion's own token ids, for any tokenizer."""
+"""Find the tokens of a range of text in the token ids of a completion."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
 
 def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:
     """
-    Find the token with which a program stops: the first that goes beyond its last visible character.
+    Find the token with which a program stops.
+
+    It is the first that goes beyond the last visible character.
 
     Args:
         source (`str`): The program.
@@ -155,7 +157,7 @@ def _common_prefix(first: str, second: str) -> int:
 
 
 class _Pieces:
-    """The bytes that each token of one tokenizer stands for, in the two encodings that are in use."""
+    """Bytes of each token of one tokenizer, in the two encodings that are in use."""
 
     _known: dict[int, tuple[Any, _Pieces]] = {}
 
@@ -208,7 +210,7 @@ class _Pieces:
 
 @functools.cache
 def _byte_of_character() -> dict[str, int]:
-    """The printable characters that byte-level BPE (GPT-2) writes for bytes: printable bytes stand for themselves."""
+    """Byte of each character with which byte-level BPE (GPT-2) writes bytes."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}

@@ -1,4 +1,4 @@
-"""Read the answer in a completion: what is reasoning, and which fenced blocks of code the rest has."""
+"""Read the fenced blocks of a completion, without those of its reasoning."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ class _Fence:
 
     @property
     def is_another(self) -> bool:
-        """Within a block: whether this opens the next one, and is not the closing fence with text behind it."""
+        """Whether this, within a block, opens the next one rather than closes it."""
         return self.is_python or self.language in _LANGUAGES or self.language in _MARKDOWN
 
 
 def _fences(text: str) -> Iterator[_Fence]:
-    """All runs of three and more ticks or tildes; which of them are fences depends on what is around."""
+    """All runs of three or more ticks or tildes, any of which may be a fence."""
     line, next_line = 0, 0
     for run in _RUN.finditer(text):
         if run.start() >= next_line:
@@ -176,7 +176,7 @@ class Answer:
         self._trim()
 
     def _is_program_from(self, start: int) -> bool:
-        """Whether the rest of the completion is a program as it stands; fences in it are in strings then."""
+        """Whether the rest is a program; fences in it are in strings then."""
         tree = self._parser.parse(start, len(self._text))
         if tree is None or not is_program(tree):
             return False
@@ -188,7 +188,7 @@ class Answer:
         return all(statement.lineno != line for statement in tree.body)
 
     def _read_prompt_block(self) -> int:
-        """Read the block that the prompt has opened, if a fence closes it; return where to read on."""
+        """Read a block that the prompt has opened; return where to continue."""
         tag, fence = self._tag_from(0), self._fence_from(0)
         end, position, is_closed = self._find_end(0, fence.tick if fence else "`", 3, 3)
         has_other = (tag is not None and tag.start() < end) or (
@@ -209,7 +209,7 @@ class Answer:
         return position
 
     def _read_fence(self, fence: _Fence) -> int:
-        """Read a block, if a fence opens one; return where to read on."""
+        """Read a block, if the fence opens one; return where to continue."""
         if not fence.can_open:
             return fence.info_start
         # What is wrapped into a Markdown block is read as if it were not.
@@ -227,7 +227,7 @@ class Answer:
         return max(position, start)
 
     def _find_end(self, start: int, tick: str, length: int, deepest: int) -> tuple[int, int, bool]:
-        """Find the end of the content of a block, where to read on, and whether a fence closes it."""
+        """End of the content of a block, where to continue, and whether it is closed."""
         first = bisect.bisect_left(self._fence_starts, start)
         closing: list[_Fence] = []
         glued: list[_Fence] = []  # to a statement, that is
@@ -268,7 +268,7 @@ class Answer:
         return (fence.line, fence.start, False) if fence.is_another else (fence.line, fence.info_start, True)
 
     def _is_in_string(self, fence: _Fence) -> bool:
-        """Whether the text before a fence is the start of a program that ends in a string of several lines."""
+        """Whether the text before a fence is code that ends in an open string."""
         return any(
             self._parser.parse(self.start, fence.line, quotes) is not None
             for quotes in self._open_quotes(self.start, fence.line)
@@ -298,7 +298,7 @@ class Answer:
         return None
 
     def _trim(self) -> None:
-        """Leave out what a program without a fence has around it: blank lines, tags, an end marker."""
+        """Remove the answer tags and the end marker around a program without a fence."""
         self.end = max(self.start, self.end)
         if self._parser.parse(self.start, self.end) is not None:
             return

@@ -1,4 +1,4 @@
-"""Parse text that may be Python without a risk to the caller, and tell what it defines and needs."""
+"""Parse untrusted text as Python, and tell what it defines and needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_DEPTH = 400  # in operators; ordinary threads have stack for ten times as m
 _BRACKET = 4  # operators that take as much stack as a bracket
 _MAX_KEYWORDS = 200  # `elif` and `lambda` nest without a bracket, across lines and commas
 _NESTING = re.compile(r"[(\[{]|[)\]}]|[,;\n]|[-+~*/%@&|^<>=.]|\b(?:not|if|else|and|or|await)\b")
-_MAX_PARSES = 128  # of one completion, beside a number of characters that is linear in its length
+_MAX_PARSES = 512  # of one completion, beside a number of characters that is linear in its length
 _SAMPLE = 15  # lines at each end by which text is judged that does not parse
 _MAX_LINE = 500
 _CLAUSES = ("else:", "elif ", "except", "finally:", "case ", "@", "print ")
@@ -59,7 +59,7 @@ class Parser:
         return self._known[place]
 
     def is_code(self, start: int, end: int) -> bool:
-        """Whether a slice does something as Python or, if it does not parse, most of its lines would."""
+        """Whether a slice is a program or, if it does not parse, looks like code."""
         tree = self.parse(start, end)
         return looks_like_code(self.text[start:end]) if tree is None else is_program(tree)
 
@@ -79,7 +79,7 @@ class Names:
 
 
 def read_names(source: str) -> Names:
-    """Names of a program; of one that does not parse, those of the lines before its error."""
+    """Names of a program, or of its lines before a syntax error."""
     tree, error_line = _parse(source)
     for _ in range(4):
         if tree is not None or not error_line:
@@ -126,13 +126,13 @@ def indent_of(source: str) -> int:
 
 
 def without_indent(source: str) -> str:
-    """Source without the blanks of its first line, which are taken from each line as far as it has them."""
+    """Remove the indent of the first line from each line, as far as it has one."""
     indent = indent_of(source)
     return re.sub(rf"(?m)^[ \t]{{1,{indent}}}", "", source) if indent else source
 
 
 def is_program(tree: ast.Module) -> bool:
-    """Whether a module does something: not only imports, checks, or names and values as in an output or a heading."""
+    """Whether a module has more than imports, asserts, names and values."""
     return any(_acts(statement) for statement in tree.body)
 
 
@@ -145,7 +145,7 @@ def _acts(statement: ast.stmt) -> bool:
 
 
 def looks_like_code(source: str) -> bool:
-    """Whether most lines are Python, each read alone, for text that cannot be parsed as a whole."""
+    """Whether most lines of a text that does not parse are Python, each alone."""
     lines = [line for line in map(str.strip, source.splitlines()) if line and line[0] != "#"]
     lines = [line for line in lines[:_SAMPLE] + lines[_SAMPLE:][-_SAMPLE:] if len(line) <= _MAX_LINE]
     return 2 * sum(map(_is_code_line, lines)) > len(lines)
@@ -162,7 +162,7 @@ def _is_code_line(line: str) -> bool:
 
 
 def is_quoted(text: str, start: int, end: int) -> bool:
-    """Whether a slice of one line stands within a string literal of that line, read as Python."""
+    """Whether a slice of a line of Python stands within a string literal."""
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
     line = text[line_start : len(text) if line_end < 0 else line_end].strip()
@@ -176,7 +176,7 @@ def is_quoted(text: str, start: int, end: int) -> bool:
 
 
 def _parse(source: str) -> tuple[ast.Module | None, int]:
-    """Parse a program that may be indented as a whole; also the line of its error, 0 if there is none."""
+    """Tree of a program, which may be indented as a whole; line of its error or 0."""
     if len(source) > _MAX_CHARACTERS or not _is_shallow(source):
         return None, 0
     try:
