@@ -22,11 +22,20 @@ class Job:
         source (`str`): The program.
         tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
         stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
+        process_per_test (`bool`): Whether a script is compiled anew for each test.
         whole_module (`bool`): Whether an error in code after what the tests use counts.
     """
 
-    def __init__(self, source: str, tests: UnitTests, stop_on_first_failure: bool, whole_module: bool = False):
+    def __init__(
+        self,
+        source: str,
+        tests: UnitTests,
+        stop_on_first_failure: bool,
+        process_per_test: bool = False,
+        whole_module: bool = False,
+    ):
         self._source = source
+        self._process_per_test = process_per_test
         self._whole_module = whole_module
         self._tests = tests
         # Such tests are one script: what one of them leaves in a variable is there for the next.
@@ -52,6 +61,7 @@ class Job:
             "num_sent": len(self._batch),
             "num_tests": len(self._verdicts),
             "spent": (self._cpu, self._wall),
+            "process_per_test": self._process_per_test,
         }
 
     def sealed(self) -> tuple[bytes, bytes]:

@@ -88,6 +88,9 @@ class LocalRunner:
             Leave out tests after the first that does not pass. They are sent in growing groups, so that a few may run on;
             `num_run` of a report tells how many ran, and those left out count as not passed. Asserts that a referee decides
             are one script and all run.
+        process_per_test (`bool`, *optional*, defaults to `False`):
+            Compile a script anew for each of its tests. By default, the process of each test is forked from one that has
+            compiled the script, which is faster and gives the same verdicts.
         whole_module (`bool`, *optional*, defaults to `False`):
             Of assert and call-based tests: count an error in code after what the tests use (an example, an assert of the
             model's own, a line that was cut off), as LiveCodeBench does. By default such tests run on what the program
@@ -115,6 +118,7 @@ class LocalRunner:
         program_timeout: float | None = None,
         checker: Checker | None = None,
         stop_on_first_failure: bool = False,
+        process_per_test: bool = False,
         whole_module: bool = False,
     ):
         check_opt_in(allow_code_eval)
@@ -137,6 +141,7 @@ class LocalRunner:
         self.strict_comparison = strict_comparison
         self.checker = checker
         self.stop_on_first_failure = stop_on_first_failure
+        self.process_per_test = process_per_test
         self.whole_module = whole_module
         self._parsed = ParsedTests()
         self._pool: WorkerPool | None = None
@@ -260,7 +265,7 @@ class LocalRunner:
                 raise ValueError(f"program {index}: {error}") from error
             job = unique.get((program.source, id(tests)))
             if job is None:
-                job = Job(program.source, tests, self.stop_on_first_failure, self.whole_module)
+                job = Job(program.source, tests, self.stop_on_first_failure, self.process_per_test, self.whole_module)
                 unique[program.source, id(tests)] = job
             jobs.append(job)
         batch = Batch(list(unique.values()))

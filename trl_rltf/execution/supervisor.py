@@ -34,6 +34,7 @@ class _Grading:
 
     def __init__(self, request: dict[str, Any]):
         self.reads_stdin = request["mode"] == "stdin"
+        self.compiles_anew = request["process_per_test"]
         self.has_referee = request["mode"] == "referee"
         # Tests that are one script: what one of them leaves in a variable is there for the next.
         self.is_script = request["mode"] in ("referee", "inside")
@@ -116,7 +117,7 @@ class Supervisor:
 
         Args:
             request (`dict`): `mode`, `num_sent` (tests to run now), `num_tests` and `spent` (CPU and elapsed seconds), both of the
-                whole program. Program and tests are in sealed files.
+                whole program, and `process_per_test`. Program and tests are in sealed files.
 
         Returns:
             `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
@@ -180,7 +181,8 @@ class Supervisor:
         return _error("TimeoutError", message)
 
     def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
-        return pending[:1] if grading.reads_stdin and not self._is_filtered else pending
+        is_alone = grading.reads_stdin and (grading.compiles_anew or not self._is_filtered)
+        return pending[:1] if is_alone else pending
 
     def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
         if grading.reads_stdin:
@@ -204,13 +206,12 @@ class Supervisor:
         """Run a script on its next tests, in order, until it is through with them or one leaves something behind."""
         files, child = self._files, self._child
         files.start_reports(batch[0])
+        runs_one = grading.compiles_anew or not self._is_filtered
 
         def serve() -> None:
             grading.forget()
             del batch[:]
-            ScriptServer(
-                files, self._folders, self._config["output_limit"], not self._is_filtered, child.become_test
-            ).serve()
+            ScriptServer(files, self._folders, self._config["output_limit"], runs_one, child.become_test).serve()
 
         child.run_server(serve, limits, ReportReader(files.progress).read)
         grading.cpu += child.cpu
