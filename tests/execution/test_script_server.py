@@ -301,7 +301,8 @@ def test_worker_and_descriptors_are_as_before_after_many_programs(any_runner):
         ]
         counts = []
         for _ in range(3):
-            assert {report.outcome for report in local.run(programs)} == {Outcome.PASS}
+            reports = local.run(programs)
+            assert {report.outcome for report in reports} == {Outcome.PASS}, {r.error_message for r in reports}
             worker = psutil.Process(local._pool.workers[0].process.pid)
             tree = [worker, *worker.children(recursive=True)]
             counts.append((len(tree), sum(process.num_fds() for process in tree)))

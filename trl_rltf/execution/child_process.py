@@ -150,7 +150,7 @@ class ChildProcess:
         """Lock this process in, which a server has forked, before it runs a program."""
         if not self._owns_namespace:
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        os.setsid()  # signals to its group reach nobody else
+        os.setpgid(0, 0)  # signals to its group reach nobody else
         self._lock_in(CONNECTION[0])
         _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
         gc.enable()

@@ -43,21 +43,23 @@ _LOOKS_FOR_ITS_FILE = (
 _NOT_A_FUNCTION_ERRORS = ("'return' outside function", "no binding for nonlocal ")
 _ENDS_LATER = 0x20 | 0x80 | 0x200  # flags of generators and coroutines, whose call does not run them
 _IMPORT, _EXTENDED = opcode.opmap["IMPORT_NAME"], opcode.opmap["EXTENDED_ARG"]
+_TIMES_TO_LEARN = 20  # until the interpreter has adapted its code, which is written to memory
 _FLUSH_FAILED = 120  # the exit code of an interpreter that cannot write what is left
 
 
 def warm_up() -> None:
     """Do once, in the worker, what the first steps of each script would do again; see [`~program_process.warm_up`]."""
     text = "import sys\nvalues = sys.stdin.read().split()\nprint(sum(map(int, values)), *sorted(values), sep=' ')\n"
-    for _ in range(3):
+    hook = threading.excepthook
+    for _ in range(_TIMES_TO_LEARN):
         os.write(STDIN, b"3 4\n5\n")
         os.lseek(STDIN, 0, os.SEEK_SET)
         sys.stdin.seek(0)
-        exec(compile_program(text), {"__name__": "warm_up", "__builtins__": builtins})
-        sys.stdout.flush()
+        _run(compile_program(text), {"__name__": "warm_up", "__builtins__": builtins})
         for descriptor in (STDIN, STDOUT):
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
+    threading.excepthook = hook
 
 
 def compile_script(source: str) -> types.CodeType:
