@@ -271,3 +271,36 @@ def test_all_outputs_of_a_program_together_are_bounded():
         report = local.run([Program("print('x' * 1_000_000)", tests)])[0]
     assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "OutputLimitExceeded")
     assert report.verdicts[0] is Verdict.FAILED
+
+
+# Five processes that flee: each forks and ends, over and over, in sessions of their own.
+FLEEING = "import os\nfor _ in range(5):\n    if os.fork() == 0:\n        while True:\n            os.setsid()\n            if os.fork():\n"
+FLEEING += "                os._exit(0)\nwhile True:\n    pass"
+
+
+def test_processes_that_flee_do_not_outlive_a_runner_that_is_closed(any_runner):
+    fleeing = Program(FLEEING, {"inputs": [""], "outputs": [""]})
+    with LocalRunner(num_workers=1, timeout=20.0, isolation=any_runner.isolation.name) as runner:
+        runner.run([good(0)])
+        before = {process.pid for process in descendants()}
+        future = runner.submit([fleeing])
+        time.sleep(0.5)
+        mine = {process.pid for process in descendants()} - before
+        folder = runner._pool.workers[0]._scratch
+    assert future.result()[0].outcome is Outcome.NOT_GRADABLE
+
+    def left():
+        works_there = {int(name) for name in os.listdir("/proc") if name.isdigit() and _works_in(name, folder)}
+        return works_there | {process.pid for process in descendants() if process.pid in mine}
+
+    deadline = time.monotonic() + 3
+    while left() and time.monotonic() < deadline:  # what was killed may be on its way out
+        time.sleep(0.05)
+    assert not left()
+
+
+def _works_in(pid, folder):
+    try:
+        return folder is not None and os.readlink(f"/proc/{pid}/cwd").startswith(folder)
+    except OSError:
+        return False

@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,6 +18,9 @@ MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
 _MAX_BYTES_OF_PATHS = 2**23  # of all of its folders together, while they are counted
 _MAX_PATH = 4096  # bytes that the kernel takes
 _IPC_RMID = 0
+_MAX_SECONDS, _MAX_CALLS = 10.0, 100
+# In most kernels; elsewhere all processes of the machine are looked through.
+CAN_ASK_FOR_CHILDREN = os.path.exists("/proc/thread-self/children")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -57,13 +61,26 @@ def reap_everything(owns_namespace: bool) -> None:
         owns_namespace (`bool`): As above. Otherwise the caller must be a subreaper, so that orphans are its children.
     """
     while not owns_namespace and _has_children():
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
-            for descendant in descendants():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(descendant, number)
-        _reap()
-    if owns_namespace:
-        _reap()
+        kill_children(os.getpid())
+    _reap()
+
+
+def kill_children(pid: int) -> None:
+    """
+    Kill the children of a process. What they leave becomes its child, if it is a subreaper. Called over and over, this also
+    catches processes that fork and end all the time: each lives longer than a call takes.
+    """
+    _signal(children_of(pid) if CAN_ASK_FOR_CHILDREN else descendants(pid), signal.SIGKILL)
+
+
+def children_of(pid: int) -> list[int]:
+    """Children of a process, also those that only wait to be reaped; see proc_pid_children(5)."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    return found
 
 
 def has_too_many_files(folders: Iterable[str]) -> bool:
@@ -130,25 +147,54 @@ def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
-def descendants() -> list[int]:
-    """Identifiers of the children of this process, of their children, and so on."""
+def descendants(root: int | None = None) -> list[int]:
+    """
+    Identifiers of the children of a process, of their children, and so on; not of those that only wait to be reaped.
+
+    Args:
+        root (`int`, *optional*): The process; this one by default.
+    """
     children: dict[int, list[int]] = {}
+    dead = set()
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                parent = int(file.read().rpartition(b")")[2].split()[1])
-                children.setdefault(parent, []).append(int(name))
-    found, queue = [], [os.getpid()]
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+                children.setdefault(int(parent), []).append(int(name))
+                if state in b"ZX":
+                    dead.add(int(name))
+    found, queue = [], [os.getpid() if root is None else root]
     while queue:
         offspring = children.get(queue.pop(), [])
         found += offspring
         queue += offspring
-    return found
+    return [pid for pid in found if pid not in dead]
+
+
+def kill_tree(root: int) -> None:
+    """
+    Kill a worker and all that it has started, from the outside. It is stopped first: as long as it lives, what its programs
+    leave behind becomes its child, where it is found.
+    """
+    _signal([root], signal.SIGSTOP)
+    deadline = time.monotonic() + _MAX_SECONDS
+    while descendants(root) and time.monotonic() < deadline:
+        for _ in range(_MAX_CALLS):
+            kill_children(root)
+    _signal([root], signal.SIGKILL)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def _has_children() -> bool:
+    """Reap the children that have ended; returns whether there are others."""
     try:
-        os.waitpid(-1, os.WNOHANG)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
         return False
     return True

@@ -11,8 +11,6 @@ from . import cleanup
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-# In most kernels; elsewhere all processes of the machine are looked through.
-_CAN_ASK_FOR_CHILDREN = os.path.exists("/proc/thread-self/children")
 _CHILDREN_USER = 13  # fields of proc_pid_stat(5) after the name: time of the children that were waited for
 
 
@@ -39,7 +37,7 @@ class CpuMeter:
             `float`: Seconds until now; they never become fewer.
         """
         total = 0.0
-        for pid in _family(pids) if _CAN_ASK_FOR_CHILDREN else cleanup.descendants():
+        for pid in _family(pids) if cleanup.CAN_ASK_FOR_CHILDREN else cleanup.descendants():
             with contextlib.suppress(OSError):  # it has just ended
                 own = time.clock_gettime((~pid << 3) | 2)  # of another process, see clock_getcpuclockid(3)
                 self._own[pid] = own
@@ -53,17 +51,10 @@ def _family(pids: Iterable[int]) -> Iterator[int]:
     while queue:
         pid = queue.pop()
         yield pid
-        queue += _children(pid)
+        queue += cleanup.children_of(pid)
 
 
 def _waited_for(pid: int) -> float:
     with open(f"/proc/{pid}/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
     return sum(map(int, fields[_CHILDREN_USER : _CHILDREN_USER + 2])) / _TICKS
-
-
-def _children(pid: int) -> Iterator[int]:
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                yield from map(int, file.read().split())

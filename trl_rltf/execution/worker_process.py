@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sysconfig
 import tempfile
@@ -12,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .cleanup import remove_folders
+from .cleanup import kill_tree, remove_folders
 from .sandbox import Isolation, worker_command, worker_layout
 from .trial import worker_environment
 from .worker import HEADER, frame, parse_frame
@@ -20,6 +19,7 @@ from .worker import HEADER, frame, parse_frame
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
+_LAST_SECONDS = 2.0
 _OWN_PROCESSES = 4  # of the worker
 
 
@@ -139,27 +139,20 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and all that it started, now."""
-        if self.process.poll() is None:
-            # Under bubblewrap the worker is a child, the first process of its namespace: all in there die with it. Without
-            # one, its programs die by the death signal that they asked for.
-            for pid in [*_children(self.process.pid), self.process.pid]:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-        self.process.wait()
         self.request.close()
         self.reply.close()
+        # It sees that the caller has hung up, and can find its programs better than anyone outside.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_LAST_SECONDS if self.is_ready else 0)
+        if self.process.poll() is None:
+            kill_tree(self.process.pid)
+        self.process.wait()
         self._stderr.close()
         self._remove_scratch()
 
     def _remove_scratch(self) -> None:
         if self._scratch is not None:
             remove_folders([self._scratch])
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(child) for child in file.read().split()]
-    return []
 
 
 def _num_tasks_of_user() -> int:
