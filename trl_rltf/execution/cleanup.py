@@ -18,7 +18,7 @@ MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
 _MAX_BYTES_OF_PATHS = 2**23  # of all of its folders together, while they are counted
 _MAX_PATH = 4096  # bytes that the kernel takes
 _IPC_RMID = 0
-_MAX_SECONDS, _MAX_CALLS = 10.0, 100
+_MAX_SECONDS, _MAX_CALLS = 10.0, 50
 # In most kernels; elsewhere all processes of the machine are looked through.
 CAN_ASK_FOR_CHILDREN = os.path.exists("/proc/thread-self/children")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -61,16 +61,19 @@ def reap_everything(owns_namespace: bool) -> None:
         owns_namespace (`bool`): As above. Otherwise the caller must be a subreaper, so that orphans are its children.
     """
     while not owns_namespace and _has_children():
-        kill_children(os.getpid())
+        _kill_descendants(os.getpid())
     _reap()
 
 
-def kill_children(pid: int) -> None:
-    """
-    Kill the children of a process. What they leave becomes its child, if it is a subreaper. Called over and over, this also
-    catches processes that fork and end all the time: each lives longer than a call takes.
-    """
-    _signal(children_of(pid) if CAN_ASK_FOR_CHILDREN else descendants(pid), signal.SIGKILL)
+def _kill_descendants(root: int) -> None:
+    """Kill what descends from a process to which orphans come; called until nothing is left."""
+    everybody = descendants(root)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
+        _signal(everybody, number)
+    # Processes that fork and end all the time are gone before that list is made; each becomes a child here, and lives longer
+    # than it takes to look for these.
+    for _ in range(_MAX_CALLS if CAN_ASK_FOR_CHILDREN else 0):
+        _signal(children_of(root), signal.SIGKILL)
 
 
 def children_of(pid: int) -> list[int]:
@@ -179,8 +182,7 @@ def kill_tree(root: int) -> None:
     _signal([root], signal.SIGSTOP)
     deadline = time.monotonic() + _MAX_SECONDS
     while descendants(root) and time.monotonic() < deadline:
-        for _ in range(_MAX_CALLS):
-            kill_children(root)
+        _kill_descendants(root)
     _signal([root], signal.SIGKILL)
 
 
