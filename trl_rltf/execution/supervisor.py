@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import cleanup, error_site, functions, referee, remote
-from .child_process import WAITING, ChildProcess, Limits, Stop
+from .child_process import ChildProcess, Limits, Stop
+from .grading import TOO_LARGE_ANSWER, TOO_MUCH_OUTPUT, Grading, TimeLimits, error_of
 from .memory_files import CONNECTION, LOG, STDOUT, MemoryFiles
 from .records import Kind, Record, RecordWriter, parse_error, parse_site
 from .scratch import ScratchFolders
@@ -23,64 +24,8 @@ __all__ = ["Stop", "Supervisor"]
 _LOCATE_SECONDS = 2.0
 # Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
 _LEASH, _LEASH_A_TEST = 0.25, 0.1
-_FEWEST_TESTS = 10  # that the default of `program_timeout` is for: asserts may have to run twice
-_ELAPSED = 1.5  # times `program_timeout`
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Grading:
-    """What is known so far of one program."""
-
-    def __init__(self, request: dict[str, Any]):
-        self.reads_stdin = request["mode"] == "stdin"
-        self.compiles_anew = request["process_per_test"]
-        self.has_referee = request["mode"] == "referee"
-        # Tests that are one script: what one of them leaves in a variable is there for the next.
-        self.is_script = request["mode"] in ("referee", "inside")
-        count = request["num_sent"]
-        self.observations: list[dict[str, Any] | None] = [None] * count
-        # Where they are in the file of answers, and their size.
-        self.values: list[tuple[int, int]] = [(0, 0)] * count
-        self.stdout: list[tuple[int, int]] = [(0, 0)] * count
-        self.error: dict[str, Any] | None = None
-        self.trailing: dict[str, Any] | None = None
-        self.sites: dict[str, dict[str, Any]] = {}  # of the error, and of the one in trailing code
-        self.compiled = True
-        self.num_tests = request["num_tests"]  # of the program; some of them may have been graded before
-        self.spent_cpu, self.spent_wall = request["spent"]
-        self.cpu = 0.0
-        self.began = time.monotonic()
-
-    def pending(self) -> list[int]:
-        return [index for index, observation in enumerate(self.observations) if observation is None]
-
-    def forget(self) -> None:
-        """Drop all that is known; in a process that a program is forked from."""
-        self.__dict__.clear()
-
-    def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
-        """Keep the first that is known of a test."""
-        if self.observations[index] is None:
-            self.observations[index] = {"kind": kind}
-            if error is not None and self.error is None:
-                self.error = error
-
-    def reply(self) -> dict[str, Any]:
-        tests = []
-        for index, observation in enumerate(self.observations):
-            places = {"values": self.values[index], "stdout": self.stdout[index]}
-            tests.append({**(observation or {"kind": "not_run"}), **places})
-        error = None if self.error is None else {**self.error, **self.sites.get("error", {})}
-        trailing = None if self.trailing is None else {**self.trailing, **self.sites.get("trailing", {})}
-        return {
-            "tests": tests,
-            "error": error,
-            "trailing": trailing,
-            "compiled": self.compiled,
-            "cpu": self.cpu,
-            "wall": time.monotonic() - self.began,
-        }
 
 
 class Supervisor:
@@ -107,6 +52,7 @@ class Supervisor:
             _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self._time = TimeLimits(config)
         self._vitals = _vitals()
         self._folders = ScratchFolders(config["scratch"])
         self._child = ChildProcess(control, config, files, self._owns_namespace, child_setup)
@@ -123,13 +69,13 @@ class Supervisor:
             `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
             output are.
         """
-        grading = _Grading(request)
+        grading = Grading(request)
         leash: float | None = None  # seconds left for the other tests once one has timed out
         while pending := grading.pending():
-            limits = self._limits(grading)
+            limits = self._time.left(grading)
             exceeded = "total_cpu" if limits.total_cpu <= 0 else "total_wall" if limits.total_wall <= 0 else None
             if exceeded is not None and all(seen != {"kind": "timeout"} for seen in grading.observations):
-                grading.observe(pending[0], "timeout", self._out_of_time(grading, exceeded))
+                grading.observe(pending[0], "timeout", self._time.exceeded(grading, exceeded))
             if exceeded is not None or (leash is not None and leash <= 0):
                 break
             batch = self._next_batch(grading, pending)
@@ -155,36 +101,11 @@ class Supervisor:
             return _tampered(grading, "the program changed limits or priority of the sandbox")
         return grading.reply()
 
-    def _limits(self, grading: _Grading) -> Limits:
-        """Seconds that are left for a program."""
-        timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
-        total = self._program_timeout(grading)
-        cpu = grading.spent_cpu + grading.cpu
-        elapsed = grading.spent_wall + time.monotonic() - grading.began - WAITING * cpu
-        return Limits(timeout, wall_timeout, total - cpu, max(_ELAPSED * total, wall_timeout) - elapsed)
-
-    def _program_timeout(self, grading: _Grading) -> float:
-        chosen: float | None = self._config["program_timeout"]
-        return self._config["timeout"] * max(grading.num_tests, _FEWEST_TESTS) if chosen is None else chosen
-
-    def _out_of_time(self, grading: _Grading, exceeded: str) -> dict[str, Any]:
-        """The error of a test, or of a program, that has exceeded one of the [`Limits`]; it names the argument."""
-        timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
-        total = self._program_timeout(grading)
-        elapsed = max(_ELAPSED * total, wall_timeout)
-        message = {
-            "cpu": f"the test used more than {timeout:g} s of CPU time (`timeout`)",
-            "wall": f"the test took longer than {wall_timeout:g} s (`wall_timeout`)",
-            "total_cpu": f"all tests together used more than {total:g} s of CPU time (`program_timeout`)",
-            "total_wall": f"all tests together took longer than {elapsed:g} s (1.5 times `program_timeout`)",
-        }[exceeded]
-        return _error("TimeoutError", message)
-
-    def _next_batch(self, grading: _Grading, pending: list[int]) -> list[int]:
+    def _next_batch(self, grading: Grading, pending: list[int]) -> list[int]:
         is_alone = grading.reads_stdin and (grading.compiles_anew or not self._is_filtered)
         return pending[:1] if is_alone else pending
 
-    def _run(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+    def _run(self, grading: Grading, batch: list[int], limits: Limits) -> None:
         if grading.reads_stdin:
             self._run_scripts(grading, batch, limits)
         elif grading.has_referee:
@@ -192,7 +113,7 @@ class Supervisor:
         else:
             self._run_functions(grading, batch, limits)
 
-    def _run_functions(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+    def _run_functions(self, grading: Grading, batch: list[int], limits: Limits) -> None:
         sealed = self._files.program
 
         def body(writer: RecordWriter) -> None:
@@ -202,7 +123,7 @@ class Supervisor:
         self._child.run(body, limits, len(grading.observations), prepare=sealed.open)
         self._read_records(grading, self._child.records, batch)
 
-    def _run_scripts(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+    def _run_scripts(self, grading: Grading, batch: list[int], limits: Limits) -> None:
         """Run a script on its next tests, in order, until it is through with them or one leaves something behind."""
         files, child = self._files, self._child
         files.start_reports(batch[0])
@@ -234,19 +155,19 @@ class Supervisor:
         if left and has_failed and left_nothing:
             output, is_too_much = files.take_output(False, self._config["output_limit"])
             if is_too_much:
-                grading.observe(left[0], "error", _TOO_MUCH_OUTPUT)
+                grading.observe(left[0], "error", TOO_MUCH_OUTPUT)
             # What happens before the first test starts happens to all of them.
             for index in left[:1] if loaded else left:
                 grading.stdout[index] = output
                 self._end_of(grading, index, child.status)
 
-    def _read_report(self, grading: _Grading, index: int, report: TestReport) -> None:
+    def _read_report(self, grading: Grading, index: int, report: TestReport) -> None:
         output, is_too_much = report.output, report.printed_too_much
         if not report.left_nothing:  # the output may have grown until all processes of the test were killed
             output, is_too_much = self._files.take_output(report.status == 0, self._config["output_limit"])
         grading.stdout[index] = output
         if is_too_much:
-            grading.observe(index, "error", _TOO_MUCH_OUTPUT)
+            grading.observe(index, "error", TOO_MUCH_OUTPUT)
         elif report.status == 0:
             grading.observe(index, "done")
         elif report.payload:
@@ -254,7 +175,7 @@ class Supervisor:
         else:
             self._end_of(grading, index, report.status)
 
-    def _run_with_referee(self, grading: _Grading, batch: list[int], limits: Limits) -> None:
+    def _run_with_referee(self, grading: Grading, batch: list[int], limits: Limits) -> None:
         """Run asserts that cannot be split: the tests in one process, the program that they call in another."""
         sealed = self._files
 
@@ -275,7 +196,7 @@ class Supervisor:
         )
         self._read_records(grading, self._child.records, batch)
 
-    def _read_records(self, grading: _Grading, records: Sequence[Record], batch: list[int]) -> None:
+    def _read_records(self, grading: Grading, records: Sequence[Record], batch: list[int]) -> None:
         """Turn what a process reported, and how it ended, into observations."""
         child = self._child
         grading.cpu += child.cpu
@@ -297,7 +218,7 @@ class Supervisor:
                     grading.values[record.test] = self._files.answers.append(LOG, record.offset, record.size)
                 case Kind.ERROR if left and record.test == left[0]:
                     full = os.fstat(STDOUT).st_size >= self._config["output_limit"]
-                    error = _TOO_MUCH_OUTPUT if full else parse_error(record.payload)
+                    error = TOO_MUCH_OUTPUT if full else parse_error(record.payload)
                     grading.observe(left.pop(0), "error", error)
         if not grading.compiled:
             return
@@ -308,32 +229,32 @@ class Supervisor:
             for index in left:  # the rest of the script has not run, and would find other variables in a new process
                 grading.observe(index, "not_run")
 
-    def _read_output(self, grading: _Grading, batch: list[int], running: int | None) -> None:
+    def _read_output(self, grading: Grading, batch: list[int], running: int | None) -> None:
         # Asserts share their output: it counts for the one that runs, or for the last.
         for index in batch[-1:] if running is None else [running]:
             grading.stdout[index], is_too_much = self._files.take_output(False, self._config["output_limit"])
             if is_too_much and all(grading.observations[other] != {"kind": "error"} for other in batch):
                 grading.observations[index] = None
-                grading.observe(index, "error", _TOO_MUCH_OUTPUT)
+                grading.observe(index, "error", TOO_MUCH_OUTPUT)
 
-    def _end_of(self, grading: _Grading, index: int, status: int) -> None:
+    def _end_of(self, grading: Grading, index: int, status: int) -> None:
         """Say how the test ended in which its process did."""
         child = self._child
         if child.stopped == "timeout":
-            grading.observe(index, "timeout", self._out_of_time(grading, child.exceeded))
+            grading.observe(index, "timeout", self._time.exceeded(grading, child.exceeded))
         elif child.stopped is not None:
-            grading.observe(index, "error", _error(child.stopped, "killed by the sandbox"))
+            grading.observe(index, "error", error_of(child.stopped, "killed by the sandbox"))
         elif os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-            grading.observe(index, "error", _error(name, "killed by a signal"))
+            grading.observe(index, "error", error_of(name, "killed by a signal"))
         elif os.fstat(LOG).st_size >= self._config["output_limit"]:
-            grading.observe(index, "error", _TOO_LARGE_ANSWER)
+            grading.observe(index, "error", TOO_LARGE_ANSWER)
         else:
             code = os.WEXITSTATUS(status)
-            grading.observe(index, "error", _error("SystemExit", f"the process ended with exit code {code}"))
+            grading.observe(index, "error", error_of("SystemExit", f"the process ended with exit code {code}"))
 
-    def _withdraw(self, grading: _Grading, batch: list[int]) -> None:
+    def _withdraw(self, grading: Grading, batch: list[int]) -> None:
         for index in batch:
             observation = grading.observations[index]
             if observation is not None and observation["kind"] == "timeout":
@@ -364,17 +285,9 @@ class Supervisor:
         return {"detail": "", "span": None, "expression_span": None}
 
 
-def _error(kind: str, message: str) -> dict[str, Any]:
-    return {"phase": "run", "type": kind, "message": message, "position": None}
-
-
-_TOO_LARGE_ANSWER = _error("OutputLimitExceeded", "the program returned more than the limit of output")
-_TOO_MUCH_OUTPUT = _error("OutputLimitExceeded", "the program printed too much")
-
-
-def _tampered(grading: _Grading, message: str) -> dict[str, Any]:
+def _tampered(grading: Grading, message: str) -> dict[str, Any]:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
-    grading.error = _error("TamperingError", message)
+    grading.error = error_of("TamperingError", message)
     grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
     return {**grading.reply(), "retire": True}
 
