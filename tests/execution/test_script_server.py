@@ -188,8 +188,8 @@ COUNTS_ITSELF = {
     "a cache": "import functools\nf = functools.lru_cache(len)\nf('a')\nprint(f.cache_info().currsize)",
     "a file in the folder": "import os\nopen(str(len(os.listdir('.'))), 'w')\nprint(len(os.listdir('.')))",
     "the mode of the folder": (
-        "import os\nmode = os.stat('.').st_mode & 0o77\ntry:\n    os.chmod('.', 0o777 - mode)\nexcept OSError:\n    pass\n"
-        "print(1 if mode in (0, 0o55) else 2)"
+        "import os\nmode = os.stat('.').st_mode & 0o77\ntry:\n    os.chmod('.', 0o711)\nexcept OSError:\n    pass\n"
+        "print(2 if mode == 0o11 else 1)"
     ),
     "the times of the folder": (
         "import os\nseen = os.stat('.').st_mtime_ns\ntry:\n    os.utime('.', ns=(7, 7))\nexcept OSError:\n    pass\nprint(2 if seen == 7 else 1)"
