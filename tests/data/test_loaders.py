@@ -1,13 +1,14 @@
 """The loaders on real problems, and on broken ones."""
 
 import json
+from collections import Counter
 
 import pytest
 from datasets import Dataset
 
 from trl_rltf import load_apps, load_mbpp
 from trl_rltf.data import apps as apps_module
-from trl_rltf.execution import LocalRunner, Outcome, Program
+from trl_rltf.execution import LocalRunner, Outcome, Program, parse_tests
 
 
 COLUMNS = ["prompt", "tests", "solutions", "problem_id", "difficulty", "starter_code"]
@@ -31,6 +32,12 @@ def test_every_reference_solution_of_mbpp_passes(shared_data, file, count):
     dataset = load_mbpp(shared_data / "mbpp" / file, split="all")
     assert len(dataset) == count
     assert solved(dataset, 1) == set(dataset["problem_id"])
+
+
+def test_asserts_of_mbpp_are_split_and_the_few_that_are_not_are_known(shared_data):
+    dataset = load_mbpp(shared_data / "mbpp" / "mbpp.jsonl", split="all")
+    modes = Counter(parse_tests(row["tests"]).mode for row in dataset)
+    assert modes == {"expression": 962, "inside": 12}
 
 
 @pytest.mark.filterwarnings("ignore:Programs run with resource limits only")
