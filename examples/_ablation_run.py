@@ -212,7 +212,7 @@ def execute(run: Run) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if run.arm == "warm-start":
             args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": str(run.start), "seed": run.seed})
-            model, tokenizer = load_start(script_args, args, ModelConfig(), train_set)
+            model, tokenizer = load_start(script_args, args, ModelConfig(), train_set, args.max_prompt_length)
             evaluations.add(model, tokenizer, 0, run.scale.final_samples)
         else:
             model, tokenizer = load_policy(ModelConfig(str(run.start / "warm-start"), dtype="float32"))
@@ -295,7 +295,7 @@ def _train_supervised(
     )
     # Another seed than that of the warm start, whose order of examples would come back.
     args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": scratch, "seed": run.seed + 1000})
-    warm_start(model, tokenizer, train_set, script_args, args, scratch, [evaluations])
+    warm_start(model, tokenizer, train_set, script_args, args, scratch, args.max_prompt_length, [evaluations])
 
 
 def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runner: LocalRunner, scratch: str) -> None:

@@ -95,7 +95,9 @@ def load_samples(
         samples = read_graded_samples(script_args.samples, prompts)
         return *split_by_problem(samples, seed=training_args.seed), None
     if model_args.model_name_or_path is None:
-        policy, tokenizer = load_start(script_args, training_args, model_args, train_set)
+        policy, tokenizer = load_start(
+            script_args, training_args, model_args, train_set, script_args.max_prompt_length
+        )
     else:
         policy, tokenizer = load_policy(model_args)
         policy.to(training_args.device)

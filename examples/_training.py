@@ -11,6 +11,7 @@ from _models import load_policy
 from _training_report import console
 from _warm_start import warm_start
 from datasets import Dataset
+from transformers import TrainingArguments
 from trl import ModelConfig, ScriptArguments, TrlParser
 
 from trl_rltf import RLTFConfig, UnitTestRewardFunction, load_apps, load_mbpp, make_mini_apps
@@ -173,7 +174,11 @@ def _as_chat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_start(
-    script_args: ProblemArguments, training_args: RLTFConfig, model_args: ModelConfig, train_set: Dataset
+    script_args: ProblemArguments,
+    training_args: TrainingArguments,
+    model_args: ModelConfig,
+    train_set: Dataset,
+    max_prompt_length: int | None = None,
 ) -> tuple[Any, Any]:
     """The model that RL starts from, after its warm start."""
     folder = Path(training_args.output_dir) / "warm-start"
@@ -192,5 +197,5 @@ def load_start(
     if model.config.is_encoder_decoder:
         model_args.lora_task_type = "SEQ_2_SEQ_LM"
     if not is_warm and (script_args.warm_start_steps or script_args.warm_start_epochs):
-        warm_start(model, tokenizer, train_set, script_args, training_args, str(folder))
+        warm_start(model, tokenizer, train_set, script_args, training_args, str(folder), max_prompt_length)
     return model, tokenizer

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from _models import name_model
 from datasets import Dataset
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
+from transformers import (
+    DataCollatorForSeq2Seq,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    TrainerCallback,
+    TrainingArguments,
+)
 from trl import SFTConfig, SFTTrainer
 
-from trl_rltf import RLTFConfig
 from trl_rltf.data import add_bug, add_slips
 from trl_rltf.metrics import prompt_lengths
 from trl_rltf.prompts import shorten_prompt
@@ -29,15 +34,16 @@ def warm_start(
     tokenizer: Any,
     problems: Dataset,
     script_args: ProblemArguments,
-    training_args: RLTFConfig,
+    training_args: TrainingArguments,
     folder: str,
+    max_prompt_length: int | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> None:
     """
     Train on reference solutions, with TRL's SFTTrainer, or transformers' Seq2SeqTrainer for an encoder-decoder, and save the
     model in the folder.
     """
-    limit = training_args.max_prompt_length
+    limit = max_prompt_length
     if limit is None and model.config.is_encoder_decoder:
         limit = tokenizer.model_max_length
     settings = {

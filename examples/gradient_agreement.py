@@ -36,7 +36,7 @@ def main() -> None:
     parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
     script_args, training_args, model_args = settings_for(parser)
     train_set, _ = prepared(load_apps_problems(script_args), script_args)
-    model, tokenizer = load_start(script_args, training_args, model_args, train_set)
+    model, tokenizer = load_start(script_args, training_args, model_args, train_set, training_args.max_prompt_length)
     training_args.max_steps = NUM_BATCHES
     training_args.learning_rate = 0.0  # all gradients are of the same weights
     training_args.ce_loss_weight = 0.0  # and of the rewards

@@ -38,7 +38,7 @@ def main(load_problems=load_apps_problems) -> None:
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
 
     banner("1. Warm start")
-    model, tokenizer = load_start(script_args, training_args, model_args, train_set)
+    model, tokenizer = load_start(script_args, training_args, model_args, train_set, training_args.max_prompt_length)
 
     sampling = {
         "num_samples": script_args.eval_samples,

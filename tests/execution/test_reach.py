@@ -279,7 +279,9 @@ def test_a_program_cannot_end_or_stop_its_worker(any_runner):
         worker = local._pool.workers[0]
         bad, good = local.run([Program(SEND, SUM_TESTS), Program(SUM_PROGRAM + "#", SUM_TESTS)])
         assert local._pool.workers == [worker]
-    assert (bad.outcome, bad.error_type) == (Outcome.RUNTIME_ERROR, "KeyError"), bad
+    assert bad.outcome is Outcome.RUNTIME_ERROR, bad
+    if not any_runner.isolation.processes:  # in a namespace it may signal its own parent, which it harms by that alone
+        assert bad.error_type == "KeyError"
     assert good.outcome is Outcome.PASS
 
 

@@ -122,5 +122,5 @@ def test_a_place_that_is_not_in_the_program_does_no_harm(runner, tokenizer, outc
 
 
 def test_prompts_that_do_not_fit_are_refused(runner, tokenizer):
-    with pytest.raises(ValueError, match="There are 1 prompts and 2 completions"):
+    with pytest.raises(ValueError, match="There are 1 `prompts` and 2 `completions`"):
         UnitTestRewardFunction(runner)(["p"], [RIGHT] * 2, tests=[TESTS] * 2)

@@ -93,7 +93,7 @@ class TimeLimits:
 
     def _program_timeout(self, grading: Grading) -> float:
         chosen: float | None = self._config["program_timeout"]
-        return self._config["timeout"] * grading.num_tests if chosen is None else chosen
+        return self._config["timeout"] * (grading.num_tests + 1) if chosen is None else chosen
 
     def exceeded(self, grading: Grading, name: str) -> dict[str, Any]:
         """The error of a test, or of a program, that has exceeded one of the [`Limits`]; it names the argument."""

@@ -65,9 +65,9 @@ class LocalRunner:
         wall_timeout (`float`, *optional*):
             Elapsed seconds that each test may take, for programs that sleep. Defaults to three times `timeout`.
         program_timeout (`float`, *optional*):
-            CPU seconds that all tests of a program may use together. Defaults to `timeout` times their number, so that a
-            program which keeps to the limits of its tests is never cut off. Of elapsed time they may take
-            1.5 times as much together, at least `wall_timeout`, and two seconds more for each of CPU that they use.
+            CPU seconds that all tests of a program may use together. Defaults to `timeout` for each of them and once more for
+            what comes before them, so that a program which keeps to the limits of its tests is never cut off. Of elapsed time
+            they may take 1.5 times as much together, at least `wall_timeout`, and two seconds more for each of CPU that they use.
         memory_limit (`int`, *optional*, defaults to `2**30`):
             Bytes of address space of each process of a program.
         output_limit (`int`, *optional*, defaults to `2**24`):
