@@ -114,7 +114,7 @@ def _as_answer(prompt: Any, program: str) -> Any:
 
 
 def _seq2seq_trainer(
-    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: RLTFConfig
+    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: TrainingArguments
 ) -> Seq2SeqTrainer:
     def to_ids(row: dict[str, str]) -> dict[str, list[int]]:
         labels = tokenizer(text_target=row["completion"])["input_ids"]
