@@ -55,6 +55,20 @@ def test_the_program_of_a_completion(completion, source):
 
 
 @pytest.mark.parametrize(
+    "completion",
+    [
+        f"python\n{PROGRAM}{FENCE}\nIt doubles.",
+        f"\nPython3\n{PROGRAM}",
+        f"python\nI would write:\n{BLOCK}",
+        f"[PYTHON]\n{PROGRAM}[/PYTHON]\n[TESTS]\nassert True\n[/TESTS]",
+        f"{PROGRAM}[/PYTHON]",
+    ],
+)
+def test_a_first_line_that_only_says_python_is_not_of_the_program(completion):
+    assert source_of(completion) == PROGRAM
+
+
+@pytest.mark.parametrize(
     "reasoning",
     [
         f"<think>\nPerhaps:\n{FENCE}python\nprint(1)\n{FENCE}\nNo.\n</think>\n\n",
