@@ -120,7 +120,7 @@ def test_odd_bytes_are_one_sentence_that_names_the_line(files, tmp_path, capsys,
     assert exit_.value.code == 2
     assert error.count("\n") == 1
     if is_tests and not content.strip(b"\xef\xbb\xbf\r\n "):
-        message = "there are no tests of problem 'sum'"
+        message = f"there are no tests of problem 'sum'. {odd} has no line of that problem."
     assert message in error
 
 

@@ -77,6 +77,11 @@ def test_what_real_solutions_do_works(any_runner, source):
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
 
 
+def test_a_script_reads_the_line_ends_of_its_input_as_they_are(runner):
+    tests = {"inputs": ["a\r\nb\r\n"], "outputs": ["'a\\r\\n' 'b\\r'"]}
+    assert grade(runner, "import sys\nprint(repr(sys.stdin.readline()), repr(input()))", tests).outcome is Outcome.PASS
+
+
 def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
     source = (
         "from concurrent.futures import ThreadPoolExecutor\nimport time\nwith ThreadPoolExecutor(32) as pool:\n"

@@ -345,6 +345,12 @@ def test_worker_and_descriptors_are_as_before_after_many_programs(any_runner):
             None,
         ),
         ("import os\nprint(input())\nos.close(1)", Outcome.RUNTIME_ERROR, "OSError"),
+        (
+            "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\nprint(input())",
+            Outcome.PASS,
+            None,
+        ),
+        ("import sys\nprint(input())\ndel sys.__stdin__, sys.__stdout__", Outcome.PASS, None),
     ],
 )
 def test_a_script_ends_as_in_a_plain_interpreter(runner, source, outcome, error_type):

@@ -55,6 +55,20 @@ def test_the_program_of_a_completion(completion, source):
 
 
 @pytest.mark.parametrize(
+    "completion",
+    [
+        f"python\n{PROGRAM}{FENCE}\nIt doubles.",
+        f"\nPython3\n{PROGRAM}",
+        f"python\nI would write:\n{BLOCK}",
+        f"[PYTHON]\n{PROGRAM}[/PYTHON]\n[TESTS]\nassert True\n[/TESTS]",
+        f"{PROGRAM}[/PYTHON]",
+    ],
+)
+def test_a_first_line_that_only_says_python_is_not_of_the_program(completion):
+    assert source_of(completion) == PROGRAM
+
+
+@pytest.mark.parametrize(
     "reasoning",
     [
         f"<think>\nPerhaps:\n{FENCE}python\nprint(1)\n{FENCE}\nNo.\n</think>\n\n",
@@ -208,6 +222,8 @@ def test_info_strings_that_do_not_mean_python(info):
     [
         "assert f(1) == 1\n",
         "assert f(1) == 1\nassert f(",
+        "print(f(",
+        "r = [\n    f(1),\n    f(",
         "n = int(input('n: '))\nprint(f(n))\n",
         "def test_f():\n    assert f(1) == 1\n",
         "import unittest\n\nclass Test(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 1)\n",
@@ -239,6 +255,10 @@ def test_a_block_that_cannot_run_without_an_earlier_one_is_no_program(example, f
         "print([f for f in range(3)])\n",
         "with open('x') as f:\n    print(f)\n",
         "def f(n)\n    return n\n",
+        "def g(f)\n    return f(1)\n",
+        "from m import = 1\nfrom m import f\nprint(f(4))\n",
+        "f = print\nf(",
+        "print(x.f(",
         "def g():\n    global f\n    f = 1\ng()\nprint(f)\n",
         "print(sorted([1], f=1))\n",
     ],

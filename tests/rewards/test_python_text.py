@@ -85,8 +85,9 @@ later = len(A.name)
     assert names.needed == {"default", "missing", "Base"}
 
 
-def test_names_of_a_program_that_is_cut_off_are_those_of_its_whole_lines():
-    assert read_names("def f():\n    return g()\n\nassert h(").needed == {"g"}
+def test_names_of_a_program_that_is_cut_off_are_those_of_its_whole_lines_and_of_later_calls():
+    assert read_names("def f():\n    return g()\n\nassert h(i").needed == {"g", "h"}
+    assert read_names("def f():\n    return g()\n\ndef h(").needed == {"g"}
     assert read_names("  x = f()\n  y = [").needed == {"f"}
 
 

@@ -227,10 +227,12 @@ def test_malformed_tests_name_the_row_and_the_problem(runner):
     [
         ({"fine_weight": -1}, "`fine_weight` is -1"),
         ({"adaptive_weight": float("nan")}, "`adaptive_weight` is nan"),
+        ({"coarse_weight": "1"}, "`coarse_weight` is '1', but must be a number"),
         ({"granularity": "word"}, "`granularity` is 'word'"),
         ({"fine_baseline": "mean"}, "`fine_baseline` is 'mean'"),
         ({"granularity": "expression"}, "`granularity='expression'` needs `fine_baseline='none'`"),
         ({"coarse_rewards": {Outcome.PASS: 1.0}}, "no reward for FAILURE, RUNTIME_ERROR, SYNTAX_ERROR"),
+        ({"coarse_rewards": {"PASS": 1.0}}, "no reward for PASS, .* Its keys are members of `Outcome`"),
     ],
 )
 def test_rules_out_of_range_are_refused(options, message):

@@ -107,9 +107,8 @@ def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], lis
         else:
             problem_id = _problem_id(row, where)
             if problem_id not in known:
-                raise ValueError(
-                    f"{where}: there are no tests of problem {problem_id!r}. Name their file with --tests."
-                )
+                remedy = "Name their file with --tests." if tests is None else f"{tests} has no line of that problem."
+                raise ValueError(f"{where}: there are no tests of problem {problem_id!r}. {remedy}")
             entry = known[problem_id]
         rows.append(row)
         found.append(Program(source, entry))

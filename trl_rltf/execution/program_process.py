@@ -52,9 +52,9 @@ def compile_program(source: str) -> types.CodeType:
 
 
 def _open_streams() -> list[Any]:
-    # Text mode reads and writes as a fresh interpreter would.
+    # Text mode reads and writes as a fresh interpreter would, which leaves the line ends of its input as they are.
     return [
-        open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)
+        open(descriptor, mode, encoding="utf-8", errors=errors, newline="\n", closefd=False)
         for descriptor, (_, mode, errors) in enumerate(_STREAMS)
     ]
 

@@ -188,11 +188,12 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str
     del error
     failed_threads.clear()
     not_written = _flush(getattr(sys, "stdout", None)) or _flush(getattr(sys, "stderr", None))
-    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
-    # Objects that still hold output write it now.
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, getattr(sys, f"__{name}__", None))
+    # Objects that still hold output write it now. If that fails, the interpreter says nothing; the stream may be detached.
     namespace.clear()
     gc.collect(2 if gc.get_objects(2) else 1)
-    not_written = _flush(sys.stdout) or not_written
+    _flush(sys.stdout)
     if not_written is not None:
         status, description = _FLUSH_FAILED, description or describe(not_written, "run")
     return status, description

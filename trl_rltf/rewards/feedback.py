@@ -127,8 +127,8 @@ class FeedbackRules:
     def __post_init__(self) -> None:
         for name in ("coarse_weight", "adaptive_weight", "fine_weight"):
             weight = getattr(self, name)
-            if not weight >= 0:
-                raise ValueError(f"`{name}` is {weight}, but must be 0 (off) or above.")
+            if not isinstance(weight, (int, float)) or not weight >= 0:
+                raise ValueError(f"`{name}` is {weight!r}, but must be a number: 0 (off) or above.")
         if self.granularity not in GRANULARITIES:
             raise ValueError(f"`granularity` is {self.granularity!r}, but must be 'line' or 'expression'.")
         if self.fine_baseline not in FINE_BASELINES:
@@ -139,7 +139,9 @@ class FeedbackRules:
             )
         missing = [outcome.name for outcome in COARSE_REWARDS if outcome not in self.coarse_rewards]
         if missing:
-            raise ValueError(f"`coarse_rewards` has no reward for {', '.join(missing)}.")
+            raise ValueError(
+                f"`coarse_rewards` has no reward for {', '.join(missing)}. Its keys are members of `Outcome`."
+            )
 
     def __call__(self, report: ExecutionReport) -> Feedback:
         """

@@ -21,8 +21,12 @@ _TAG = re.compile(
     r"|\[(/?)THINK\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>",
     re.IGNORECASE,
 )
-_END_MARKER = re.compile(r"<\|[A-Za-z_]{2,30}\|>|</?s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>", re.IGNORECASE)
+_END_MARKER = re.compile(
+    r"<\|[A-Za-z_]{2,30}\|>|</?s>|\[/PYTHON\]|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>", re.IGNORECASE
+)
 _ANSWER_TAG = re.compile(r"<(answer|solution|code|final)>", re.IGNORECASE)
+# The first line of a completion whose prompt ends with an opening fence, and the tag of Code Llama. Both are names of nothing.
+_OPENING_LINE = re.compile(r"\s*(?:(?:python|py)[\d.]{0,4}|\[PYTHON\])[ \t]*(?:\r?\n|\r)", re.IGNORECASE)
 _PYTHON = re.compile(
     r"(?:language-)?(?:[ic]?python|micropython|pypy|py|jupyter|[\w-]{1,40}\.py)(?:[-_]?[\d.]{1,8}|[-_](?:code|script))?"
     r"|(?:tool_)?code|code-cell|code-block"
@@ -141,12 +145,13 @@ class Answer:
         self._tag_starts = [tag.start() for tag in self._tags]
         self._quotes = {quotes: [match.start() for match in re.finditer(quotes, text)] for quotes in ('"""', "'''")}
         self.blocks: list[Block] = []
-        self.start = 0
+        opening = _OPENING_LINE.match(text)
+        self.start = opening.end() if opening else 0
         self.end = len(text)
         self._read()
 
     def _read(self) -> None:
-        if self._is_program_from(0):
+        if self._is_program_from(self.start):
             return
         position = self._read_prompt_block()
         reasoning: tuple[int, int] | None = None  # where it starts, and the number of blocks before it
@@ -189,13 +194,18 @@ class Answer:
 
     def _read_prompt_block(self) -> int:
         """Read a block that the prompt has opened; return where to continue."""
-        tag, fence = self._tag_from(0), self._fence_from(0)
-        end, position, is_closed = self._find_end(0, fence.tick if fence else "`", 3, 3)
+        start = self.start
+        tag, fence = self._tag_from(start), self._fence_from(start)
+        end, position, is_closed = self._find_end(start, fence.tick if fence else "`", 3, 3)
         has_other = (tag is not None and tag.start() < end) or (
             fence is not None and fence.start < end and fence.can_open
         )
-        if not is_closed or (has_other and self._parser.parse(0, end) is None) or not self._parser.is_code(0, end):
-            return 0
+        if (
+            not is_closed
+            or (has_other and self._parser.parse(start, end) is None)
+            or not self._parser.is_code(start, end)
+        ):
+            return start
         fence = self._fence_from(end)
         assert fence is not None
         following = self._fence_from(fence.next_line)
@@ -203,9 +213,9 @@ class Answer:
             # A formula before an unmarked block is Python, too. Then there is code between this fence and the next.
             following_start = len(self._text) if following is None else following.line
             if self._parser.is_code(fence.next_line, max(fence.next_line, following_start)):
-                self.blocks.append(Block(0, end, False))
+                self.blocks.append(Block(start, end, False))
                 return fence.start
-        self.blocks.append(Block(0, end, True))
+        self.blocks.append(Block(start, end, True))
         return position
 
     def _read_fence(self, fence: _Fence) -> int:

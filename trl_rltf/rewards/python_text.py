@@ -24,6 +24,9 @@ _MAX_LINE = 500
 _CLAUSES = ("else:", "elif ", "except", "finally:", "case ", "@", "print ")
 _STAR_IMPORTS = {"math", "cmath", "itertools", "functools", "collections", "operator", "heapq", "bisect", "string"}
 _BUILTINS = frozenset(dir(builtins))
+_CALLED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
+_ASSIGNED = re.compile(r"\b(\w+)[ \t]*=(?!=)")
+_BINDS = re.compile(r"\b(?:as|class|def|for|import|lambda)\b")
 _BLOCKS = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While, ast.Match),
     *(ast.With, ast.AsyncWith, ast.Try, ast.TryStar),
@@ -79,7 +82,8 @@ class Names:
 
 
 def read_names(source: str) -> Names:
-    """Names of a program, or of its lines before a syntax error."""
+    """Names of a program, or of its lines before a syntax error and of the calls after them."""
+    whole = source
     tree, error_line = _parse(source)
     for _ in range(4):
         if tree is not None or not error_line:
@@ -111,6 +115,10 @@ def read_names(source: str) -> Names:
         if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
             # Modules that are safe to import here; of others it is not known what they bind.
             bound |= set(dir(importlib.import_module(statement.module))) if _is_known(statement.module) else set()
+    rest = whole[len(source) :]  # an example that was cut off, `print(f(1`, needs `f`
+    if not _BINDS.search(rest):
+        bound |= {*_ASSIGNED.findall(rest)}
+        loaded |= {*_CALLED.findall(rest)}
     return Names(frozenset(defined), frozenset(loaded - bound - defined - _BUILTINS))
 
 
