@@ -5,10 +5,13 @@ import ast
 import pytest
 
 from trl_rltf.execution import Program, parse_tests
-from trl_rltf.execution.placement import assumed_imports, built_in_functions, fits_a_referee, names_of_program
+from trl_rltf.execution.placement import assumed_imports, built_in_functions, fits_a_referee
+from trl_rltf.execution.script_names import names_of_program
 
 
 APART = [
+    "a = [1, 2]\nassert f(a, len(a)) == 3",
+    "assert f([0] * 3, [-1] * 2) == 0 and f(1) + 1 == 2",
     "for i in range(3):\n    assert f(i) == i",
     "METADATA = {'a': 1}\ndef check(candidate):\n    assert candidate(1) == 2\n    assert abs(candidate(2) - 3) < 1e-6\ncheck(f)",
     "def check(candidate):\n    for n, value in enumerate(map(candidate, range(1, 4)), start=1):\n        assert value == 918 * n\n    assert value == 2\ncheck(f)",
@@ -33,6 +36,8 @@ APART = [
 ]
 
 INSIDE = [
+    "x = []\nassert f(x, x) == 1",
+    "m = [[0]] * 2\nassert f(m) == [[1], [1]]",
     "assert close(f(1), 7.5)",
     "assert decode(encode('abc')) == 'abc'",
     "s = Stack()\ns.push(1)\nassert s.top() == 1",

@@ -10,9 +10,9 @@ from typing import Any
 
 from .asserts import split_assert
 from .long_integers import any_number_of_digits
-from .placement import assumed_imports, built_in_functions, fits_a_referee, names_of_program
+from .placement import assumed_imports, built_in_functions, fits_a_referee
 from .plain_values import decode
-from .script_names import is_class_name, names_bound_by
+from .script_names import is_class_name, names_bound_by, names_of_program
 from .unit_test import UnitTest, UnitTests
 
 
@@ -171,7 +171,7 @@ def _parse_assert(index: int, text: str) -> list[ast.stmt]:
                 f"assert {index} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
             )
     if not any(map(_can_fail, statements)):
-        hint = "write an assert statement, or call a function that contains one"
+        hint = "write an assert statement, call a function that contains one, or join it with the assert that needs it"
         if any(map(_is_for_scripts, statements)):
             hint = "what stands under `if __name__ == '__main__'` does not run here, so take that line away"
         raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")

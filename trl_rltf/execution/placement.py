@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterable, Sequence
 
-from .script_names import ScriptNames, all_bound, is_class_name, loaded_names, names_bound_by
+from .script_names import ScriptNames, all_bound, is_class_name, loaded_names
 
 
 _FUNCTIONS = frozenset(
@@ -64,21 +64,6 @@ _FOR_READERS = frozenset(["METADATA"])  # of HumanEval, which no test uses
 
 class _DoesNotFit(Exception):
     pass
-
-
-def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
-    """
-    Names that parts of tests use and do not bind, and that are not built-in: what the program has to define.
-
-    Args:
-        parts (`Iterable[ast.AST]`): Statements or expressions.
-
-    Returns:
-        `list[str]`: Names, in the order in which they are met.
-    """
-    nodes = [node for part in parts for node in ast.walk(part)]
-    bound = {name for node in nodes for name in names_bound_by(node)}
-    return [name for name in loaded_names(nodes) if name not in bound and not hasattr(builtins, name)]
 
 
 def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
@@ -191,6 +176,12 @@ class _Rules(ast.NodeVisitor):
         self._demand(isinstance(node.ctx, ast.Load) or not self._names.is_answer(node.value))
         self.generic_visit(node)
 
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        # `[[0]] * 3` is one list three times.
+        lists = [part.elts for part in (node.left, node.right) if isinstance(part, (ast.List, ast.Tuple))]
+        self._demand(all(isinstance(item, (ast.Constant, ast.UnaryOp)) for items in lists for item in items))
+        self.generic_visit(node)
+
     def visit_Compare(self, node: ast.Compare) -> None:
         operands = [node.left, *node.comparators]
         for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
@@ -280,6 +271,9 @@ class _Rules(ast.NodeVisitor):
         if self._names.is_of_program(node.func):
             # A class makes objects; and a function that is given an answer may be one that judges it.
             self._demand(not is_class_name(name) and not any(map(self._names.is_answer, arguments)))
+            # One list given twice is two lists in another process.
+            given = [argument.id for argument in arguments if isinstance(argument, ast.Name)]
+            self._demand(len(set(given)) == len(given))
         elif self._names.is_own_function(node.func):
             self._references |= {argument for argument in arguments if self._names.is_of_program(argument)}
         elif self._names.path(node.func):

@@ -39,6 +39,21 @@ def all_bound(nodes: Iterable[ast.AST]) -> set[str]:
     return {name for root in nodes for node in ast.walk(root) for name in names_bound_by(node)}
 
 
+def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
+    """
+    Names that parts of tests use and do not bind, and that are not built-in: what the program has to define.
+
+    Args:
+        parts (`Iterable[ast.AST]`): Statements or expressions.
+
+    Returns:
+        `list[str]`: Names, in the order in which they are met.
+    """
+    nodes = [node for part in parts for node in ast.walk(part)]
+    bound = {name for node in nodes for name in names_bound_by(node)}
+    return [name for name in loaded_names(nodes) if name not in bound and not hasattr(builtins, name)]
+
+
 class ScriptNames:
     """
     Tests that run one after the other with the same variables.
