@@ -165,7 +165,15 @@ def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
 def test_attributes_of_devices_stay_as_they_are(sealed_runner):
     # The same mode that they have, in case that it is not refused. Anyone who may write can set times to now.
     times = None if os.getuid() == 0 else (7, 7)
-    paths = "/dev/null", "/dev/zero", "/dev/urandom", "/dev/tty", "/dev/pts", "/dev/pts/ptmx", "/proc/sys/kernel/ostype"
+    paths = (
+        "/dev/null",
+        "/dev/zero",
+        "/dev/urandom",
+        "/dev/tty",
+        "/dev/pts",
+        "/dev/pts/ptmx",
+        "/proc/sys/kernel/ostype",
+    )
     source = (
         f"import os\nfor path in {paths}:\n"
         f"    for call in (lambda: os.chmod(path, os.stat(path).st_mode & 0o777), lambda: os.utime(path, {times})):\n"

@@ -391,7 +391,12 @@ def test_a_program_that_has_to_define_a_built_in_name_is_not_helped_out(runner):
     right = "def sum(a, b):\n    return 1 + 5 if a == 10 else 93"
     (own,) = runner.run([Program(right, tests)])
     assert own.outcome is Outcome.PASS
-    asserts = "assert sum([10, 15]) == 25", "assert hash(5) == 5", "assert eval('2 * 3') == 6", "assert not callable(5)"
+    asserts = (
+        "assert sum([10, 15]) == 25",
+        "assert hash(5) == 5",
+        "assert eval('2 * 3') == 6",
+        "assert not callable(5)",
+    )
     for none in runner.run([Program("", {"asserts": [text]}) for text in asserts]):
         assert (none.outcome, none.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
 

@@ -88,7 +88,9 @@ def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
     """
     nodes = [node for part in parts for node in ast.walk(part)]
     bound = {name for node in nodes for name in names_bound_by(node)}
-    return [name for name in loaded_names(nodes) if name not in bound and name not in _ERRORS and hasattr(builtins, name)]
+    return [
+        name for name in loaded_names(nodes) if name not in bound and name not in _ERRORS and hasattr(builtins, name)
+    ]
 
 
 def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:
