@@ -162,6 +162,18 @@ def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
     assert printed(any_runner, source) == ["-1"] * 4
 
 
+def test_what_of_a_file_is_in_memory_can_neither_be_asked_nor_set(any_runner):
+    if "seccomp" not in any_runner.isolation.layers:
+        pytest.skip("this machine has no filter of system calls")
+    source = (
+        "import ctypes, os\nfile = os.open(os.__file__, os.O_RDONLY)\n"
+        "calls = [lambda: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED), lambda: os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT)]\n"
+        "for call in calls:\n    try:\n        call()\n    except PermissionError:\n        print('refused')\n"
+        "print(ctypes.CDLL(None).mincore(None, 0, None), os.preadv(file, [bytearray(1)], 0))"
+    )
+    assert printed(any_runner, source) == ["refused", "refused", "-1", "1"]
+
+
 def test_attributes_of_devices_stay_as_they_are(sealed_runner):
     # The same mode that they have, in case that it is not refused. Anyone who may write can set times to now.
     times = None if os.getuid() == 0 else (7, 7)
