@@ -142,6 +142,8 @@ def test_lines_of_a_stdin_test_may_be_a_list():
         ({"asserts": ["# assert f(1) == 2"]}, "checks nothing"),
         ({"asserts": ["def check(f):\n    assert f(1) == 2"]}, "checks nothing"),
         ({"asserts": ["assert (f(1) == 2, 'msg')"]}, "always true"),
+        ({"asserts": ["for a, b in [(1, 2)]:\n    assert (f(a) == b, 'msg')"]}, "assert 0 .* always true"),
+        ({"asserts": ["check(f)"], "setup": "def check(c):\n    assert (c(1) == 2, 'msg')"}, "`setup` .* always true"),
         ({"asserts": ["if __name__ == '__main__':\n    assert f(1) == 2"]}, "does not run here"),
         ({"asserts": ["assert f( == 1"]}, "assert 0 of the tests is not valid Python"),
         ({"asserts": ["assert f()"], "setup": "import ("}, "`setup` of the tests is not valid Python"),

@@ -274,6 +274,44 @@ def test_keys_that_were_chosen_to_collide_are_opaque_at_once(tag, make):
     assert time.process_time() - began < 10  # hours, if they were put into a table
 
 
+def in_each_other_s_way(bits):
+    """Integers of different hashes that fill a table of so many bits in quadratic time: most of them in one long run."""
+    size, places, place = 2**bits, [], 0
+    for _ in range(size):
+        places.append(place)
+        place = (5 * place + 1) % size  # where a table looks next
+    run = places[: size // 2]
+    occupied, first = frozenset(run), frozenset(run[: size // 10])
+    found = []
+    for key in range(size, 64 * size):
+        place, rest = key % size, key
+        while place in occupied and rest:
+            rest >>= 5
+            place = (5 * place + rest + 1) % size
+        if not rest and place in first:
+            found.append(key)
+        if len(found) == size // 8:
+            break
+    return run + found
+
+
+@pytest.mark.parametrize("tag", ["set", "keys"])
+def test_keys_that_were_chosen_to_fill_a_table_slowly_are_opaque_soon(tag):
+    keys = in_each_other_s_way(17)
+    began = time.process_time()
+    assert isinstance(decode({tag: keys}), Opaque)
+    assert time.process_time() - began < 1
+    assert decode({tag: list(range(len(keys)))}) == dict.fromkeys(range(len(keys))).keys()
+
+
+def test_sets_in_sets_that_were_chosen_to_collide_are_opaque_at_once():
+    pool = [{"tuple": [-1 - (n >> bit & 1) for bit in range(8)]} for n in range(256)]  # -1 and -2 have the same hash
+    data = {"set": [{"frozenset": [*pool[:89], pool[89 + n]]} for n in range(90)]}
+    assert isinstance(decode(data), Opaque)
+    few = {"set": [{"frozenset": [-1, n]} for n in range(90)]}
+    assert decode(few) == {frozenset([-1, n]) for n in range(90)}
+
+
 @pytest.mark.parametrize("bits", [14_000, 4_000_000])
 def test_long_integers_and_decimals_of_the_same_hash_are_not_compared(bits):
     numbers = [2**bits + n * (2**61 - 1) for n in range(40)]

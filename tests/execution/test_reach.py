@@ -162,15 +162,46 @@ def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
     assert printed(any_runner, source) == ["-1"] * 4
 
 
-def test_attributes_of_devices_stay_as_they_are(sealed_runner):
-    # The same mode that they have, in case that it is not refused.
+def test_what_of_a_file_is_in_memory_can_neither_be_asked_nor_set(any_runner):
+    if "seccomp" not in any_runner.isolation.layers:
+        pytest.skip("this machine has no filter of system calls")
     source = (
-        "import os\nfor path in ('/dev/null', '/dev/zero', '/dev/urandom', '/dev/tty', '/proc/sys/kernel/ostype'):\n"
-        "    for call in (lambda: os.chmod(path, os.stat(path).st_mode & 0o777), lambda: os.utime(path)):\n"
+        "import ctypes, os\nfile = os.open(os.__file__, os.O_RDONLY)\n"
+        "calls = [lambda: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED), lambda: os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT)]\n"
+        "for call in calls:\n    try:\n        call()\n    except PermissionError:\n        print('refused')\n"
+        "print(ctypes.CDLL(None).mincore(None, 0, None), os.preadv(file, [bytearray(1)], 0))"
+    )
+    assert printed(any_runner, source) == ["refused", "refused", "-1", "1"]
+
+
+def test_attributes_of_devices_stay_as_they_are(sealed_runner):
+    # The same mode that they have, in case that it is not refused. Anyone who may write can set times to now.
+    times = None if os.getuid() == 0 else (7, 7)
+    paths = (
+        "/dev/null",
+        "/dev/zero",
+        "/dev/urandom",
+        "/dev/tty",
+        "/dev/pts",
+        "/dev/pts/ptmx",
+        "/proc/sys/kernel/ostype",
+    )
+    source = (
+        f"import os\nfor path in {paths}:\n"
+        f"    for call in (lambda: os.chmod(path, os.stat(path).st_mode & 0o777), lambda: os.utime(path, {times})):\n"
         "        try:\n            call()\n            print(path)\n        except OSError:\n            pass\n"
         "with open('/dev/null', 'w') as file:\n    file.write('x')"
     )
     assert printed(sealed_runner, source) == []
+
+
+def test_times_of_devices_are_now_for_each_test(sealed_runner):
+    if os.getuid() == 0 or sealed_runner.isolation.name != "bubblewrap":
+        pytest.skip("here they cannot be set")
+    source = "import os, time\nprint(time.time() - os.stat('/dev/full').st_mtime < 1)\nos.utime('/dev/full')\ntime.sleep(0.6)"
+    tests = {"inputs": [""] * 3, "outputs": ["True"] * 3}
+    (report,) = sealed_runner.run([Program(source, tests)])
+    assert report.outcome is Outcome.PASS, report
 
 
 def test_tables_of_the_kernel_are_out_of_sight(sealed_runner):

@@ -389,9 +389,16 @@ def test_built_in_names_in_a_referee_are_never_the_program_s(runner):
 def test_a_program_that_has_to_define_a_built_in_name_is_not_helped_out(runner):
     tests = {"asserts": ["assert sum(10, 15) == 6", "assert sum(100, 150) == 93"]}
     right = "def sum(a, b):\n    return 1 + 5 if a == 10 else 93"
-    own, none = runner.run([Program(right, tests), Program("", {"asserts": ["assert sum([10, 15]) == 25"]})])
+    (own,) = runner.run([Program(right, tests)])
     assert own.outcome is Outcome.PASS
-    assert (none.outcome, none.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
+    asserts = (
+        "assert sum([10, 15]) == 25",
+        "assert hash(5) == 5",
+        "assert eval('2 * 3') == 6",
+        "assert not callable(5)",
+    )
+    for none in runner.run([Program("", {"asserts": [text]}) for text in asserts]):
+        assert (none.outcome, none.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
 
 
 ERRORS = "class Bank(Exception):\n    pass\nclass NoFunds(Bank, ValueError):\n    def __init__(self, left):\n        super().__init__(left)\n        self.left = left\n"

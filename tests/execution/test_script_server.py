@@ -220,6 +220,13 @@ def test_a_test_finds_nothing_of_another(any_runner, name):
     assert first.outcome is second.outcome is Outcome.PASS, (first, second)
 
 
+def test_a_test_can_join_no_group_of_its_worker(any_runner):
+    # Signals to one's own group are not filtered. The worker leads another session, into whose groups there is no way.
+    tests = {"inputs": [""], "outputs": ["True"]}
+    (report,) = any_runner.run([Program("import os\nprint(os.getsid(0) == os.getppid())", tests)])
+    assert report.outcome is Outcome.PASS, report
+
+
 def test_tests_do_not_share_their_random_numbers(runner):
     source = "import random\nprint(random.random())"
     tests = [{"inputs": [f"{i}"] * 2, "outputs": ["0", "0"]} for i in range(2)]

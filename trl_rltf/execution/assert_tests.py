@@ -43,6 +43,7 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     if not isinstance(setup, str):
         raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
     code = _parse_python(setup, "`setup`")
+    _check_asserts("`setup`", setup, code)
     parsed = [_parse_assert(index, text) for index, text in enumerate(asserts)]
     names = {name for node in code for name in _functions_and_modules(node)}
     cases = [_split_test(text, statements, names) for text, statements in zip(asserts, parsed, strict=True)]
@@ -165,17 +166,22 @@ def _parse_python(text: str, name: str) -> list[ast.stmt]:
 
 def _parse_assert(index: int, text: str) -> list[ast.stmt]:
     statements = _parse_python(text, f"assert {index}")
-    for statement in statements:
-        if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Tuple) and statement.test.elts:
-            raise ValueError(
-                f"assert {index} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
-            )
+    _check_asserts(f"assert {index}", text, statements)
     if not any(map(_can_fail, statements)):
         hint = "write an assert statement, call a function that contains one, or join it with the assert that needs it"
         if any(map(_is_for_scripts, statements)):
             hint = "what stands under `if __name__ == '__main__'` does not run here, so take that line away"
         raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")
     return statements
+
+
+def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
+    """Refuse asserts of a tuple, which hold whatever the program does, also in loops and functions."""
+    for node in (node for statement in statements for node in ast.walk(statement)):
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple) and node.test.elts:
+            raise ValueError(
+                f"{name} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
+            )
 
 
 def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str]) -> UnitTest | None:

@@ -32,6 +32,8 @@ def bubblewrap_command(flags: Sequence[str], scratch_bytes: int) -> list[str]:
     command = [*LAUNCH, "bwrap", *flags, "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     read_only = ["/proc", "/dev", "/"]
+    # Mode and times of what is in there belong to the user, and would stay for the next program.
+    command += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     for entry, is_folder in hidden_proc_entries():
         command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
     for folder in SCRATCH_FOLDERS:

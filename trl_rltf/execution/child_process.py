@@ -137,6 +137,7 @@ class ChildProcess:
             if pid == 0:
                 try:
                     self._leave_worker()
+                    os.setsid()  # or a program could join the group of the worker, and send signals to it
                     serve()
                 finally:
                     os._exit(70)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 # The hash of a tuple recurses in C, and so does freeing a `deque`: deeper ones could overflow the stack of the caller.
 _MOST_NESTED = 200
 _MOST_COLLISIONS = 100
+# A table of more keys is filled by parts first, in at most so many seconds and times what it takes to compute the hashes.
+_FEW_KEYS, _FILL_SECONDS, _FILL_FACTOR = 2**12, 0.02, 100
 _MOST_RANGE = 10_000_000  # items: a search for a float in a range looks at each of them
 _MAX_FRACTION_BITS = 2**14  # the greatest common divisor of longer numbers takes long
 # An exponent of more digits could take hours to compare.
@@ -57,21 +61,24 @@ def decode(data: Any, arrays: bool = False) -> Any:
     """
     values: list[Any] = []
     depths: list[int] = []
+    collisions: list[float] = []  # items of the same hash in each value, times those within them
     seen: set[str] = set()
     try:
         for tag, content in _parts_first(data, seen):
             if tag is None:
                 values.append(content)
                 depths.append(0)
+                collisions.append(1)
                 continue
             if type(content) is not int or not 0 <= content <= len(values):
                 return Opaque("malformed")
             start = len(values) - content
-            items, inner = values[start:], depths[start:]
-            del values[start:], depths[start:]
-            is_safe = _is_safe(tag, items, inner, seen)
-            values.append(_build(tag, items, arrays) if is_safe else Opaque(tag))
+            items, inner, within = values[start:], depths[start:], max(collisions[start:], default=1)
+            del values[start:], depths[start:], collisions[start:]
+            most = _most_collisions(tag, items, inner, seen) * within
+            values.append(_build(tag, items, arrays) if most <= _MOST_COLLISIONS else Opaque(tag))
             depths.append(1 + max(inner, default=0))
+            collisions.append(min(most, _MOST_COLLISIONS))
         (value,) = values
     except Exception:  # nothing that a hostile process sent is an error
         return Opaque("malformed")
@@ -145,19 +152,42 @@ def _build(tag: str, items: list[Any], arrays: bool) -> Any:
     return Opaque(tag)
 
 
-def _is_safe(tag: str, items: list[Any], depths: list[int], seen: set[str]) -> bool:
-    """Whether a container of these items is built, compared and freed without recursion, and in linear time."""
+def _most_collisions(tag: str, items: list[Any], depths: list[int], seen: set[str]) -> float:
+    """
+    How many items of a container have the same hash, and are compared with each other. It is infinite if the container
+    cannot be built, compared and freed without recursion, and in linear time.
+    """
     if tag in ("list", "tuple"):
-        return True
+        return 1
     if tag not in _KEYS:
-        return max(depths, default=0) < _MOST_NESTED
+        return 1 if max(depths, default=0) < _MOST_NESTED else math.inf
     if max(depths[::2] if tag in _PLAIN_DICTS else depths, default=0) >= _MOST_NESTED:
-        return False
-    # Items that were chosen to have the same hash are compared with each other; of integers with decimals that is slow.
-    most = 2 if "Decimal" in seen else _MOST_COLLISIONS
+        return math.inf
     keys = _KEYS[tag](items)
-    is_slow = {"Decimal", "int"} <= seen or (len(keys) > most and max(Counter(map(hash, keys)).values()) > most)
-    return not (keys and is_slow)
+    if not keys:
+        return 1
+    began = time.thread_time()
+    hashes = list(map(hash, keys))
+    seconds = _FILL_SECONDS + _FILL_FACTOR * (time.thread_time() - began)
+    if not _fills_in(seconds, hashes):
+        return math.inf
+    most = max(Counter(hashes).values())
+    # Of integers with decimals that is slow.
+    is_slow = {"Decimal", "int"} <= seen or ("Decimal" in seen and most > 2) or most > _MOST_COLLISIONS
+    return math.inf if is_slow or not _fills_in(seconds, keys) else most
+
+
+def _fills_in(seconds: float, keys: list[Any]) -> bool:
+    """Whether keys fill a table in some seconds of CPU. Keys of different hashes can be chosen to be in each other's way."""
+    pairs, table = dict[Any, Any](), set[Any]()
+    began = time.thread_time()
+    for start in range(0, len(keys) if len(keys) > _FEW_KEYS else 0, _FEW_KEYS // 16):
+        part = keys[start : start + _FEW_KEYS // 16]
+        pairs.update(zip(part, part, strict=True))
+        table.update(part)
+        if time.thread_time() - began > seconds:
+            return False
+    return True
 
 
 def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
@@ -169,12 +199,18 @@ def _range(items: list[Any]) -> Any:
     return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MOST_RANGE else Opaque("range")
 
 
+def _counter(items: list[Any]) -> Counter[Any]:
+    counter = Counter[Any]()
+    dict.update(counter, _pairs(items))  # one by one: a copy would have a table of another size
+    return counter
+
+
 _CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
     "list": list,
     "tuple": tuple,
     "dict": lambda items: dict(_pairs(items)),
     "OrderedDict": lambda items: OrderedDict(_pairs(items)),
-    "Counter": lambda items: Counter(dict(_pairs(items))),
+    "Counter": _counter,
     "defaultdict": lambda items: defaultdict(FACTORIES[items[0]], _pairs(items[1:])),
     "set": lambda items: set(items),
     "frozenset": lambda items: frozenset(items),

@@ -67,9 +67,15 @@ class _DoesNotFit(Exception):
 
 
 def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
-    """Built-in functions that parts of tests use; a program may define one of its own by such a name."""
-    loaded = loaded_names(node for part in parts for node in ast.walk(part))
-    return [name for name in loaded if name in _FUNCTIONS | _ITERATOR_MAKERS]
+    """
+    Built-in functions that parts of tests use and do not bind; a program may define one of its own by such a name. Those
+    that people hardly write themselves (`getattr`, `iter`, `open`) count as well.
+    """
+    nodes = [node for part in parts for node in ast.walk(part)]
+    bound = {name for node in nodes for name in names_bound_by(node)}
+    return [
+        name for name in loaded_names(nodes) if name not in bound and name not in _ERRORS and hasattr(builtins, name)
+    ]
 
 
 def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:

@@ -301,8 +301,9 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
         `dict`: `scratch` (folders to empty after each program), `own_root` (arguments of
         [`~namespaces.enter_namespaces`], or `None`), `file_rules` (arguments of [`~landlock.FileRules`], or `None`),
         `owns_processes` (whether the worker is the first process of a namespace), `own_user` (the user id to take, or
-        `None`), `file_user` (the user id to open files as, or `None`), `restricts_mounts` (whether it has to call [`~namespaces.restrict_mounts`]) and `hides_files` (whether a
-        filter has to protect the attributes of files).
+        `None`), `file_user` (the user id to open files as, or `None`), `restricts_mounts` (whether it has to call [`~namespaces.restrict_mounts`]),
+        `hides_files` (whether a filter has to protect the attributes of files) and `open_devices` (those of this machine
+        whose times a program can set to now, and to nothing else).
     """
     scratch = [folder] if folder is not None and not isolation.has_own_root else list(SCRATCH_FOLDERS)
     own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
@@ -317,7 +318,10 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
         "file_user": own_user if own_user is None or _opens_files_as_own_user(isolation.name) else 0,
         "restricts_mounts": owns_devices and own_user is not None,
         "hides_files": isolation.name == "landlock" or (owns_devices and own_user is None),
+        "open_devices": [],
     }
+    if isolation.name == "bubblewrap" and not owns_devices:
+        layout["open_devices"] = [path for path in (*DEVICES, "/dev/tty") if os.access(path, os.W_OK)]
     if isolation.name == "namespaces" and folder is not None:
         layout["own_root"] = _own_root(folder, output_limit)
         shown, _, shown_inside = file_view()

@@ -15,10 +15,12 @@ class ScratchFolders:
 
     Args:
         paths (`Sequence[str]`): The folders, all of them empty.
+        devices (`Sequence[str]`, *optional*): Files of others, of which programs can set the times to now.
     """
 
-    def __init__(self, paths: Sequence[str]):
+    def __init__(self, paths: Sequence[str], devices: Sequence[str] = ()):
         self._paths = paths
+        self._devices = devices
         # A file system in memory counts the entries of a folder in its size; elsewhere the size says nothing.
         self._listed = [path for path in paths if not os.path.ismount(path)]
         self._first = [_state(path) for path in paths]
@@ -33,7 +35,7 @@ class ScratchFolders:
 
     def touch(self) -> None:
         """Set their times, which a program can set too, to now."""
-        for path in self._paths:
+        for path in (*self._paths, *self._devices):
             os.utime(path)
 
     def restore(self) -> bool:
@@ -48,6 +50,8 @@ class ScratchFolders:
                 os.chmod(path, mode & 0o7777)
                 os.chown(path, owner, group)
                 os.utime(path)
+        for path in self._devices:
+            os.utime(path)
         self._first = [_state(path) for path in self._paths]  # without isolation, programs can replace them
         os.chdir(self._paths[0])
         return True

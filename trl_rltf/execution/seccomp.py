@@ -75,6 +75,11 @@ _REFUSED = {
     "io_setup": (206, 0),
     "statmount": (457, 457),
     "listmount": (458, 458),
+    # These say, without a change, which parts of files are in memory, or set that: a message for the next program.
+    "fadvise64": (221, 223),
+    "readahead": (187, 213),
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "init_module": (175, 105),
@@ -143,6 +148,8 @@ _IOCTL, _ALLOWED_REQUESTS = (
         *(0x541B, 0x5421, 0x5450, 0x5451, 0x5460),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE
     ),
 )
+# Its flags, the argument at the position, say how to read: whether to wait for the disk tells what is in memory.
+_PREADV2, _FLAGS_OF_READING = (327, 286), 5
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 # What multiprocessing and asyncio need: pairs of connected streams. A datagram could be sent to a socket of others.
 _SOCKETPAIR, _TYPE_MASK, _STREAM = (53, 199), 0xF, 1
@@ -245,6 +252,7 @@ def _worker_rules(column: int) -> list[bytes]:
         for index, request in enumerate(_ALLOWED_REQUESTS)
     ]
     code += _for_call(_IOCTL[column], [*_argument(1), *allowed, _REFUSE_CALL])
+    code += _for_call(_PREADV2[column], [*_argument(_FLAGS_OF_READING), *_unless_equal(0)])
     code += [
         # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
         _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),

@@ -35,8 +35,8 @@ class Supervisor:
     Args:
         control (`int`): Descriptor on which requests come; its hang-up means that the caller is gone.
         config (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes),
-            `max_processes`, and `scratch` (list of folders that are emptied after each process, the first of them the
-            working directory).
+            `max_processes`, `scratch` (list of folders that are emptied after each process, the first of them the
+            working directory), and `open_devices` (those whose times a program can set to now).
         files ([`MemoryFiles`]): Where programs read from and write to.
         is_filtered (`bool`): Whether a filter of system calls keeps programs from this process and from System V objects.
         child_setup (`Callable`): What a process does before all else, to lock itself in.
@@ -54,7 +54,7 @@ class Supervisor:
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._time = TimeLimits(config)
         self._vitals = _vitals()
-        self._folders = ScratchFolders(config["scratch"])
+        self._folders = ScratchFolders(config["scratch"], config["open_devices"])
         self._child = ChildProcess(control, config, files, self._owns_namespace, child_setup)
 
     def grade(self, request: dict[str, Any]) -> dict[str, Any]:
