@@ -144,6 +144,11 @@ def test_lines_of_a_stdin_test_may_be_a_list():
         ({"asserts": ["assert (f(1) == 2, 'msg')"]}, "always true"),
         ({"asserts": ["for a, b in [(1, 2)]:\n    assert (f(a) == b, 'msg')"]}, "assert 0 .* always true"),
         ({"asserts": ["check(f)"], "setup": "def check(c):\n    assert (c(1) == 2, 'msg')"}, "`setup` .* always true"),
+        ({"asserts": ["assert [f(1) == 2]"]}, "always true: it asserts a container"),
+        (
+            {"asserts": ["for i in (1, 2):\n    assert (f(i) == j for j in (2, 3))"]},
+            "always true: it asserts a function or",
+        ),
         ({"asserts": ["if __name__ == '__main__':\n    assert f(1) == 2"]}, "does not run here"),
         ({"asserts": ["assert f( == 1"]}, "assert 0 of the tests is not valid Python"),
         ({"asserts": ["assert f()"], "setup": "import ("}, "`setup` of the tests is not valid Python"),
@@ -184,3 +189,9 @@ def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
         {"01": 1},
     ]
     assert argument({"fn_name": "f", "inputs": [[{"1": 2}, (1, 2)]], "outputs": [2]}) == [{"1": 2}, (1, 2)]
+
+
+def test_a_setup_that_holds_inputs_and_answers_together_stays_out_of_the_process_of_the_program():
+    setup = "case = {'input': 1, 'output': 918273645}"
+    parsed = parse_tests({"asserts": ["assert f(case['input']) == 3"], "setup": setup})
+    assert (parsed.mode, parsed.early_setup, parsed.setup) == ("referee", "", "")

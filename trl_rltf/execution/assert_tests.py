@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from .asserts import split_assert
 from .long_integers import any_number_of_digits
 from .placement import assumed_imports, built_in_functions, fits_a_referee
 from .plain_values import decode
-from .script_names import is_class_name, names_bound_by, names_of_program
+from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_program
 from .unit_test import UnitTest, UnitTests
 
 
@@ -54,6 +53,11 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     own_names = tuple(name for node in early if isinstance(node, _OWN_DEFINITIONS) for name in _bound_in(node))
     built_in = () if used else (*built_in_functions(script), *_imported_names(code))
     may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
+    # `f(case["input"])`: the answer may lie beside the input.
+    bound = {name for node in code for name in _bound_in(node)}
+    may_know = may_know or any(
+        _takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part)
+    )
     whole = [case for case in cases if case is not None]
     if len(whole) == len(cases) and not may_know:
         return UnitTests(
@@ -87,6 +91,11 @@ def _bound_in(node: ast.stmt) -> list[str]:
     return list(dict.fromkeys(name for part in ast.walk(node) for name in names_bound_by(part)))
 
 
+def _takes_a_part(node: ast.AST, names: Collection[str]) -> bool:
+    """Whether a node is an item of a variable with one of these names."""
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names
+
+
 def _is_import(node: ast.stmt) -> bool:
     return isinstance(node, (ast.Import, ast.ImportFrom))
 
@@ -107,7 +116,7 @@ def _split_setup(code: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
         is_definition = isinstance(
             node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.If, ast.Try)
         )
-        if is_definition and all(name in known or hasattr(builtins, name) for name in _needed_by(node)):
+        if is_definition and all(name in known or name in BUILT_IN for name in _needed_by(node)):
             early.append(node)
             known.update(_bound_in(node))
         else:
@@ -176,12 +185,21 @@ def _parse_assert(index: int, text: str) -> list[ast.stmt]:
 
 
 def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
-    """Refuse asserts of a tuple, which hold whatever the program does, also in loops and functions."""
+    """Refuse asserts of what is always true, such as a tuple, also in loops and functions."""
     for node in (node for statement in statements for node in ast.walk(statement)):
-        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple) and node.test.elts:
-            raise ValueError(
-                f"{name} of the tests ({text[:80]!r}) is always true: it asserts a tuple. Take the parentheses away."
-            )
+        if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
+            raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
+
+
+def _always_true(test: ast.expr) -> str:
+    match test:
+        case ast.Tuple(elts=[_, *_]):
+            return "a tuple. Take the parentheses away"
+        case ast.List(elts=[_, *_]) | ast.Set(elts=[_, *_]) | ast.Dict(keys=[_, *_]):
+            return "a container. Assert what is in it"
+        case ast.Lambda() | ast.GeneratorExp():
+            return "a function or a generator, which is not run. Call it, or write `all(...)`"
+    return ""
 
 
 def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str]) -> UnitTest | None:

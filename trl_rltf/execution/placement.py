@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterable, Sequence
 
-from .script_names import ScriptNames, all_bound, is_class_name, loaded_names
+from .script_names import BUILT_IN, ScriptNames, all_bound, is_class_name, loaded_names, names_bound_by
 
 
 _FUNCTIONS = frozenset(
@@ -73,9 +73,7 @@ def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
     """
     nodes = [node for part in parts for node in ast.walk(part)]
     bound = {name for node in nodes for name in names_bound_by(node)}
-    return [
-        name for name in loaded_names(nodes) if name not in bound and name not in _ERRORS and hasattr(builtins, name)
-    ]
+    return [name for name in loaded_names(nodes) if name not in bound and name in BUILT_IN - _ERRORS]
 
 
 def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:

@@ -7,6 +7,8 @@ import builtins
 from collections.abc import Iterable, Iterator, Sequence
 
 
+# Not those that an interactive interpreter adds, where the caller runs in one: they must not change how a test runs.
+BUILT_IN = frozenset(vars(builtins)) - {"_", "display", "get_ipython"}
 # A variable of the tests: the function that it is local to, or `None`, and its name.
 Variable = tuple[str | None, str]
 
@@ -51,7 +53,7 @@ def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
     """
     nodes = [node for part in parts for node in ast.walk(part)]
     bound = {name for node in nodes for name in names_bound_by(node)}
-    return [name for name in loaded_names(nodes) if name not in bound and not hasattr(builtins, name)]
+    return [name for name in loaded_names(nodes) if name not in bound and name not in BUILT_IN]
 
 
 class ScriptNames:
@@ -105,12 +107,12 @@ class ScriptNames:
         return (None, name) if name in self.bound[None] - self.modules.keys() else None
 
     def is_built_in(self, name: str) -> bool:
-        return hasattr(builtins, name) and not (self.variable(name) or name in {*self.functions, *self.modules})
+        return name in BUILT_IN and not (self.variable(name) or name in {*self.functions, *self.modules})
 
     def is_of_program(self, node: ast.AST) -> bool:
         if not isinstance(node, ast.Name) or self.variable(node.id) is not None:
             return isinstance(node, ast.Name) and self.variable(node.id) in self.callables
-        return not (node.id in self.functions or node.id in self.modules or hasattr(builtins, node.id))
+        return not (node.id in self.functions or node.id in self.modules or node.id in BUILT_IN)
 
     def is_own_function(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id in self.functions and self.variable(node.id) is None

@@ -171,9 +171,11 @@ def _is_code_line(line: str) -> bool:
 
 def is_quoted(text: str, start: int, end: int) -> bool:
     """Whether a slice of a line of Python stands within a string literal."""
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", end)
-    line = text[line_start : len(text) if line_end < 0 else line_end].strip()
+    # Not beyond the length of a line that is parsed: one long line may hold many such slices.
+    first, last = max(start - _MAX_LINE - 1, 0), end + _MAX_LINE + 1
+    line_start = text.rfind("\n", first, start) + 1 or first
+    line_end = text.find("\n", end, last)
+    line = text[line_start : last if line_end < 0 else line_end].strip()
     if len(line) > _MAX_LINE or not {"'", '"'} & set(line):
         return False
     tree = _parse(line + " pass" if line.endswith(":") else line)[0]
