@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .asserts import split_assert
@@ -55,9 +55,8 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
     # `f(case["input"])`: the answer may lie beside the input.
     bound = {name for node in code for name in _bound_in(node)}
-    may_know = may_know or any(
-        _takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part)
-    )
+    if bound and not may_know:
+        may_know = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
     whole = [case for case in cases if case is not None]
     if len(whole) == len(cases) and not may_know:
         return UnitTests(
@@ -186,9 +185,14 @@ def _parse_assert(index: int, text: str) -> list[ast.stmt]:
 
 def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
     """Refuse asserts of what is always true, such as a tuple, also in loops and functions."""
-    for node in (node for statement in statements for node in ast.walk(statement)):
+    for node in (node for statement in statements for node in _walk_statements(statement)):
         if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
             raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
+
+
+def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
+    """A statement and what is in it; an assert, as most of them are, has no other statement in it."""
+    return iter([statement]) if isinstance(statement, ast.Assert) else ast.walk(statement)
 
 
 def _always_true(test: ast.expr) -> str:
@@ -222,6 +226,8 @@ def _is_for_scripts(statement: ast.stmt) -> bool:
 
 def _can_fail(statement: ast.stmt) -> bool:
     """Whether a statement asserts something or calls something, rather than only naming it."""
+    if isinstance(statement, ast.Assert):
+        return True
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, (ast.Call, ast.Await))
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):

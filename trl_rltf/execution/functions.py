@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
-import json
 import re
 import sys
 import types
@@ -14,8 +13,9 @@ from typing import Any, NamedTuple
 
 from . import error_site
 from .long_integers import any_number_of_digits
+from .memory_files import NULL
 from .plain_values import decode, encode
-from .program_process import FILENAME, compile_program, describe, namespaces
+from .program_process import FILENAME, compile_program, describe, namespaces, new_module
 from .records import Kind, RecordWriter
 
 
@@ -55,6 +55,7 @@ _LATE_NAMES = {
     "statistics": "mean median mode stdev variance",
 }
 _LATE_MODULES = frozenset([*_LATE_NAMES, "io", "json"])
+_TIMES_TO_LEARN = 20  # until the interpreter has adapted its code, which is written to memory
 _prelude: dict[str, Any] = {}
 
 
@@ -92,10 +93,13 @@ def warm_up() -> None:
                 {key: getattr(module, key) for key in names if key[0] != "_" and not hasattr(builtins, key)}
             )
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
-    namespace: dict[str, Any] = {}
-    for _ in range(3):
-        exec(compile(source, "<warm up>", "exec", dont_inherit=True), namespace)
-        json.dumps([encode(ask()) for ask in _expressions([{"expression": "f([1, 2])"}], [0], namespace).values()])
+    request = {
+        **{"source": source, "mode": "expression", "probes": [{"expression": "f([1, 2])"}], "required": [["f"]]},
+        **{"early_setup": "", "own_names": [], "setup": "", "built_in": [], "whole_module": False},
+    }
+    for _ in range(_TIMES_TO_LEARN):
+        run_functions(request, [0], RecordWriter(NULL, b""))
+        namespaces["program"] = new_module("program")
 
 
 def run_functions(request: dict[str, Any], indices: Sequence[int], writer: RecordWriter) -> None:

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 # Not those that an interactive interpreter adds, where the caller runs in one: they must not change how a test runs.
 BUILT_IN = frozenset(vars(builtins)) - {"_", "display", "get_ipython"}
+_BINDERS = (
+    *(ast.Name, ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+    *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar),
+)
 # A variable of the tests: the function that it is local to, or `None`, and its name.
 Variable = tuple[str | None, str]
 
@@ -38,7 +42,11 @@ def is_class_name(name: str) -> bool:
 
 def all_bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that nodes and their parts bind."""
-    return {name for root in nodes for node in ast.walk(root) for name in names_bound_by(node)}
+    return _bound({node for root in nodes for node in ast.walk(root)})
+
+
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
+    return {name for node in nodes if isinstance(node, _BINDERS) for name in names_bound_by(node)}
 
 
 def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
@@ -52,8 +60,9 @@ def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
         `list[str]`: Names, in the order in which they are met.
     """
     nodes = [node for part in parts for node in ast.walk(part)]
-    bound = {name for node in nodes for name in names_bound_by(node)}
-    return [name for name in loaded_names(nodes) if name not in bound and name not in BUILT_IN]
+    used = [name for name in loaded_names(nodes) if name not in BUILT_IN]
+    bound = _bound(nodes)
+    return [name for name in used if name not in bound]
 
 
 class ScriptNames:
