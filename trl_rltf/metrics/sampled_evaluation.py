@@ -71,8 +71,8 @@ def evaluate_in_shards(
         settings (`Mapping[str, Any]`): Everything else that shapes the samples or their verdicts; a run is only resumed with the
             same.
         num_samples (`int`, *optional*, defaults to `1`): Samples a problem.
-        samples_per_shard (`int`, *optional*, defaults to `256`): About how many samples a killed run loses at most; all samples
-            of a problem are in one shard.
+        samples_per_shard (`int`, *optional*, defaults to `256`): Samples in a shard; a killed run loses at most the one that is
+            being sampled and the one that is being graded. All samples of a problem are in one shard.
         visible_tests (`Callable`, *optional*): Gives the tests that a problem shows, or `None` if it shows none. A sample is then
             run on these, too.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
