@@ -89,7 +89,9 @@ class EvaluationArguments:
         default=False, metadata={"help": "Also keep the samples that pass the visible tests, and report n@k of these."}
     )
     batch_size: int = field(default=64, metadata={"help": "Sequences generated at a time, on each process."})
-    samples_per_shard: int = field(default=256, metadata={"help": "Samples in a shard; a killed process loses two of them at most."})
+    samples_per_shard: int = field(
+        default=256, metadata={"help": "Samples in a shard; a killed process loses two of them at most."}
+    )
     seed: int = field(default=0, metadata={"help": "Seed of the sampling."})
     test_timeout: float = field(default=4.0, metadata={"help": "CPU seconds that each unit test may use."})
     num_workers: int | None = field(default=None, metadata={"help": "Programs graded at a time; the number of cores."})
