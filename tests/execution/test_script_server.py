@@ -462,3 +462,15 @@ def test_a_stop_on_the_first_failure_counts_what_was_spent_before(runner):
         report = local.run([Program(f"{BURN}burn(0.1)\nprint(input())", tests)])[0]
     assert "(`program_timeout`)" in report.error_message
     assert report.num_passed < 7
+
+
+def test_a_script_that_is_compiled_again_for_each_test_has_the_same_verdicts(runner):
+    source = "import calendar\ncalendar.mdays[2] += 1\nprint(calendar.mdays[2] + int(input()))"
+    tests = {"inputs": ["1", "2", "x", "3"], "outputs": ["30", "30", "x", "32"]}
+    seen = []
+    for each_time in (False, True):
+        options = {"isolation": runner.isolation.name, "process_per_test": each_time}
+        with LocalRunner(num_workers=1, timeout=1.0, **options) as local:
+            seen.append(local.run([Program(source, tests)])[0])
+    passed, failed, error = Verdict.PASSED, Verdict.FAILED, Verdict.ERROR
+    assert [report.verdicts for report in seen] == [(passed, failed, error, passed)] * 2

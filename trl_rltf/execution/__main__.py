@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="how programs are kept apart")
     grade.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
     grade.add_argument("--stop_on_first_failure", action="store_true", help="leave out tests after one has failed")
-    grade.add_argument("--process_per_test", action="store_true", help="compile a script anew for each of its tests")
+    grade.add_argument("--process_per_test", action="store_true", help="compile a script again for each of its tests")
     grade.add_argument(
         "--whole_module",
         action="store_true",

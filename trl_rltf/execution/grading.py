@@ -21,7 +21,7 @@ class Grading:
 
     def __init__(self, request: dict[str, Any]):
         self.reads_stdin = request["mode"] == "stdin"
-        self.compiles_anew = request["process_per_test"]
+        self.compiles_each_time = request["process_per_test"]
         self.has_referee = request["mode"] == "referee"
         # Tests that are one script: what one of them leaves in a variable is there for the next.
         self.is_script = request["mode"] in ("referee", "inside")

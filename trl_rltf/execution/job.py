@@ -22,7 +22,7 @@ class Job:
         source (`str`): The program.
         tests ([`~tests.UnitTests`]): Its tests. What they expect stays in this process.
         stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
-        process_per_test (`bool`): Whether a script is compiled anew for each test.
+        process_per_test (`bool`): Whether a script is compiled again for each test.
         whole_module (`bool`): Whether an error in code after what the tests use counts.
     """
 

@@ -89,7 +89,7 @@ class LocalRunner:
             `num_run` of a report tells how many ran, and those left out count as not passed. Asserts that a referee decides
             are one script and all run.
         process_per_test (`bool`, *optional*, defaults to `False`):
-            Compile a script anew for each of its tests. By default, the process of each test is forked from one that has
+            Compile a script again for each of its tests. By default, the process of each test is forked from one that has
             compiled the script, which is faster and gives the same verdicts.
         whole_module (`bool`, *optional*, defaults to `False`):
             Of assert and call-based tests: count an error in code after what the tests use (an example, an assert of the

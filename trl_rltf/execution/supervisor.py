@@ -102,7 +102,7 @@ class Supervisor:
         return grading.reply()
 
     def _next_batch(self, grading: Grading, pending: list[int]) -> list[int]:
-        is_alone = grading.reads_stdin and (grading.compiles_anew or not self._is_filtered)
+        is_alone = grading.reads_stdin and (grading.compiles_each_time or not self._is_filtered)
         return pending[:1] if is_alone else pending
 
     def _run(self, grading: Grading, batch: list[int], limits: Limits) -> None:
@@ -127,7 +127,7 @@ class Supervisor:
         """Run a script on its next tests, in order, until it is through with them or one leaves something behind."""
         files, child = self._files, self._child
         files.start_reports(batch[0])
-        runs_one = grading.compiles_anew or not self._is_filtered
+        runs_one = grading.compiles_each_time or not self._is_filtered
 
         def serve() -> None:
             grading.forget()
