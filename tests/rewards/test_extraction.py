@@ -337,3 +337,28 @@ def test_real_solutions_are_found_in_every_dress(shared_data):
 @given(st.lists(st.one_of(st.sampled_from(COMPLETION_PIECES), st.text(max_size=5)), max_size=40).map("".join))
 def test_the_program_is_always_a_slice_of_the_completion(completion):
     assert source_of(completion) == source_of(completion)
+
+
+DOUBLE = "n = int(input())\nprint(n * 2)\n"
+TOTAL = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n    return result\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "later"),
+    [
+        (TOTAL, "The signature is:\n```python\ndef total(values): ...\n```\n"),
+        (TOTAL, 'The signature is:\n```python\ndef total(values):\n    """Add them up."""\n```\n'),
+        (TOTAL, "The loop adds each value:\n```python\nfor value in values:\n    result += value\n```\nand returns."),
+        (DOUBLE, "First we read:\n```python\nn = int(input())\n```\nthen print:\n```python\nprint(n*2)\n```\n"),
+        (DOUBLE, "Shorter:\n```python\nn = int(inp"),
+    ],
+)
+def test_a_block_that_explains_the_program_is_not_taken_for_it(program, later):
+    assert extract_program(f"Here it is:\n```python\n{program}```\n{later}").code == program
+
+
+def test_a_later_version_that_only_shares_lines_is_the_program():
+    better = TOTAL.replace("result = 0", "result = sum(values[:0])")
+    text = f"```python\n{TOTAL}```\nBetter:\n```python\n{better}```\n"
+    assert extract_program(text).code == better
+    assert extract_program(f"```python\n{TOTAL}```\nAgain:\n```python\n{TOTAL}```\n").start > len(TOTAL)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .markdown import Answer, Block
-from .python_text import Parser, indent_of, is_program, looks_like_code, read_names, without_indent
+from .python_text import (
+    Parser,
+    has_only_signatures,
+    indent_of,
+    is_program,
+    looks_like_code,
+    read_names,
+    without_indent,
+)
 
 
 _SESSIONS = (">>>", "$ ")
@@ -94,12 +102,29 @@ def _chosen(text: str, blocks: list[Block], parser: Parser) -> Block:
     last = max(range(len(blocks)), key=lambda index: (is_code[index], blocks[index].is_marked, index))
     chosen = blocks[last]
     earlier = [block for index, block in enumerate(blocks[:last]) if is_code[index]]
-    needed = read_names(text[chosen.start : chosen.end]).needed if earlier else frozenset()
+    if not earlier:
+        return chosen
+    names = read_names(text[chosen.start : chosen.end])
+    # Cut off before its first statement was whole.
+    is_nothing = chosen.end == len(text) and parser.parse(chosen.start, chosen.end) is None and not names.defined
     for block in reversed(earlier):
-        names = read_names(text[block.start : block.end])
-        if names.defined & needed:
-            chosen, needed = block, names.needed
+        others = read_names(text[block.start : block.end])
+        is_needed = bool(others.defined & names.needed) or (
+            is_nothing and parser.parse(block.start, block.end) is not None
+        )
+        if is_needed or _repeats(text[chosen.start : chosen.end], text[block.start : block.end]):
+            chosen, names, is_nothing = block, others, False
     return chosen
+
+
+def _repeats(part: str, whole: str) -> bool:
+    """Whether a block explains an earlier one: it quotes some of its lines, or has its functions without their bodies."""
+    lines, others = (f"\n{_without_blanks(source)}\n" for source in (part, whole))
+    return lines != others and (lines in others or has_only_signatures(part, read_names(whole).defined))
+
+
+def _without_blanks(source: str) -> str:
+    return "\n".join(filter(None, map(str.strip, source.splitlines())))
 
 
 def _is_code(text: str, block: Block, parser: Parser) -> bool:

@@ -9,6 +9,7 @@ import re
 import symtable
 import threading
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -167,6 +168,20 @@ def _is_code_line(line: str) -> bool:
         return False
     statement = tree.body[0]
     return _acts(statement) or not isinstance(statement, (ast.Expr, ast.AnnAssign))
+
+
+def has_only_signatures(source: str, names: Collection[str]) -> bool:
+    """Whether a program only says what functions with these names look like: each body is `...`, `pass` or a docstring."""
+    tree = _parse(source)[0]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree is not None else []
+    if tree is None or not functions or len(functions) < len(tree.body):
+        return False
+    bodies = [node for function in functions for node in function.body]
+    is_empty = all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in bodies
+    )
+    return is_empty and {function.name for function in functions} <= set(names)
 
 
 def is_quoted(text: str, start: int, end: int) -> bool:
