@@ -24,6 +24,14 @@ handlers = {number: signal.getsignal(number) for number in sorted(signal.valid_s
 print({int(number): getattr(handler, 'name', 'a handler') for number, handler in handlers.items()})
 print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 """
+# A shell that starts the tests in the background, and `nohup`, have some signals ignored.
+START_FRESH = """
+import os, signal, sys
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    signal.signal(number, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])
+"""
 USE = """
 import os, signal, subprocess, time
 signal.signal(signal.SIGALRM, lambda *_: print('alarm'))
@@ -52,7 +60,8 @@ with LocalRunner(num_workers=1, isolation={isolation!r}, allow_code_eval=True) a
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_programs_have_the_signals_of_a_fresh_interpreter(change, isolation):
-    fresh = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", START_FRESH, LOOK]
+    fresh = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     code = CALLER.format(
         change=CHANGES[change], isolation=isolation, sources=[LOOK, USE], good=SUM_PROGRAM, tests=SUM_TESTS
     )
