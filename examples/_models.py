@@ -93,7 +93,7 @@ def _load_base(
     gguf_file: str | None,
     trust_remote_code: bool,
 ) -> tuple[Any, Any]:
-    """Load what an adapter was trained on: where its configuration says, or, if the folders were moved together, beside it."""
+    """Load the base model of an adapter: from where its configuration says, or from the adapter's parent folder."""
     remedy = (
         "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
     )

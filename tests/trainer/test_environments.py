@@ -1,4 +1,4 @@
-"""What TRL calls beside training steps: rewards that an environment owns, and methods of a trainer that was never initialised."""
+"""Rewards that an environment owns, and methods of a trainer that was never initialised."""
 
 import asyncio
 import copy

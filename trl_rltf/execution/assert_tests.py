@@ -53,7 +53,7 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     own_names = tuple(name for node in early if isinstance(node, _OWN_DEFINITIONS) for name in _bound_in(node))
     built_in = () if used else (*built_in_functions(script), *_imported_names(code))
     may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
-    # `f(case["input"])`: the answer may lie beside the input.
+    # `f(case["input"])`: the variable may also hold the answer.
     bound = {name for node in code for name in _bound_in(node)}
     if bound and not may_know:
         may_know = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
