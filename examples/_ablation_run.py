@@ -25,10 +25,11 @@ from transformers import TrainerCallback, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
-from trl_rltf.data import make_mini_critic
+from trl_rltf.critic.training import CriticTrainer
 from trl_rltf.execution import LocalRunner
-from trl_rltf.metrics import PolicyEvaluation, Sampling, evaluate_policy
-from trl_rltf.rewards.critic_training import CriticTrainer
+from trl_rltf.generation import Sampling
+from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
+from trl_rltf.mini import make_mini_critic
 from trl_rltf.rewards.feedback import COARSE_REWARDS, PAPER_FEEDBACK
 
 

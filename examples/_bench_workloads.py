@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trl_rltf.execution import Program
-from trl_rltf.execution.tests import parse_tests
+from trl_rltf.execution.unit_tests.formats import parse_tests
 
 
 LOOP = "while True:\n    pass\n"

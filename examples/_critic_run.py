@@ -15,16 +15,11 @@ from rich.table import Table
 from transformers import AutoModelForTokenClassification, AutoTokenizer, TrainingArguments
 from trl import ModelConfig, TrlParser
 
-from trl_rltf.data import make_mini_critic
+from trl_rltf.completions import extract_program
+from trl_rltf.critic.training import LABEL_SETTINGS, CriticEvaluation, read_graded_samples, split_by_problem
 from trl_rltf.execution import LocalRunner, Program
-from trl_rltf.metrics import Sampling, generate_completions
-from trl_rltf.rewards import extract_program
-from trl_rltf.rewards.critic_training import (
-    LABEL_SETTINGS,
-    CriticEvaluation,
-    read_graded_samples,
-    split_by_problem,
-)
+from trl_rltf.generation import Sampling, generate_completions
+from trl_rltf.mini import make_mini_critic
 
 
 # Flags that the embedded default sets, unless the command line says otherwise. Tuned for two CPU cores.

@@ -17,23 +17,21 @@ from rich.table import Table
 from trl import ModelConfig
 
 import trl_rltf
+from trl_rltf.critic import Critic, CriticSampler
 from trl_rltf.data import visible_tests
 from trl_rltf.execution import LocalRunner
+from trl_rltf.generation import Sampling, prompt_lengths
 from trl_rltf.metrics import (
-    CriticSampler,
     EmptySampler,
     PolicySampler,
     ReferenceSampler,
     SampledEvaluation,
     Sampler,
-    Sampling,
     check_ks,
     evaluate_in_shards,
-    prompt_lengths,
     summarize,
     summarize_filtered,
 )
-from trl_rltf.rewards import Critic
 
 
 console = Console()

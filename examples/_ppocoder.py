@@ -14,8 +14,8 @@ import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
 from trl_rltf import UnitTestRewardFunction
-from trl_rltf.rewards import extract_program
-from trl_rltf.rewards.extraction import completion_text
+from trl_rltf.completions import extract_program
+from trl_rltf.completions.program import completion_text
 
 
 _PARSER = Parser(Language(tree_sitter_python.language()))

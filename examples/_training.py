@@ -15,8 +15,8 @@ from transformers import TrainingArguments
 from trl import ModelConfig, ScriptArguments, TrlParser
 
 from trl_rltf import RLTFConfig, UnitTestRewardFunction, load_apps, load_mbpp, make_mini_apps
-from trl_rltf.data import make_mini_model
 from trl_rltf.execution import LocalRunner
+from trl_rltf.mini import make_mini_model
 
 
 # Flags that the embedded default sets, unless the command line says otherwise. Tuned for two CPU cores.

@@ -18,9 +18,9 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from trl_rltf.data import add_bug, add_slips
-from trl_rltf.metrics import prompt_lengths
-from trl_rltf.prompts import shorten_prompt
+from trl_rltf.generation import prompt_lengths
+from trl_rltf.generation.prompts import shorten_prompt
+from trl_rltf.mini import add_bug, add_slips
 
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def main(args: BenchArguments, console: Console) -> None:
     options = {"num_workers": args.num_workers, "timeout": 1.0, "isolation": args.isolation}
     with LocalRunner(**options) as runner, LocalRunner(**options, process_per_test=True) as compiling_each_time:
         console.print(
-            f"isolation {runner.isolation.name}: {', '.join(runner.isolation.layers)}; {args.num_workers} workers"
+            f"isolation {runner.sandbox.name}: {', '.join(runner.sandbox.layers)}; {args.num_workers} workers"
         )
         for ours in (runner, compiling_each_time):
             ours.run(assert_workload(8))

@@ -27,9 +27,9 @@ from transformers import HfArgumentParser, PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, make_mini_apps
-from trl_rltf.data import make_mini_model
+from trl_rltf.completions.tokens import span_tokens, token_ranges
 from trl_rltf.execution.report import Span
-from trl_rltf.rewards.localization import span_tokens, token_ranges
+from trl_rltf.mini import make_mini_model
 from trl_rltf.trainer.samples import num_bytes
 
 

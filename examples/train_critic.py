@@ -24,8 +24,8 @@ from _training_report import banner
 from transformers import TrainingArguments
 from trl import ModelConfig, TrlParser
 
-from trl_rltf.rewards import Critic
-from trl_rltf.rewards.critic_training import CriticTrainer, evaluate_critic
+from trl_rltf.critic import Critic
+from trl_rltf.critic.training import CriticTrainer, evaluate_critic
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from trl_rltf.execution import LocalRunner
-from trl_rltf.execution.sandbox import choose_isolation
+from trl_rltf.execution.sandbox.isolation import choose_isolation
 
 
 # A shell that starts the tests in the background has it ignored, and some tests press Ctrl-C.
@@ -81,7 +81,7 @@ def model(problems: Any) -> Any:
 
 
 def _mini_model(problems: Any) -> tuple[Any, Any]:
-    from trl_rltf.data import make_mini_model
+    from trl_rltf.mini import make_mini_model
 
     return make_mini_model(problems, hidden_size=32, num_layers=2, vocab_size=400)
 

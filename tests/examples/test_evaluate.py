@@ -252,7 +252,7 @@ def test_an_adapter_is_merged(tmp_path, pretrained, call, shared_data):
 def test_with_a_critic_programs_are_written_anew_from_the_best_prefixes(tmp_path, pretrained, call, shared_data):
     from transformers import AutoTokenizer
 
-    from trl_rltf.data import make_mini_critic
+    from trl_rltf.mini import make_mini_critic
 
     tokenizer = AutoTokenizer.from_pretrained(pretrained)
     make_mini_critic(tokenizer, hidden_size=32, num_layers=1).save_pretrained(tmp_path / "critic")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trl_rltf.data import make_mini_critic
-from trl_rltf.rewards import Critic
+from trl_rltf.critic import Critic
+from trl_rltf.mini import make_mini_critic
 
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

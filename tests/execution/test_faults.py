@@ -32,7 +32,7 @@ def descendants():
 @pytest.fixture
 def fresh(any_runner):
     """A runner with workers of its own, to do harm to."""
-    with LocalRunner(num_workers=2, timeout=2.0, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=2, timeout=2.0, isolation=any_runner.sandbox.name) as local:
         yield local
 
 
@@ -71,14 +71,14 @@ def test_a_program_that_fills_its_disk_leaves_room_for_the_next(any_runner):
         "number = 0\ntry:\n    while True:\n        with open(f'f{number}', 'wb') as file:\n            file.write(b'x' * 10**6)\n"
         "        number += 1\n        if number > 40:\n            break\nexcept OSError as error:\n    print(error.errno)\nelse:\n    print(0)"
     )
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name, output_limit=2**23) as local:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name, output_limit=2**23) as local:
         reports = local.run(
             [
                 Program(fill, {"inputs": [""], "outputs": ["28"]}),
                 Program("open('x', 'w').write('x' * 1000)\n" + SUM_PROGRAM, SUM_TESTS),
             ]
         )
-    if any_runner.isolation.processes:  # a file system of its own, of a certain size
+    if any_runner.sandbox.processes:  # a file system of its own, of a certain size
         assert reports[0].outcome is Outcome.PASS, reports[0]
     assert reports[1].outcome is Outcome.PASS
 
@@ -91,7 +91,7 @@ def test_a_program_that_uses_up_its_descriptors_harms_only_itself(any_runner):
 
 
 def test_a_caller_without_descriptors_gets_an_error_with_what_to_do(any_runner):
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
         local._pool, soft = None, resource.getrlimit(resource.RLIMIT_NOFILE)
         hoard = []
         try:
@@ -130,7 +130,7 @@ def test_closing_ends_what_runs_in_another_thread(fresh):
 def test_nothing_is_left_after_close(any_runner, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = {process.pid for process in descendants()}
-    with LocalRunner(num_workers=2, timeout=0.3, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=2, timeout=0.3, isolation=any_runner.sandbox.name) as local:
         local.run(
             [good(0), Program("import os\nif os.fork() == 0:\n    os.setsid()\nwhile True:\n    pass", SUM_TESTS)]
         )
@@ -280,7 +280,7 @@ FLEEING += "                os._exit(0)\nwhile True:\n    pass"
 
 def test_processes_that_flee_do_not_outlive_a_runner_that_is_closed(any_runner):
     fleeing = Program(FLEEING, {"inputs": [""], "outputs": [""]})
-    with LocalRunner(num_workers=1, timeout=20.0, isolation=any_runner.isolation.name) as runner:
+    with LocalRunner(num_workers=1, timeout=20.0, isolation=any_runner.sandbox.name) as runner:
         runner.run([good(0)])
         before = {process.pid for process in descendants()}
         future = runner.submit([fleeing])

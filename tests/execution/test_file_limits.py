@@ -6,7 +6,8 @@ import tracemalloc
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, cleanup
+from trl_rltf.execution import LocalRunner, Outcome, Program
+from trl_rltf.execution.sandbox import scratch
 
 
 MANY_FILES = """
@@ -32,7 +33,7 @@ for number in range(100_000):
 
 @pytest.mark.parametrize("source", [MANY_FILES, MANY_FOLDERS])
 def test_a_program_with_too_many_files_is_stopped_and_judged(any_runner, source):
-    with LocalRunner(num_workers=1, timeout=10.0, isolation=any_runner.isolation.name, memory_limit=2**27) as local:
+    with LocalRunner(num_workers=1, timeout=10.0, isolation=any_runner.sandbox.name, memory_limit=2**27) as local:
         bad, good = local.run([Program(source, SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)])
     # Where its file system bounds them, the program gets the error itself.
     assert (bad.outcome, bad.num_passed) == (Outcome.RUNTIME_ERROR, 0)
@@ -42,16 +43,16 @@ def test_a_program_with_too_many_files_is_stopped_and_judged(any_runner, source)
 
 
 def test_files_folders_and_links_count_also_where_they_cannot_be_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(cleanup, "MAX_FILES_ON_DISK", 6)
+    monkeypatch.setattr(scratch, "MAX_FILES_ON_DISK", 6)
     closed = tmp_path / "a" / "closed"
     closed.mkdir(parents=True)
     for number in range(3):
         (closed / f"f{number}").touch()
     (tmp_path / "link").symlink_to("/usr")
     closed.chmod(0o300)
-    assert not cleanup.has_too_many_files([str(tmp_path)])  # a, closed, three files and a link: six
+    assert not scratch.has_too_many_files([str(tmp_path)])  # a, closed, three files and a link: six
     (tmp_path / "seventh").touch()
-    assert cleanup.has_too_many_files([str(tmp_path)])
+    assert scratch.has_too_many_files([str(tmp_path)])
 
 
 def test_folders_too_deep_to_look_into_count_as_too_many(tmp_path):
@@ -63,13 +64,13 @@ def test_folders_too_deep_to_look_into_count_as_too_many(tmp_path):
             os.chdir("ü" * 120)
     finally:
         os.chdir(here)
-    assert cleanup.has_too_many_files([str(tmp_path)])
-    cleanup.empty_folders([str(tmp_path)])
+    assert scratch.has_too_many_files([str(tmp_path)])
+    scratch.empty_folders([str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_has_no_files(tmp_path):
-    assert not cleanup.has_too_many_files([str(tmp_path / "gone")])
+    assert not scratch.has_too_many_files([str(tmp_path / "gone")])
 
 
 def test_emptying_takes_the_same_memory_however_many_files_there_are(tmp_path):
@@ -80,7 +81,7 @@ def test_emptying_takes_the_same_memory_however_many_files_there_are(tmp_path):
         for index in range(number // 20):
             os.makedirs(tmp_path / f"folder-{index}" / "inner")
         tracemalloc.start()
-        cleanup.empty_folders([str(tmp_path)])
+        scratch.empty_folders([str(tmp_path)])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert list(tmp_path.iterdir()) == []

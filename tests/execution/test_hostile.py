@@ -12,7 +12,7 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox import _changes_user
+from trl_rltf.execution.sandbox.isolation import _changes_user
 
 
 ADD_TESTS = {"asserts": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]}
@@ -178,7 +178,7 @@ def test_a_worker_has_no_child_once_its_program_has_ended(any_runner):
 
 def test_secrets_of_the_environment_are_not_inherited(any_runner, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as fresh:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as fresh:
         source = "import os\nprint('hf_secret' in str(os.environ), 'HF_TOKEN' in os.environ)"
         report = fresh.run([Program(source, {"inputs": [""], "outputs": ["False False"]})])[0]
     assert report.outcome is Outcome.PASS, report.stdout
@@ -200,7 +200,7 @@ def test_files_of_one_program_are_gone_for_the_next(any_runner):
         "os.mkdir('closed', 0)\nprint(len(os.listdir('.')))"
     )
     read = "import os\nprint(os.listdir('.'))"
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
         first, second = local.run(
             [
                 Program(write, {"inputs": [""], "outputs": ["3"]}),
@@ -354,10 +354,10 @@ def _is_running(pid):
 
 
 def test_a_worker_that_hangs_is_killed_with_all_that_it_started(any_runner, monkeypatch):
-    from trl_rltf.execution import worker_process
+    from trl_rltf.execution.host import worker_handle as worker_process
 
     monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 0.0)
-    with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=0.3, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=0.3, isolation=any_runner.sandbox.name) as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
         pids = _tree(local._pool.workers[0].process.pid)
         for pid in pids:
@@ -376,7 +376,7 @@ def test_an_environment_below_tmp_is_neither_emptied_nor_in_the_way(sealed_runne
     package = Path(__file__).resolve().parents[2]
     code = (
         "import sys, time\nfrom trl_rltf.execution import *\n"
-        f"with LocalRunner(num_workers=1, isolation={sealed_runner.isolation.name!r}, allow_code_eval=True) as local:\n"
+        f"with LocalRunner(num_workers=1, isolation={sealed_runner.sandbox.name!r}, allow_code_eval=True) as local:\n"
         f"    reports = local.run([Program({SUM_PROGRAM!r} + '#' * i, {SUM_TESTS!r}) for i in range(20)])\n"
         "assert {report.outcome.name for report in reports} == {'PASS'}, reports[0]\n"
     )
@@ -432,7 +432,7 @@ def test_a_signal_without_a_name_is_a_runtime_error(any_runner):
 def test_folders_nested_without_end_are_removed(any_runner):
     deep = "import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\nprint(len(os.getcwd()) > 1500)"
     empty = "import os\nprint(os.listdir('.'))"
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
         _, after = local.run([Program(deep, SUM_TESTS), Program(empty, {"inputs": [""], "outputs": ["[]"]})])
     assert after.outcome is Outcome.PASS, after.stdout
 
@@ -449,7 +449,7 @@ TAMPERING = {
 def test_a_program_that_changes_its_worker_fails_and_the_next_one_gets_a_new_worker(any_runner, name):
     if name.startswith("cores") and len(os.sched_getaffinity(0)) == 1:
         pytest.skip("there is only one core")
-    with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
         bad, good = local.run(
             [Program(f"{TAMPERING[name]}\n{SUM_PROGRAM}", SUM_TESTS), Program(SUM_PROGRAM, SUM_TESTS)]
         )
@@ -498,6 +498,6 @@ def test_the_kernel_bounds_processes_also_those_of_a_trainer_that_runs_as_root(a
     (report,) = any_runner.run([Program(BECOME_ROOT, {"inputs": [""], "outputs": ["0"]})])
     user, soft, hard = map(int, report.stdout.split())
     assert soft == hard > 0
-    if _changes_user(any_runner.isolation.name):  # as root, but not in a user namespace, where there are no other ids
+    if _changes_user(any_runner.sandbox.name):  # as root, but not in a user namespace, where there are no other ids
         assert user != 0
         assert hard < 100  # an id of its own, so that nobody else's processes count

@@ -12,7 +12,7 @@ from conftest import ISOLATIONS
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox import _changes_user
+from trl_rltf.execution.sandbox.isolation import _changes_user
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ OPEN = "for path in {paths!r}:\n    try:\n        print(open(path, 'rb').read(1)
 
 
 def test_the_files_of_the_checkout_are_out_of_sight(sealed_runner):
-    names = ["trl_rltf/data/mini_apps.py", "trl_rltf/rewards/feedback.py", "pyproject.toml", "docs/execution.md"]
+    names = ["trl_rltf/mini/problems.py", "trl_rltf/rewards/feedback.py", "pyproject.toml", "docs/execution.md"]
     paths = [str(CHECKOUT / name) for name in [*names, "tests/execution/test_reach.py"]]
     assert all(Path(path).is_file() for path in paths)
     seen = printed(sealed_runner, OPEN.format(paths=paths))
@@ -63,7 +63,7 @@ def test_an_installed_package_is_out_of_sight_and_its_neighbours_are_not(sealed_
     source = f"import neighbour\nprint(neighbour.value)\n{OPEN.format(paths=list(map(str, hidden)))}"
     code = (
         "from trl_rltf.execution import *\n"
-        f"with LocalRunner(num_workers=1, isolation={sealed_runner.isolation.name!r}, allow_code_eval=True) as local:\n"
+        f"with LocalRunner(num_workers=1, isolation={sealed_runner.sandbox.name!r}, allow_code_eval=True) as local:\n"
         f"    report = local.run([Program({source!r}, {EMPTY!r})])[0]\nprint(report.stdout or report)"
     )
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
@@ -82,7 +82,7 @@ def test_an_installed_package_is_out_of_sight_and_its_neighbours_are_not(sealed_
 
 
 def test_the_names_sizes_and_times_of_other_files_are_out_of_sight(sealed_runner, tmp_path):
-    if not sealed_runner.isolation.has_own_root:
+    if not sealed_runner.sandbox.has_own_root:
         pytest.skip("Landlock alone has no rule for the attributes of files; the docs say so")
     canary = tmp_path / "canary"
     canary.write_text("x")
@@ -126,7 +126,7 @@ for request in {requests!r}:
 
 
 def test_requests_that_change_attributes_of_files_or_ask_about_the_machine_are_refused(any_runner):
-    if "seccomp" not in any_runner.isolation.layers:
+    if "seccomp" not in any_runner.sandbox.layers:
         pytest.skip("this machine has no filter of system calls")
     requests = [number for numbers in REQUESTS.values() for number in numbers]
     source = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n" + IOCTL.format(requests=requests)
@@ -153,7 +153,7 @@ except OSError as error:
 
 
 def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
-    if "seccomp" not in any_runner.isolation.layers:
+    if "seccomp" not in any_runner.sandbox.layers:
         pytest.skip("this machine has no filter of system calls")
     source = (
         "import ctypes\nlibc = ctypes.CDLL(None)\n"
@@ -163,7 +163,7 @@ def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
 
 
 def test_what_of_a_file_is_in_memory_can_neither_be_asked_nor_set(any_runner):
-    if "seccomp" not in any_runner.isolation.layers:
+    if "seccomp" not in any_runner.sandbox.layers:
         pytest.skip("this machine has no filter of system calls")
     source = (
         "import ctypes, os\nfile = os.open(os.__file__, os.O_RDONLY)\n"
@@ -196,7 +196,7 @@ def test_attributes_of_devices_stay_as_they_are(sealed_runner):
 
 
 def test_times_of_devices_are_now_for_each_test(sealed_runner):
-    if os.getuid() == 0 or sealed_runner.isolation.name != "bubblewrap":
+    if os.getuid() == 0 or sealed_runner.sandbox.name != "bubblewrap":
         pytest.skip("here they cannot be set")
     source = "import os, time\nprint(time.time() - os.stat('/dev/full').st_mtime < 1)\nos.utime('/dev/full')\ntime.sleep(0.6)"
     tests = {"inputs": [""] * 3, "outputs": ["True"] * 3}
@@ -230,9 +230,9 @@ LOOK = "for pid in (caller, worker):\n    for name in ('mem', 'environ'):\n     
 
 
 def test_the_memory_of_the_caller_and_of_the_worker_is_out_of_reach(any_runner):
-    if any_runner.isolation.name == "process" and "Landlock" not in any_runner.isolation.layers[0]:
+    if any_runner.sandbox.name == "process" and "Landlock" not in any_runner.sandbox.layers[0]:
         pytest.skip("without Landlock a program can look into any process of the same user; the docs say so")
-    names = ("mem",) if os.getuid() == 0 and any_runner.isolation.name == "process" else ("mem", "environ")
+    names = ("mem",) if os.getuid() == 0 and any_runner.sandbox.name == "process" else ("mem", "environ")
     source = f"import os\ncaller, worker = {os.getpid()}, os.getppid()\n" + LOOK.replace(
         "('mem', 'environ')", repr(names)
     )
@@ -257,7 +257,7 @@ def test_the_memory_of_a_caller_without_privileges_is_out_of_reach(tmp_path):
         "with LocalRunner(num_workers=1, isolation='process', allow_code_eval=True) as local:\n"
         f"    tests = {{'inputs': [str(os.getpid())], 'outputs': ['']}}\n"
         f"    report = local.run([Program({source!r}, tests)])[0]\n"
-        "print(local.isolation.layers[0], '|', report.outcome.name, report.stdout)"
+        "print(local.sandbox.layers[0], '|', report.outcome.name, report.stdout)"
     )
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run(
@@ -303,15 +303,15 @@ raise IndexError
 
 
 def test_a_program_cannot_end_or_stop_its_worker(any_runner):
-    if "seccomp" not in any_runner.isolation.layers:
+    if "seccomp" not in any_runner.sandbox.layers:
         pytest.skip("this machine has no filter of system calls")
-    with LocalRunner(num_workers=1, timeout=2.0, isolation=any_runner.isolation.name) as local:
+    with LocalRunner(num_workers=1, timeout=2.0, isolation=any_runner.sandbox.name) as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
         worker = local._pool.workers[0]
         bad, good = local.run([Program(SEND, SUM_TESTS), Program(SUM_PROGRAM + "#", SUM_TESTS)])
         assert local._pool.workers == [worker]
     assert bad.outcome is Outcome.RUNTIME_ERROR, bad
-    if not any_runner.isolation.processes:  # in a namespace it may signal its own parent, which it harms by that alone
+    if not any_runner.sandbox.processes:  # in a namespace it may signal its own parent, which it harms by that alone
         assert bad.error_type == "KeyError"
     assert good.outcome is Outcome.PASS
 

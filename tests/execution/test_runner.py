@@ -9,7 +9,8 @@ import time
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict, sandbox
+from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution.sandbox import isolation as sandbox
 
 
 def grade(runner, source, tests):
@@ -91,14 +92,14 @@ def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
     try:
         # A caller with large stacks, for its own recursion: each thread of the C library takes the size that is in force.
         resource.setrlimit(resource.RLIMIT_STACK, (2**28 if hard == resource.RLIM_INFINITY else hard, hard))
-        with LocalRunner(num_workers=1, isolation=any_runner.isolation.name) as local:
+        with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
             assert grade(local, source, SUM_TESTS).outcome is Outcome.PASS
     finally:
         resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 def test_what_a_program_starts_can_use_python_and_its_folder(any_runner):
-    name = any_runner.isolation.name
+    name = any_runner.sandbox.name
     if sandbox._changes_user(name) and not sandbox._opens_files_as_own_user(name):
         pytest.skip(
             "workers of root have user ids of their own, and Python lies where only root can read it; the docs say so"
@@ -112,7 +113,7 @@ def test_what_a_program_starts_can_use_python_and_its_folder(any_runner):
 
 
 def test_several_processes_can_be_used_where_there_is_a_folder_for_their_locks(any_runner):
-    if any_runner.isolation.name == "landlock":
+    if any_runner.sandbox.name == "landlock":
         pytest.skip("Landlock alone keeps programs out of /dev/shm, which multiprocessing needs")
     source = (
         "import multiprocessing\nwith multiprocessing.Pool(2) as pool:\n    print(sum(pool.map(int, input().split())))"
@@ -155,7 +156,7 @@ def test_assert_tests_run_after_program_and_setup(any_runner):
     )
     report = grade(any_runner, source, tests)
     assert report.verdicts == (Verdict.PASSED, Verdict.FAILED)
-    assert report.guarded_tests == ()
+    assert report.self_graded_tests == ()
 
 
 def test_an_assert_that_cannot_be_split_is_decided_by_a_referee(any_runner):
@@ -164,7 +165,7 @@ def test_an_assert_that_cannot_be_split_is_decided_by_a_referee(any_runner):
     right = grade(any_runner, "def double(n):\n    return 2 * n", tests)
     wrong = grade(any_runner, "def double(n):\n    return n * n", tests)
     assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAILURE)
-    assert right.guarded_tests == ()
+    assert right.self_graded_tests == ()
 
 
 def test_a_test_that_hands_over_a_function_runs_inside_and_is_reported_as_guarded(runner):
@@ -172,7 +173,7 @@ def test_a_test_that_hands_over_a_function_runs_inside_and_is_reported_as_guarde
     right = grade(runner, "def f(g, x):\n    return g(x)", tests)
     wrong = grade(runner, "def f(g, x):\n    return x", tests)
     assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAILURE)
-    assert right.guarded_tests == wrong.guarded_tests == (0,)
+    assert right.self_graded_tests == wrong.self_graded_tests == (0,)
 
 
 def test_one_test_that_loops_does_not_lose_the_others(any_runner):
@@ -285,7 +286,7 @@ def test_nothing_runs_without_the_opt_in(monkeypatch):
 
 
 def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
-    from trl_rltf.execution import sandbox
+    from trl_rltf.execution.sandbox import isolation as sandbox
 
     monkeypatch.setenv("PATH", "/nonexistent")
     sandbox._bubblewrap_problem.cache_clear()
@@ -305,7 +306,7 @@ def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
     [((), True), (("bubblewrap",), True), (("bubblewrap", "namespaces"), False)],
 )
 def test_the_next_layer_takes_over_where_one_does_not_work(monkeypatch, names, is_complete):
-    from trl_rltf.execution import sandbox
+    from trl_rltf.execution.sandbox import isolation as sandbox
 
     for name in names:
         monkeypatch.setitem(sandbox._PROBLEMS, name, lambda name=name: f"no {name} here")
@@ -328,7 +329,7 @@ def test_the_warning_tells_whether_the_memory_of_the_trainer_is_open_to_programs
 
 
 def test_a_sandbox_that_does_not_start_is_an_error_not_a_reward(monkeypatch):
-    from trl_rltf.execution import worker_process
+    from trl_rltf.execution.host import worker_handle as worker_process
 
     broken = [sys.executable, "-c", "raise SystemExit('no sandbox today')"]
     monkeypatch.setattr(worker_process, "worker_command", lambda *_: broken)

@@ -73,8 +73,8 @@ def test_a_caller_that_gets_no_exit_codes_still_learns_which_commands_work():
     """With SIGCHLD ignored, Python takes the exit code of any process for 0."""
     code = (
         "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
-        "from trl_rltf.execution import sandbox, trial\nprint(sandbox.problem_of(['sh', '-c', 'exit 1']))\n"
-        "print(sandbox.problem_of(['sh', '-c', f'echo {trial.WORKED}']))"
+        "from trl_rltf.execution.sandbox import trial\nprint(trial.problem_of(['sh', '-c', 'exit 1']))\n"
+        "print(trial.problem_of(['sh', '-c', f'echo {trial.WORKED}']))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout == "it printed nothing\n\n"

@@ -7,7 +7,8 @@ import pytest
 from datasets import Dataset
 
 from trl_rltf.execution import ExecutionReport, Outcome, Span, Verdict
-from trl_rltf.metrics import Completion, evaluate_in_shards, summarize
+from trl_rltf.generation import Completion
+from trl_rltf.metrics import evaluate_in_shards, summarize
 
 
 PASSED = (Verdict.PASSED,)

@@ -11,7 +11,7 @@ from peft import LoraConfig
 from support import by_length, snapshot
 
 from trl_rltf import OnlineBuffer, RLTFConfig, UnitTestRewardFunction
-from trl_rltf.rewards import token_ranges
+from trl_rltf.completions import token_ranges
 
 
 ALL = (*ENCODER_DECODERS, *CAUSAL)

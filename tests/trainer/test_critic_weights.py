@@ -8,9 +8,9 @@ from support import by_length, gradients_of_log_probs, history
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, TokenReward, UnitTestRewardFunction
-from trl_rltf.data import make_mini_critic
-from trl_rltf.rewards import Critic, CriticReading
-from trl_rltf.rewards.critic import LABELS, encode_program
+from trl_rltf.critic import Critic, CriticReading
+from trl_rltf.critic.model import LABELS, encode_program
+from trl_rltf.mini import make_mini_critic
 
 
 @pytest.fixture

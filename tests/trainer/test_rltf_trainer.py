@@ -11,7 +11,8 @@ from support import Spy, by_length, gradients_of_log_probs, history, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
-from trl_rltf.trainer import grpo_hooks, trl_names
+from trl_rltf.trainer import _trl as trl_names
+from trl_rltf.trainer import grpo_hooks
 
 
 def test_every_parameter_moves(make_trainer, runner):

@@ -1,23 +1,28 @@
 """Problems with unit tests, as datasets with one set of columns."""
 
-from .apps import load_apps
-from .mbpp import load_mbpp
-from .mini_apps import add_bug, add_slips, make_mini_apps
-from .mini_critic import make_mini_critic
-from .mini_model import make_mini_model
-from .prompts import apps_prompt, mbpp_prompt
-from .visible_tests import visible_tests
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 
 
-__all__ = [
-    "add_bug",
-    "add_slips",
-    "apps_prompt",
-    "load_apps",
-    "load_mbpp",
-    "make_mini_apps",
-    "make_mini_critic",
-    "make_mini_model",
-    "mbpp_prompt",
-    "visible_tests",
-]
+if TYPE_CHECKING:
+    from .apps import load_apps as load_apps
+    from .mbpp import load_mbpp as load_mbpp
+    from .prompts import apps_prompt as apps_prompt
+    from .prompts import mbpp_prompt as mbpp_prompt
+    from .statement_examples import visible_tests as visible_tests
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".apps": ("load_apps",),
+        ".mbpp": ("load_mbpp",),
+        ".prompts": (
+            "apps_prompt",
+            "mbpp_prompt",
+        ),
+        ".statement_examples": ("visible_tests",),
+    },
+)

@@ -9,15 +9,7 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .problems import (
-    check_difficulties,
-    check_solutions,
-    is_missing,
-    make_problem,
-    parse_json,
-    read_text,
-    to_dataset,
-)
+from .problems import check_difficulties, check_solutions, is_missing, make_problem, parse_json, read_text, to_dataset
 from .prompts import apps_prompt
 
 

@@ -10,7 +10,7 @@ from datasets import Dataset, Features, Value
 from datasets import List as ListOf
 
 from ..execution import parse_tests
-from ..execution.plain_values import dump_json, load_json
+from ..execution.wire.plain_values import dump_json, load_json
 
 
 DIFFICULTIES = ("introductory", "interview", "competition")

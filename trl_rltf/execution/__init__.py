@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .._lazy import lazy_names
 
-# Imported when they are used: a worker is a module of this package too, and each forked process pays for what it holds.
-_HOMES = {
-    "ExecutionReport": "report",
-    "GradingInterrupted": "errors",
-    "Isolation": "sandbox",
-    "LocalRunner": "runner",
-    "Outcome": "report",
-    "Program": "runner",
-    "Runner": "runner",
-    "SandboxError": "errors",
-    "Span": "report",
-    "UnitTest": "unit_test",
-    "Verdict": "report",
-    "parse_tests": "tests",
-}
 
 if TYPE_CHECKING:
-    from .errors import GradingInterrupted, SandboxError
-    from .report import ExecutionReport, Outcome, Span, Verdict
-    from .runner import LocalRunner, Program, Runner
-    from .sandbox import Isolation
-    from .tests import parse_tests
-    from .unit_test import UnitTest
+    from .errors import GradingInterrupted as GradingInterrupted
+    from .errors import SandboxError as SandboxError
+    from .program import Program as Program
+    from .program import Runner as Runner
+    from .report import ExecutionReport as ExecutionReport
+    from .report import Outcome as Outcome
+    from .report import Span as Span
+    from .report import Verdict as Verdict
+    from .runner import LocalRunner as LocalRunner
+    from .sandbox.isolation import Isolation as Isolation
+    from .unit_tests.formats import parse_tests as parse_tests
+    from .unit_tests.unit_test import UnitTest as UnitTest
 
-__all__ = [
-    "ExecutionReport",
-    "GradingInterrupted",
-    "Isolation",
-    "LocalRunner",
-    "Outcome",
-    "Program",
-    "Runner",
-    "SandboxError",
-    "Span",
-    "UnitTest",
-    "Verdict",
-    "parse_tests",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".errors": (
+            "GradingInterrupted",
+            "SandboxError",
+        ),
+        ".program": (
+            "Program",
+            "Runner",
+        ),
+        ".report": (
+            "ExecutionReport",
+            "Outcome",
+            "Span",
+            "Verdict",
+        ),
+        ".runner": ("LocalRunner",),
+        ".sandbox.isolation": ("Isolation",),
+        ".unit_tests.formats": ("parse_tests",),
+        ".unit_tests.unit_test": ("UnitTest",),
+    },
+)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from .errors import SandboxError
-from .plain_values import dump_json, load_json
+from .program import Program, check_opt_in
 from .report import ExecutionReport, Outcome
-from .runner import LocalRunner, Program, check_opt_in
-from .sandbox import ISOLATION_CHOICES
-from .tests import parse_tests
+from .runner import LocalRunner
+from .sandbox.isolation import ISOLATION_CHOICES
+from .unit_tests.formats import parse_tests
+from .wire.plain_values import dump_json, load_json
 
 
 _NOT_OF_THE_RUNNER = ("command", "programs", "tests", "output")
@@ -184,7 +185,7 @@ def _show_summary(runner: LocalRunner, reports: list[ExecutionReport], num_progr
     from rich.table import Table
 
     counts = Counter(report.outcome for report in reports)
-    isolation = ", ".join(runner.isolation.layers)
+    isolation = ", ".join(runner.sandbox.layers)
     table = Table("outcome", "programs", "share", title=f"{len(reports)} of {num_programs} programs")
     for outcome in sorted(Outcome, reverse=True):
         if counts[outcome]:
@@ -196,9 +197,11 @@ def _show_summary(runner: LocalRunner, reports: list[ExecutionReport], num_progr
     trailing = sum(report.trailing_error_type is not None for report in reports)
     if trailing:
         console.print(f"{trailing} programs have an error after what the tests use, see `trailing_error_type`.")
-    guarded = sum(bool(report.guarded_tests) for report in reports)
+    guarded = sum(bool(report.self_graded_tests) for report in reports)
     if guarded:
-        console.print(f"{guarded} programs had a say in a verdict of theirs, see `guarded_tests` of their reports.")
+        console.print(
+            f"{guarded} programs had a say in a verdict of theirs, see `self_graded_tests` of their reports."
+        )
 
 
 def _fail(parser: argparse.ArgumentParser, message: str) -> NoReturn:

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .report import ExecutionReport
+from .sandbox.isolation import SandboxError
+
+
+__all__ = ["GradingInterrupted", "SandboxError"]
 
 
 class GradingInterrupted(KeyboardInterrupt):
@@ -22,18 +26,4 @@ class GradingInterrupted(KeyboardInterrupt):
 
     def __init__(self, reports: Sequence[ExecutionReport]):
         super().__init__()
-        self.reports = list(reports)
-
-
-class SandboxError(RuntimeError):
-    """
-    The sandbox does not work on this machine, or does not any more.
-
-    Args:
-        message (`str`): What is wrong, and what to do.
-        reports (`Sequence[ExecutionReport]`): As above.
-    """
-
-    def __init__(self, message: str, reports: Sequence[ExecutionReport] = ()):
-        super().__init__(message)
         self.reports = list(reports)

@@ -67,7 +67,7 @@ class ExecutionReport:
         span ([`Span`] or `None`): The failing statement, or `None` when the error has no place in the program.
         expression_span ([`Span`] or `None`): The failing sub-expression that Python's position table names.
         stdout (`str`): Beginning of what the program printed in the first test that did not pass (else in the first).
-        guarded_tests (`tuple[int, ...]`): Indices of the assert tests that could not be split, so that they were
+        self_graded_tests (`tuple[int, ...]`): Indices of the assert tests that could not be split, so that they were
             decided inside the process of the program.
         trailing_error_type (`str` or `None`): Name of the exception class of code that follows what the tests use (an
             example, an assert of the model's own, a line that was cut off), which ended the program early. The tests ran
@@ -86,7 +86,7 @@ class ExecutionReport:
     span: Span | None = None
     expression_span: Span | None = None
     stdout: str = ""
-    guarded_tests: tuple[int, ...] = ()
+    self_graded_tests: tuple[int, ...] = ()
     trailing_error_type: str | None = None
     trailing_error_message: str = ""
     trailing_span: Span | None = None

@@ -8,45 +8,19 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 from .errors import GradingInterrupted, SandboxError
-from .job import Job
-from .parsed_tests import ParsedTests
-from .pool import Batch, WorkerPool
+from .host.job import Job
+from .host.pool import Batch, WorkerPool
+from .host.worker_handle import WorkerProcess
+from .program import Program, check_opt_in
 from .report import ExecutionReport, Outcome
-from .sandbox import Isolation, choose_isolation
-from .tests import Checker
-from .unit_test import UnitTests
-from .worker_process import WorkerProcess
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """
-    A program and the tests to run it on.
-
-    Args:
-        source (`str`): Python source. Any text is graded.
-        tests (`Mapping` or `str`): Unit tests in one of the three formats, see [`parse_tests`].
-        checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of the checker
-            of the runner; see [`LocalRunner`].
-    """
-
-    source: str
-    tests: Mapping[str, Any] | str
-    checker: Checker | None = None
-
-
-@runtime_checkable
-class Runner(Protocol):
-    """What grades programs. Implement it to grade on other machines."""
-
-    def run(self, programs: Sequence[Program]) -> list[ExecutionReport]:
-        """Grade programs: one report a program, in the same order, whatever the programs do."""
-        ...
+from .sandbox.isolation import Isolation, choose_isolation
+from .unit_tests.formats import Checker
+from .unit_tests.parsed_tests import ParsedTests
+from .unit_tests.unit_test import UnitTests
 
 
 class LocalRunner:
@@ -133,9 +107,9 @@ class LocalRunner:
         }
         limits = {"num_workers": self.num_workers, **self._limits}
         _check_limits({name: value for name, value in limits.items() if value is not None})
-        self.isolation: Isolation = choose_isolation(isolation)
-        if isolation == "auto" and not self.isolation.is_complete:
-            warnings.warn(self.isolation.warning, stacklevel=2)
+        self.sandbox: Isolation = choose_isolation(isolation)
+        if isolation == "auto" and not self.sandbox.is_complete:
+            warnings.warn(self.sandbox.warning, stacklevel=2)
         self.timeout = timeout
         self.wall_timeout: float = self._limits["wall_timeout"]
         self.strict_comparison = strict_comparison
@@ -286,7 +260,7 @@ class LocalRunner:
         return self._parsed.parse(program.tests, self.strict_comparison, checker)
 
     def _start_worker(self) -> WorkerProcess:
-        return WorkerProcess(self.isolation, self._limits)
+        return WorkerProcess(self.sandbox, self._limits)
 
     def _forget_parent(self) -> None:
         """A fork of the caller has neither the thread nor the workers."""
@@ -322,26 +296,6 @@ def _check_limits(limits: Mapping[str, Any]) -> None:
     if limits["memory_limit"] < 2**26:
         raise ValueError(
             f"`memory_limit` is {limits['memory_limit']} bytes, but Python itself needs at least 2**26 (64 MiB)."
-        )
-
-
-def check_opt_in(allow_code_eval: bool | None = None) -> None:
-    """
-    Refuse to run model-written code unless somebody said that they want it.
-
-    Args:
-        allow_code_eval (`bool`, *optional*): The caller's word. `None` looks at `HF_ALLOW_CODE_EVAL`.
-
-    Raises:
-        ValueError: If nobody opted in.
-    """
-    if allow_code_eval is None:
-        allow_code_eval = os.environ.get("HF_ALLOW_CODE_EVAL", "0") == "1"
-    if not allow_code_eval:
-        raise ValueError(
-            "This runs code that a model wrote, which may be harmful. Once you have read what the sandbox promises "
-            "(docs/execution.md), opt in with the environment variable `HF_ALLOW_CODE_EVAL=1` or with "
-            "`allow_code_eval=True`."
         )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from ..completions import extract_program
 from ..execution import Outcome, Program, Runner
-from ..rewards import extract_program
-from .generation import Sampling, generate_completions
+from ..generation.sampling import Sampling, generate_completions
 from .pass_at_k.pass_at_k import estimate_pass_at_k
-from .summary import Estimate, bootstrap_interval
+from .statistics import Estimate, bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)

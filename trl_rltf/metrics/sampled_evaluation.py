@@ -15,10 +15,10 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program
-from .completion import Completion
+from ..generation.completion import Completion
 from .samplers import Sampler
 from .shards import ShardedRun
-from .summary import ProblemCounts
+from .statistics import ProblemCounts
 
 
 # Among the settings of a run: earlier versions judged the whole module, and their samples cannot be counted together.

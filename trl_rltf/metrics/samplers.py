@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..rewards import extract_program
-from .completion import Completion
-from .generation import Sampling, generate_completions, weights_fingerprint
+from ..completions import extract_program
+from ..generation.completion import Completion
+from ..generation.sampling import Sampling, generate_completions, weights_fingerprint
 
 
 class Sampler(Protocol):

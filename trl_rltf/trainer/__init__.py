@@ -1,8 +1,22 @@
 """The trainer, its configuration and the online buffer."""
 
-from .online_buffer import OnlineBuffer
-from .rltf_config import RLTFConfig
-from .rltf_trainer import RLTFTrainer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 
 
-__all__ = ["OnlineBuffer", "RLTFConfig", "RLTFTrainer"]
+if TYPE_CHECKING:
+    from .online_buffer import OnlineBuffer as OnlineBuffer
+    from .rltf_config import RLTFConfig as RLTFConfig
+    from .rltf_trainer import RLTFTrainer as RLTFTrainer
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".online_buffer": ("OnlineBuffer",),
+        ".rltf_config": ("RLTFConfig",),
+        ".rltf_trainer": ("RLTFTrainer",),
+    },
+)

@@ -8,8 +8,8 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from .online_buffer import OnlineBuffer
+from .reference_data import holds_programs
 from .rltf_config import RLTFConfig
-from .solutions import holds_programs
 
 
 def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:

@@ -16,10 +16,10 @@ from trl.chat_template_utils import parse_response
 from trl.data_utils import is_conversational
 from trl.trainer.utils import pad
 
+from ._trl import differences, missing_attributes
 from .positions import counts_padding, with_positions
 from .prompt_limit import PromptLimit
 from .seq2seq import EncoderDecoder, disable_dropout, has_dropout
-from .trl_names import differences, missing_attributes
 
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 from accelerate import PartialState
 from datasets import Dataset, IterableDataset
 
-from ..prompts import shorten_prompt
+from ..generation.prompts import shorten_prompt
 
 
 logger = logging.getLogger(__name__)

@@ -9,15 +9,15 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer.utils import is_async_callable
 
-from . import checkpoint
+from . import resume as checkpoint
 from .advantages import product_of_token_weights, sequence_advantages, sum_of_token_rewards, weighted_rewards
-from .buffered_batches import BufferedBatches
+from .buffer_refresh import BufferedBatches
 from .checks import check_datasets, check_settings, check_size, check_token_rewards, find_buffer
 from .greedy_baseline import GreedyCompletions, greedy_completions
 from .grpo_hooks import GRPOHooks
 from .online_buffer import OnlineBuffer, random_state, set_random_state
-from .reference_solutions import ReferenceSolutions
-from .reward_calls import RewardCalls
+from .reference_loss import ReferenceSolutions
+from .reward_overlap import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import loss_mask, marked_texts
 from .seq2seq import check_encoder_decoder, is_encoder_decoder

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig
 from trl.trainer.utils import selective_log_softmax, selective_log_softmax_and_entropy
 
-from ..plain_sampling import plain_sampling
+from ..generation.settings import plain_sampling
 from .rltf_config import RLTFConfig
 
 

@@ -11,10 +11,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from trl_rltf.execution import ExecutionReport, LocalRunner, Program
-from trl_rltf.execution.report import Outcome
-from trl_rltf.execution.runner import check_opt_in
-from trl_rltf.execution.tests import parse_tests
+from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Program, parse_tests
+from trl_rltf.execution.program import check_opt_in
 
 
 _DESCRIPTION = """

@@ -1,0 +1,160 @@
+"""No job is lost, and no caller waits for ever, whatever fails in the process that grades."""
+
+import threading
+
+import pytest
+from support import SUM_PROGRAM, SUM_TESTS
+
+from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
+from trl_rltf.execution.host.job import Job
+from trl_rltf.execution.host.pool import WorkerPool
+from trl_rltf.execution.host.worker_handle import WorkerProcess
+
+
+ERRORS = [MemoryError, SystemExit, KeyboardInterrupt, RecursionError, RuntimeError, OSError, GeneratorExit]
+WAIT = 60  # seconds, where a job that is lost would never end
+
+
+def good(number):
+    return Program(f"{SUM_PROGRAM}# {number}", SUM_TESTS)
+
+
+@pytest.fixture
+def local():
+    with LocalRunner(num_workers=2, timeout=2.0, isolation="process") as runner:
+        yield runner
+
+
+def fail_for(monkeypatch, owner, name, error, is_bad):
+    """Let a method raise where `is_bad` says so of its owner and arguments."""
+    original = getattr(owner, name)
+
+    def method(self, *arguments):
+        if is_bad(self, *arguments):
+            raise error
+        return original(self, *arguments)
+
+    monkeypatch.setattr(owner, name, method)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("name", ["request", "sealed", "receive"])
+def test_an_error_in_a_job_ends_this_job_alone(local, monkeypatch, name, error):
+    fail_for(monkeypatch, Job, name, error("full"), lambda job, *_: job._source.endswith("# 1"))
+    reports = local.submit([good(i) for i in range(4)]).result(timeout=WAIT)
+    outcomes = [report.outcome for report in reports]
+    assert outcomes == [Outcome.PASS, Outcome.NOT_GRADABLE, Outcome.PASS, Outcome.PASS]
+    assert reports[1].error_message
+    assert local.submit([good(5)]).result(timeout=WAIT)[0].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("name", ["give", "send", "receive"])
+def test_an_error_with_a_worker_costs_this_worker_alone(local, monkeypatch, name, error):
+    local.submit([good(0)]).result(timeout=WAIT)
+    errors = iter([True])
+    fail_for(monkeypatch, WorkerProcess, name, error("broken"), lambda *_: next(errors, False))
+    outcomes = [report.outcome for report in local.submit([good(i) for i in range(4)]).result(timeout=WAIT)]
+    assert outcomes.count(Outcome.PASS) >= 3
+    assert set(outcomes) <= {Outcome.PASS, Outcome.NOT_GRADABLE}
+
+
+@pytest.mark.parametrize("error", [MemoryError, ValueError, OSError])
+def test_a_worker_that_can_neither_start_nor_end_is_an_error_of_the_sandbox(local, monkeypatch, error):
+    def fails(*_):
+        raise error("no room")
+
+    monkeypatch.setattr(WorkerProcess, "_start", fails)
+    with pytest.raises(SandboxError, match="no room"):
+        local.submit([good(0)]).result(timeout=WAIT)
+
+
+@pytest.mark.parametrize("error", [MemoryError, SystemExit])
+@pytest.mark.parametrize("name", ["_assign", "_advance_all", "_give_up"])
+def test_an_error_of_the_pool_itself_is_raised_where_callers_wait(local, monkeypatch, name, error):
+    original = getattr(WorkerPool, name)
+    local.submit([good(0)]).result(timeout=WAIT)
+    with monkeypatch.context() as patch:
+
+        def fails(self, *arguments):
+            raise error("broken")
+
+        if name == "_give_up":
+            patch.setattr(WorkerPool, "_assign", fails)
+            # The first call, that is, the one that would tell the callers.
+            calls = iter([True])
+            patch.setattr(WorkerPool, name, lambda *a: fails(*a) if next(calls, False) else original(*a))
+            patch.setattr(threading, "excepthook", lambda _: None)
+        else:
+            patch.setattr(WorkerPool, name, fails)
+        with pytest.raises(SandboxError, match=r"broken|has ended") as caught:
+            local.submit([good(1), good(2)]).result(timeout=WAIT)
+    assert [report.outcome for report in caught.value.reports] == [Outcome.NOT_GRADABLE] * 2
+    assert local.submit([good(3)]).result(timeout=WAIT)[0].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError, SystemExit])
+@pytest.mark.filterwarnings("ignore:The checker raised")
+def test_whatever_a_checker_raises_ends_its_own_program(local, error):
+    def checker(*_):
+        raise error("no")
+
+    bad = Program(SUM_PROGRAM, SUM_TESTS, checker)
+    reports = local.submit([good(0), bad, good(1)]).result(timeout=WAIT)
+    assert [reports[0].outcome, reports[2].outcome] == [Outcome.PASS] * 2
+    assert reports[1].outcome in (Outcome.FAILURE, Outcome.NOT_GRADABLE)
+    assert reports[1].num_passed == 0
+
+
+def test_an_error_without_a_text_ends_its_own_program(local):
+    class Silent(BaseException):
+        def __str__(self):
+            raise RuntimeError
+
+    def checker(*_):
+        raise Silent
+
+    reports = local.submit([Program(SUM_PROGRAM, SUM_TESTS, checker), good(0)]).result(timeout=WAIT)
+    assert [report.outcome for report in reports] == [Outcome.NOT_GRADABLE, Outcome.PASS]
+    assert "Silent" in reports[0].error_message
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (Program(b"print(1)", SUM_TESTS), "program 1: `source` is of type bytes"),
+        (Program(None, SUM_TESTS), "program 1: `source` is of type NoneType"),
+        (Program(SUM_PROGRAM, None), "program 1: the tests are a NoneType"),
+        (Program(SUM_PROGRAM, {"inputs": [b""], "outputs": [""]}), "program 1: the tests hold what JSON cannot write"),
+        (Program(SUM_PROGRAM, SUM_TESTS, "checker"), "program 1: `checker` is 'checker'"),
+    ],
+)
+def test_what_is_no_program_is_refused_when_it_is_handed_in(local, program, message):
+    for call in (local.run, local.stream, local.submit):
+        with pytest.raises(ValueError, match=message):
+            call([good(0), program])
+    with pytest.raises(TypeError, match="program 0 is a tuple"):
+        local.run([("print(1)", SUM_TESTS)])
+
+
+def test_a_pool_that_is_closed_while_programs_are_handed_in_is_replaced(local):
+    local.run([good(0)])
+    local._pool.close()
+    assert local.submit([good(1)]).result(timeout=WAIT)[0].outcome is Outcome.PASS
+
+
+def test_threads_that_close_and_grade_at_once_all_come_to_an_end(local):
+    reports = []
+
+    def grade(number):
+        for index in range(5):
+            reports.append(local.run([good(f"{number} {index}")])[0].outcome)
+
+    threads = [threading.Thread(target=grade, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        local.close()
+        threads[0].join(0.2)
+    assert len(reports) == 15
+    assert set(reports) <= {Outcome.PASS, Outcome.NOT_GRADABLE}

@@ -1,0 +1,28 @@
+"""Predict the outcome of unit tests from a program's tokens, as CodeRL does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+
+if TYPE_CHECKING:
+    from .model import Critic as Critic
+    from .model import CriticReading as CriticReading
+    from .reward import CriticRewardFunction as CriticRewardFunction
+    from .sampler import CriticSampler as CriticSampler
+    from .sampling import refine_with_critic as refine_with_critic
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".model": (
+            "Critic",
+            "CriticReading",
+        ),
+        ".reward": ("CriticRewardFunction",),
+        ".sampler": ("CriticSampler",),
+        ".sampling": ("refine_with_critic",),
+    },
+)

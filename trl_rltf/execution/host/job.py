@@ -1,0 +1,179 @@
+"""One program on its way through the grader: what is sent into the sandbox, and what is made of the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..report import ExecutionReport, Outcome, Span, Verdict
+from ..unit_tests.unit_test import UnitTests
+from ..wire.frames import pack_parts
+from ..wire.parsing import parse_json
+
+
+_STDOUT_SAMPLE = 2000
+
+
+class Job:
+    """
+    One distinct program of a batch.
+
+    Args:
+        source (`str`): The program.
+        tests ([`~execution.unit_tests.formats.UnitTests`]): Its tests. What they expect stays in this process.
+        stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
+        process_per_test (`bool`): Whether a script is compiled again for each test.
+        whole_module (`bool`): Whether an error in code after what the tests use counts.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        tests: UnitTests,
+        stop_on_first_failure: bool,
+        process_per_test: bool = False,
+        whole_module: bool = False,
+    ):
+        self._source = source
+        self._process_per_test = process_per_test
+        self._whole_module = whole_module
+        self._tests = tests
+        # Such tests are one script: what one of them leaves in a variable is there for the next.
+        is_script = tests.mode in ("referee", "inside")
+        self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
+        self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
+        self._next = 0  # first test that has not been sent
+        self._batch = range(0)
+        self._self_graded: list[int] = []
+        self._error: dict[str, Any] = {}
+        self._trailing: dict[str, Any] = {}
+        self._compiled = True
+        self._stdout: str | None = None
+        self._cpu = self._wall = 0.0
+        self.num_deaths = 0
+        self.report: ExecutionReport | None = None
+
+    def request(self) -> dict[str, Any]:
+        """What the worker gets next."""
+        self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
+        return {
+            "mode": self._tests.mode,
+            "num_sent": len(self._batch),
+            "num_tests": len(self._verdicts),
+            "spent": (self._cpu, self._wall),
+            "process_per_test": self._process_per_test,
+        }
+
+    def sealed(self) -> tuple[bytes, bytes]:
+        """
+        What goes to the program's process for that request, and what to the referee, or as input to a script; the worker
+        sees neither.
+        """
+        tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
+        if tests.mode == "stdin":
+            inputs = [case.probe["stdin"].encode("utf-8", "surrogateescape") for case in cases]
+            return json.dumps({"source": self._source}).encode(), pack_parts(inputs)
+        program = {
+            "source": self._source,
+            "mode": tests.mode,
+            "probes": [case.probe for case in cases],
+            "early_setup": tests.early_setup,
+            "own_names": tests.own_names,
+            "setup": tests.setup,
+            "required": tests.required,
+            "built_in": tests.built_in,
+            "whole_module": self._whole_module,
+        }
+        referee = {
+            "setup": tests.referee_setup,
+            "statements": [case.statements for case in cases],
+            "names": [name for group in tests.required for name in group],
+        }
+        return json.dumps(program).encode(), json.dumps(referee if tests.mode == "referee" else {}).encode()
+
+    @property
+    def num_tests_sent(self) -> int:
+        """Number of tests in the last request."""
+        return len(self._batch)
+
+    def receive(self, head: dict[str, Any], blobs: memoryview) -> None:
+        """
+        Compare what came out of the sandbox with what was expected; this is the only place where the two meet.
+
+        Args:
+            head (`dict`): What the worker says of each test.
+            blobs (`memoryview`): Values and output of each test, as the program's process gave them.
+        """
+        for index, test in zip(self._batch, head["tests"], strict=True):
+            values, printed = (blobs[start : start + size] for start, size in (test["values"], test["stdout"]))
+            self._verdicts[index] = self._verdict(index, test, values, printed)
+            if self._stdout is None and (
+                self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
+            ):
+                self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
+        self._error = self._error or head["error"] or {}
+        self._trailing = self._trailing or head["trailing"] or {}
+        self._compiled = head["compiled"]
+        self._cpu += head["cpu"]
+        self._wall += head["wall"]
+        passed = all(self._verdicts[index] is Verdict.PASSED for index in self._batch)
+        self._next, self._step = self._batch.stop, 2 * self._step
+        if not passed or self._next == len(self._verdicts):
+            self.report = self._make_report()
+
+    def give_up(self, reason: str) -> None:
+        """Nothing more will be known of this program."""
+        self.report = ExecutionReport(
+            Outcome.NOT_GRADABLE, verdicts=(Verdict.NOT_RUN,) * len(self._verdicts), error_message=reason[:500]
+        )
+
+    def _verdict(self, index: int, test: dict[str, Any], values: memoryview, printed: memoryview) -> Verdict:
+        if test["kind"] != "done":
+            return {"timeout": Verdict.TIMEOUT, "not_run": Verdict.NOT_RUN}.get(test["kind"], Verdict.ERROR)
+        case = self._tests.cases[index]
+        if self._tests.mode == "stdin":
+            return _compare(case.check, bytes(printed).decode("utf-8", "surrogateescape"))
+        seen = parse_json(bytes(values))
+        if not isinstance(seen, list) or not seen:
+            return Verdict.FAILED
+        if self._tests.mode == "inside":
+            self._self_graded.append(index)
+        return _compare(case.check, seen)
+
+    def _make_report(self) -> ExecutionReport:
+        error, trailing, verdicts = self._error, self._trailing, tuple(self._verdicts)
+        run = {*verdicts} - {Verdict.NOT_RUN}
+        if not self._compiled:
+            outcome = Outcome.SYNTAX_ERROR
+        elif error or not run <= {Verdict.PASSED, Verdict.FAILED}:
+            outcome = Outcome.RUNTIME_ERROR
+        else:
+            outcome = Outcome.FAILURE if Verdict.FAILED in verdicts else Outcome.PASS
+        return ExecutionReport(
+            outcome,
+            verdicts,
+            error_type=str(error["type"])[:200] if error else None,
+            error_message=str(error.get("message", ""))[:500],
+            error_detail=str(error.get("detail", "")),
+            span=_span(error.get("span")),
+            expression_span=_span(error.get("expression_span")),
+            stdout=self._stdout or "",
+            self_graded_tests=tuple(self._self_graded),
+            trailing_error_type=str(trailing["type"])[:200] if trailing else None,
+            trailing_error_message=str(trailing.get("message", ""))[:500],
+            trailing_span=_span(trailing.get("span")),
+            cpu_seconds=self._cpu,
+            wall_seconds=self._wall,
+        )
+
+
+def _compare(check: Any, seen: Any) -> Verdict:
+    try:
+        return Verdict.PASSED if check(seen) else Verdict.FAILED
+    except Exception:
+        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
+        return Verdict.FAILED
+
+
+def _span(numbers: Any) -> Span | None:
+    return None if numbers is None else Span(*map(int, numbers))

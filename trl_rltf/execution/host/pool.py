@@ -1,0 +1,310 @@
+"""Keep worker processes busy from a thread of its own, whatever happens to them."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from .job import Job
+from .worker_handle import WorkerProcess
+
+
+_LONGEST_WAIT = 1.0  # seconds between looks at the deadlines of workers
+_MOST_FAILED_STARTS = 3
+
+
+class Batch:
+    """
+    Jobs that were submitted together.
+
+    Args:
+        jobs (`Sequence[Job]`): Distinct programs.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self.jobs = list(jobs)
+        self.failure = ""  # why the sandbox cannot go on
+        self.server: threading.Thread | None = None  # the thread that ends the jobs
+        self._num_open = len(self.jobs)
+        self._awaited: Job | None = None
+        self._changed = threading.Condition()
+
+    def wait(self, job: Job | None = None) -> None:
+        """Wait until one job, or all of them, have ended."""
+        with self._changed:
+            self._awaited = job
+            while self._num_open > 0 and (job is None or job.report is None):
+                # Not for longer: Ctrl-C may have gone to another thread, which does not wake this one.
+                self._changed.wait(_LONGEST_WAIT)
+                if self.server is not None and not self.server.is_alive() and self._num_open > 0:
+                    self.failure = self.failure or "The thread that runs the workers has ended."
+                    self._num_open = 0
+
+    def has_ended(self, job: Job) -> None:
+        """A job has its report."""
+        with self._changed:
+            self._num_open -= 1
+            if self._num_open == 0 or job is self._awaited:
+                self._changed.notify_all()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all jobs have a report."""
+        return self._num_open == 0
+
+
+class WorkerPool:
+    """
+    Run jobs on worker processes. All methods may be called from any thread.
+
+    Args:
+        num_workers (`int`): Number of workers at a time. They start when they are needed, and stay.
+        start_worker (`Callable[[], WorkerProcess]`): Starts one.
+        wall_timeout (`float`): Elapsed seconds that each test may take; a worker that is silent for much longer hangs.
+    """
+
+    def __init__(self, num_workers: int, start_worker: Callable[[], WorkerProcess], wall_timeout: float):
+        self._num_workers = num_workers
+        self._start_worker = start_worker
+        self._wall_timeout = wall_timeout
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Job, Batch]] = deque()
+        self._cancelled: set[Batch] = set()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._wake_receive, self._wake_send = os.pipe()
+        os.set_blocking(self._wake_receive, False)
+        os.set_blocking(self._wake_send, False)
+        # Only the thread of the pool touches these.
+        self.workers: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, tuple[Job, Batch]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_receive, selectors.EVENT_READ)
+        self._num_failed_starts = 0
+        self._last_words = ""
+
+    def submit(self, batch: Batch) -> bool:
+        """Queue the jobs of a batch. Returns whether they were taken: a pool that is closed takes none."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("A checker cannot grade programs with the runner that asks it.")
+        with self._lock:
+            if self._closing:
+                return False
+            if self._thread is None:
+                thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
+                thread.start()
+                self._thread = thread
+                # An interpreter that ends under a running thread may abort.
+                atexit.register(self.close)
+            batch.server = self._thread
+            self._waiting += [(job, batch) for job in batch.jobs]
+        self._wake()
+        return True
+
+    def cancel(self, batch: Batch) -> None:
+        """Give up what is open of a batch; its reports are there when this returns."""
+        with self._lock:
+            self._cancelled.add(batch)
+        self._wake()
+        if threading.current_thread() is not self._thread:  # where the garbage collector may have come from
+            batch.wait()
+
+    def close(self) -> None:
+        """End all workers and the thread. What is open is given up."""
+        atexit.unregister(self.close)
+        with self._lock:
+            self._closing = True
+            thread = self._thread
+        self._wake()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        with contextlib.suppress(OSError):
+            os.close(self._wake_receive)
+            os.close(self._wake_send)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_send, b"!")
+
+    def _serve(self) -> None:
+        reason, is_failure = "The runner was closed.", False
+        try:
+            while True:
+                with self._lock:
+                    if self._closing:
+                        break
+                    cancelled, self._cancelled = self._cancelled, set()
+                for batch in cancelled:
+                    self._give_up(batch, "The grading was interrupted.")
+                self._assign()
+                self._advance_all()
+        except BaseException as error:  # each caller that waits gets it, as a `SandboxError`
+            reason, is_failure = _failure(error), True
+        finally:
+            with self._lock:
+                self._closing = True
+            self._give_up(None, reason, is_failure)
+            for worker in self.workers:
+                with contextlib.suppress(Exception):
+                    worker.close()
+            self.workers.clear()
+            self._selector.close()
+
+    def _advance_all(self) -> None:
+        # Also while jobs wait with no worker to take them: one that did not start may do so in a moment.
+        ready = self._selector.select(timeout=_LONGEST_WAIT if self._busy or self._waiting else None)
+        now = time.monotonic()  # before a slow checker makes the others look late
+        for key, events in ready:
+            if key.fd == self._wake_receive:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_receive, 4096)
+            elif key.data in self._busy:
+                self._advance(key.data, events)
+        for worker in [worker for worker in self._busy if now > worker.deadline]:
+            self._drop(worker)
+
+    def _assign(self) -> None:
+        self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
+        idle = [worker for worker in self.workers if worker not in self._busy]
+        while self._waiting and (idle or len(self.workers) < self._num_workers):
+            worker = idle.pop() if idle else self._try_to_start()
+            if worker is None:
+                return
+            with self._lock:
+                job, batch = self._waiting.popleft()
+            try:
+                parts = job.request(), job.sealed()
+            except BaseException as error:
+                self._end(job, batch, _failure(error))
+                idle.append(worker)
+                continue
+            self._busy[worker] = job, batch
+            try:
+                worker.give(*parts, self._wall_timeout * (job.num_tests_sent + 1))
+                self._selector.register(worker.reply, selectors.EVENT_READ, worker)
+                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+            except BaseException as error:
+                self._fail(worker, error)
+
+    @staticmethod
+    def _is_alive(worker: WorkerProcess) -> bool:
+        if worker.is_alive():
+            return True
+        with contextlib.suppress(Exception):
+            worker.kill()
+        return False
+
+    def _try_to_start(self) -> WorkerProcess | None:
+        try:
+            worker = self._start_worker()
+        except Exception as error:
+            why = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            self._has_not_started(f"{why}. Is the machine out of processes, memory or open files?")
+            return None
+        self.workers.append(worker)
+        return worker
+
+    def _has_not_started(self, why: str) -> None:
+        """Go on with the workers that there are; without any, this is a fault of the sandbox, which no reward may hide."""
+        self._num_failed_starts += 1
+        self._last_words = why
+        if any(worker.is_ready for worker in self.workers):
+            self._num_workers = max(1, len(self.workers))
+        elif self._num_failed_starts >= _MOST_FAILED_STARTS:
+            self._num_failed_starts = 0
+            message = f"A worker of the sandbox did not start: {why}"
+            for batch in {batch for _, batch in [*self._waiting, *self._busy.values()]}:
+                batch.failure = message
+                self._give_up(batch, message)
+
+    def _advance(self, worker: WorkerProcess, events: int) -> None:
+        job, batch = self._busy[worker]
+        try:
+            if events & selectors.EVENT_WRITE and worker.send():
+                self._selector.unregister(worker.request)
+            if not events & selectors.EVENT_READ or (reply := worker.receive()) is None:
+                return
+            self._num_failed_starts = 0
+            job.receive(*reply)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
+            self._drop(worker)
+            return
+        except BaseException as error:  # also what a checker raises, whatever it is
+            self._fail(worker, error)
+            return
+        self._release(worker)
+        if reply[0].get("retire"):
+            self._discard(worker)
+        if job.report is not None:
+            batch.has_ended(job)
+        else:
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+
+    def _release(self, worker: WorkerProcess) -> tuple[Job, Batch]:
+        for pipe in (worker.request, worker.reply):
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(pipe)
+        return self._busy.pop(worker)
+
+    def _discard(self, worker: WorkerProcess) -> None:
+        self.workers.remove(worker)
+        with contextlib.suppress(Exception):
+            worker.kill()
+
+    def _drop(self, worker: WorkerProcess) -> None:
+        """Replace a worker that died or hangs; its program gets one more chance."""
+        last_words = worker.last_words()
+        job, batch = self._release(worker)
+        self._discard(worker)
+        if not worker.is_ready:  # no program has run in it
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+            self._has_not_started(last_words or "it said nothing")
+            return
+        job.num_deaths += 1
+        if job.num_deaths < 2:
+            with self._lock:
+                self._waiting.appendleft((job, batch))
+        else:
+            reason = f"The worker process died twice while it graded this program. {last_words[-300:]}"
+            self._end(job, batch, reason)
+
+    def _fail(self, worker: WorkerProcess, error: BaseException) -> None:
+        """End the job of a worker because of an error in this process. The worker may be in the middle of a message."""
+        job, batch = self._release(worker)
+        self._discard(worker)
+        self._end(job, batch, _failure(error))
+
+    def _give_up(self, batch: Batch | None, reason: str, is_failure: bool = False) -> None:
+        """Give up the open jobs of a batch, or all. A worker in the middle of one cannot be used again."""
+        with self._lock:
+            open_jobs = [(job, owner) for job, owner in self._waiting if batch in (None, owner)]
+            self._waiting = deque((job, owner) for job, owner in self._waiting if batch not in (None, owner))
+        for worker in [worker for worker, (_, owner) in self._busy.items() if batch in (None, owner)]:
+            open_jobs.append(self._release(worker))
+            self._discard(worker)
+        for job, owner in open_jobs:
+            if is_failure:
+                owner.failure = reason
+            self._end(job, owner, reason)
+
+    @staticmethod
+    def _end(job: Job, batch: Batch, reason: str) -> None:
+        try:
+            job.give_up(reason)
+        finally:
+            batch.has_ended(job)
+
+
+def _failure(error: BaseException) -> str:
+    try:
+        return f"The grader itself failed: {type(error).__name__}: {error}"
+    except Exception:  # the error of a checker may have no text
+        return f"The grader itself failed: {type(error).__name__}"

@@ -1,0 +1,167 @@
+"""Start, feed and end one worker process, from the caller's side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ..sandbox.isolation import Isolation, worker_command, worker_layout
+from ..sandbox.processes import kill_tree
+from ..sandbox.scratch import remove_folders
+from ..sandbox.trial import worker_environment
+from ..wire.frames import HEADER, frame, parse_frame
+
+
+_START_SECONDS = 60.0
+_GRACE_SECONDS = 30.0
+_LAST_SECONDS = 2.0
+_OWN_PROCESSES = 4  # of the worker
+
+
+class WorkerProcess:
+    """
+    The caller's end of one worker process.
+
+    Args:
+        isolation ([`Isolation`]): What to put around it.
+        limits (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes) and
+            `max_processes`.
+
+    Raises:
+        OSError: If this machine cannot start one more process.
+    """
+
+    def __init__(self, isolation: Isolation, limits: dict[str, Any]):
+        self._scratch = None if isolation.name == "bubblewrap" else tempfile.mkdtemp(prefix="trl-rltf-")
+        environment = worker_environment()
+        try:
+            self._start(isolation, limits, environment)
+        except BaseException:
+            self._remove_scratch()
+            raise
+
+    def _start(self, isolation: Isolation, limits: dict[str, Any], environment: dict[str, str]) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self.process = subprocess.Popen(
+            worker_command(isolation, limits["output_limit"]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,  # of the worker itself; programs have none
+            env=environment,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is for the caller, who then ends the workers
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.request, self.reply = self.process.stdin, self.process.stdout
+        os.set_blocking(self.request.fileno(), False)
+        os.set_blocking(self.reply.fileno(), False)
+        layout = worker_layout(isolation, self._scratch, limits["output_limit"])
+        is_alone = isolation.processes or layout["own_user"]  # a user namespace counts for itself
+        tasks = 0 if is_alone else _num_tasks_of_user()
+        config = {
+            **limits,
+            **layout,
+            "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
+            "max_open_files": 256,
+            "hidden_paths": [environment["PYTHONPATH"]],
+            "hidden_variables": ["PYTHONPATH", "LD_BIND_NOW"],
+            # Not through `site`: what it runs from .pth files makes the worker, and each of its forks, larger.
+            "libraries": sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}),
+        }
+        self._outgoing = memoryview(frame(config))
+        self._incoming = bytearray()
+        self.is_ready = False
+        self.deadline = float("inf")
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def give(self, request: dict[str, Any], sealed: Sequence[bytes], seconds: float) -> None:
+        """Queue a request, which may take as long; what exceeds it by far is a worker that hangs."""
+        sealed_parts = [part for content in sealed for part in (HEADER.pack(len(content)), content)]
+        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *sealed_parts]))
+        self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
+
+    def send(self) -> bool:
+        """Write what the pipe takes; returns whether all is written."""
+        try:
+            written = os.write(self.request.fileno(), self._outgoing[: 2**20])
+        except BlockingIOError:
+            return False
+        self._outgoing = self._outgoing[written:]
+        return not self._outgoing
+
+    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
+        """
+        Read what is there.
+
+        Returns:
+            `tuple[dict, memoryview]` or `None`: The reply, once it is whole.
+
+        Raises:
+            EOFError: If the worker is gone.
+        """
+        part = os.read(self.reply.fileno(), 2**20)
+        if not part:
+            raise EOFError("the worker is gone")
+        self._incoming += part
+        while len(self._incoming) >= HEADER.size:
+            size = HEADER.unpack_from(self._incoming)[0]
+            if len(self._incoming) < HEADER.size + size:
+                return None
+            message = parse_frame(bytes(self._incoming[HEADER.size : HEADER.size + size]))
+            del self._incoming[: HEADER.size + size]
+            if self.is_ready:
+                return message
+            self.is_ready = True
+        return None
+
+    def last_words(self) -> str:
+        """End of what the worker wrote to its error stream."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stderr.seek(0)
+            return self._stderr.read()[-2000:].decode(errors="replace").strip()
+        return ""
+
+    def close(self) -> None:
+        """Let the worker end by itself, and kill it if it does not."""
+        self.request.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=1)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the worker and all that it started, now."""
+        self.request.close()
+        self.reply.close()
+        # It sees that the caller has hung up, and can find its programs better than anyone outside.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_LAST_SECONDS if self.is_ready else 0)
+        if self.process.poll() is None:
+            kill_tree(self.process.pid)
+        self.process.wait()
+        self._stderr.close()
+        self._remove_scratch()
+
+    def _remove_scratch(self) -> None:
+        if self._scratch is not None:
+            remove_folders([self._scratch])
+
+
+def _num_tasks_of_user() -> int:
+    """Processes and threads of this user, which `RLIMIT_NPROC` counts together with those of a program."""
+    count, user = 0, os.getuid()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.stat(f"/proc/{name}").st_uid == user:
+                    count += len(os.listdir(f"/proc/{name}/task"))
+    return count

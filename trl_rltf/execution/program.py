@@ -1,0 +1,57 @@
+"""A program with its tests, what can grade it, and the opt-in to running it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from .report import ExecutionReport
+from .unit_tests.formats import Checker
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """
+    A program and the tests to run it on.
+
+    Args:
+        source (`str`): Python source. Any text is graded.
+        tests (`Mapping` or `str`): Unit tests in one of the three formats, see [`parse_tests`].
+        checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of the checker
+            of the runner; see [`LocalRunner`].
+    """
+
+    source: str
+    tests: Mapping[str, Any] | str
+    checker: Checker | None = None
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """What grades programs. Implement it to grade on other machines."""
+
+    def run(self, programs: Sequence[Program]) -> list[ExecutionReport]:
+        """Grade programs: one report a program, in the same order, whatever the programs do."""
+        ...
+
+
+def check_opt_in(allow_code_eval: bool | None = None) -> None:
+    """
+    Refuse to run model-written code unless somebody said that they want it.
+
+    Args:
+        allow_code_eval (`bool`, *optional*): The caller's word. `None` looks at `HF_ALLOW_CODE_EVAL`.
+
+    Raises:
+        ValueError: If nobody opted in.
+    """
+    if allow_code_eval is None:
+        allow_code_eval = os.environ.get("HF_ALLOW_CODE_EVAL", "0") == "1"
+    if not allow_code_eval:
+        raise ValueError(
+            "This runs code that a model wrote, which may be harmful. Once you have read what the sandbox promises "
+            "(docs/execution.md), opt in with the environment variable `HF_ALLOW_CODE_EVAL=1` or with "
+            "`allow_code_eval=True`."
+        )

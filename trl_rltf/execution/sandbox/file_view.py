@@ -1,0 +1,123 @@
+"""List what a worker and its programs may see of this machine's files: the system, Python, and the worker's own code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+# Where programs have a file system of their own. Not /tmp: the interpreter, or this package, may live there.
+SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# What a file of /dev is a link to, as in any Linux system.
+DEVICE_LINKS = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
+DEVICE_LINKS["/dev/fd"] = "/proc/self/fd"
+PACKAGE = Path(__file__).resolve().parents[2]
+# What a worker imports of this package. What decides tests is not there.
+_OWN_FILES = (
+    "__init__.py",
+    "_lazy.py",
+    *(f"execution/{name}" for name in ("__init__.py", "sandbox", "wire", "worker")),
+)
+_SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
+# Of /proc, what Python programs read. All else tells about the machine and its kernel, or is for root alone.
+_PROC_ENTRIES = frozenset("cpuinfo filesystems loadavg meminfo stat sys sysvipc uptime version".split())
+
+
+class FileView(NamedTuple):
+    """
+    Paths for read-only use, to be mounted or allowed in this order.
+
+    Args:
+        shown (`list[str]`): Files and folders to show with all that is in them.
+        covered (`list[str]`): Folders inside of those to hide: the package may have answers, in its tests and data.
+        shown_inside (`list[str]`): Files and folders to show nonetheless.
+    """
+
+    shown: list[str]
+    covered: list[str]
+    shown_inside: list[str]
+
+
+def file_view() -> FileView:
+    """What is to be seen on this machine, today."""
+    hidden = _hidden_folder()
+    python = {path for path in _python_paths() if os.path.isdir(path)}
+    inside = {path for path in python if _is_in(os.path.realpath(path), hidden)}
+    system = [path for path in (*_SYSTEM_FOLDERS, *_SYSTEM_FILES) if os.path.exists(path)]
+    shown = _outermost([*system, *sorted(python - inside)])
+    covered = []
+    for path in shown:
+        # By the name under which it can be seen: `/lib` may be a link to `/usr/lib`, and is shown as a folder of its own.
+        real = os.path.realpath(path)
+        if _is_in(hidden, real) and hidden != real:
+            covered.append(path + hidden[len(real) :])
+    own = [str(PACKAGE / name) for name in _OWN_FILES]
+    return FileView(shown, covered, [*_outermost(sorted(inside)), *own])
+
+
+def split_folders(view: FileView) -> tuple[list[str], list[str]]:
+    """
+    Say the same without covering, by naming all that lies around a covered folder.
+
+    Args:
+        view ([`FileView`]): What to show.
+
+    Returns:
+        `tuple[list[str], list[str]]`: Paths to read with all that is in them, and folders whose list of names can be read.
+    """
+    readable, listed = list(view.shown_inside), []
+    pending = list(view.shown)
+    while pending:
+        path = pending.pop()
+        if path in view.covered:
+            continue
+        if any(_is_in(covered, path) for covered in view.covered):
+            listed.append(path)
+            # A link is followed when it is opened; where it leads has to be shown by itself.
+            pending += [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
+        else:
+            readable.append(path)
+    return readable, listed
+
+
+def links_to_scratch(view: FileView) -> dict[str, str]:
+    """Where to put links to the first scratch folder."""
+    shown = [*view.shown, *view.shown_inside]
+    return {} if any(path.startswith("/tmp/") for path in shown) else {"/tmp": SCRATCH_FOLDERS[0]}
+
+
+def hidden_proc_entries() -> Iterator[tuple[str, bool]]:
+    """Paths in /proc that are not for programs, and whether each is a folder."""
+    for entry in os.scandir("/proc"):
+        if not (entry.name.isdigit() or entry.is_symlink() or entry.name in _PROC_ENTRIES):
+            yield entry.path, entry.is_dir()
+
+
+def _hidden_folder() -> str:
+    """The package, or the checkout that it is part of."""
+    checkout = PACKAGE.parent
+    is_checkout = (checkout / "pyproject.toml").is_file() and str(checkout) not in map(
+        os.path.realpath, [*_SYSTEM_FOLDERS, *_python_paths()]
+    )
+    return str(checkout if is_checkout else PACKAGE)
+
+
+def _python_paths() -> set[str]:
+    """The interpreter and its libraries. Not this package, nor the folder around it."""
+    libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
+    paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, *libraries, str(Path(sys.executable).resolve().parent)}
+    return {path for path in paths if path and path != "/"}
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    return [path for path in dict.fromkeys(paths) if not any(path != other and _is_in(path, other) for other in paths)]
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

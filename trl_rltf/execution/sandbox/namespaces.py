@@ -1,0 +1,185 @@
+"""Give a worker processes, a network and a file system of its own (namespaces(7)), on machines without bubblewrap."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .file_view import DEVICE_LINKS, DEVICES
+from .scratch import MAX_FILES
+
+
+_NEW_MOUNTS = 0x00020000
+# New PID, network, IPC and UTS namespaces.
+_NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000, 0x10000000
+_NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18  # flags of mount(2)
+_MOUNT_SETATTR, _FROM_HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
+_REMOUNT, _DETACH = 32, 2
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_CAPABILITY_VERSION_3 = 0x20080522
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user_namespace")]
+
+
+def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None:
+    """
+    Continue as the first process of new namespaces. The process that called waits for it and ends with it.
+
+    Args:
+        own_root (`Mapping`): The file system to make: `folder` (an empty folder to build it in, removed at the end), `view`
+            (what to show of the one that is there, see [`~execution.sandbox.file_view.FileView`]), `memory_folders` (folders that become file
+            systems in memory, and their sizes in bytes) and `links` (where they are, and where they lead).
+        as_root (`bool`, *optional*, defaults to `False`): Make no user namespace.
+
+    Raises:
+        OSError: If the kernel refuses. The process should end then.
+    """
+    user, group = os.getuid(), os.getgid()
+    _checked(_libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
+    if not as_root:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
+    pid = os.fork()
+    if pid:
+        _wait_and_end(pid, own_root["folder"])
+    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    _checked(_libc.unshare(_NEW_MOUNTS), "unshare")
+    _mount("none", "/", flags=_RECURSIVE | _PRIVATE)
+    _build_root(**own_root)
+    os.chdir(own_root["folder"])
+    _checked(_libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
+    _checked(_libc.umount2(b".", _DETACH), "umount2")
+    os.chdir("/")
+    _make_read_only("/")
+
+
+def _build_root(
+    folder: str, view: Iterable[list[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
+) -> None:
+    shown, covered, shown_inside = view
+    _mount("tmpfs", folder, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+    for path in shown:
+        _show(path, folder)
+    for path in covered:
+        _mount("tmpfs", folder + path, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+    for path in shown_inside:
+        _show(path, folder)
+    for path in covered:
+        _make_read_only(folder + path)
+    for path in DEVICES:
+        _bind(path, folder)
+        _make_read_only(folder + path, attributes=_READ_ONLY | _NOSUID)
+    os.mkdir(f"{folder}/proc")
+    _mount("proc", f"{folder}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    _make_read_only(f"{folder}/proc")
+    for path, size in memory_folders.items():
+        os.makedirs(folder + path)
+        _mount("tmpfs", folder + path, "tmpfs", _NOSUID | _NODEV, f"size={size},mode=700,nr_inodes={MAX_FILES}")
+    for path, target in {**links, **DEVICE_LINKS}.items():
+        os.symlink(target, folder + path)
+
+
+def _show(path: str, root: str) -> None:
+    _bind(path, root)
+    _make_read_only(root + path, _ALL_BELOW)
+
+
+def _bind(path: str, root: str) -> None:
+    if os.path.isdir(path):
+        os.makedirs(root + path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(root + path, os.O_CREAT | os.O_EXCL))
+    _mount(path, root + path, flags=_BIND | _RECURSIVE)
+
+
+def _make_read_only(path: str, flags: int = 0, attributes: int = _READ_ONLY | _NOSUID | _NODEV) -> None:
+    structure = _MountAttributes(set=attributes)
+    arguments = (os.fsencode(path), flags, ctypes.byref(structure), ctypes.sizeof(structure))
+    _checked(_libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
+
+
+def _mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
+    arguments = (os.fsencode(source), os.fsencode(target), kind.encode())
+    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+
+
+def restrict_mounts(memory_folders: Iterable[str]) -> None:
+    """
+    Do under bubblewrap, as root, what it has no options for: protect the attributes of devices, and bound numbers of files.
+
+    Args:
+        memory_folders (`Iterable[str]`): Where its file systems in memory are.
+    """
+    for path in (*DEVICES, "/dev/tty"):
+        with contextlib.suppress(FileNotFoundError):
+            _mount("none", path, flags=_REMOUNT | _BIND | _READ_ONLY | _NOSUID)
+    for path in memory_folders:
+        _mount("tmpfs", path, "tmpfs", _REMOUNT | _NOSUID | _NODEV, f"nr_inodes={MAX_FILES}")
+
+
+def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processes: bool) -> None:
+    """
+    Take another user id, as root. The kernel counts, and bounds, the processes of a user.
+
+    Args:
+        user (`int`): The user id.
+        file_user (`int`): The user id to open files as: the same, or that of root, which is then without its privileges.
+        scratch (`Iterable[str]`): Folders that this user has to write in.
+        owns_processes (`bool`): Whether this is the first process of a namespace, in which all scratch folders are its own.
+    """
+    if file_user == user:
+        for folder in scratch:
+            if owns_processes:
+                os.chmod(folder, 0o777)
+            else:
+                os.chown(folder, user, -1)
+    os.setresuid(user, file_user, file_user)
+    if owns_processes:  # the kernel forgets it with the user
+        _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def drop_capabilities() -> None:
+    """Give up, for good, what root may do, or the first process of a user namespace in it."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _checked(_libc.capset(ctypes.byref(header), none), "capset")
+
+
+def _wait_and_end(pid: int, folder: str) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    for descriptor in (0, 1):  # the pipes to the caller belong to the first process of the namespaces alone
+        os.close(descriptor)
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):  # here it is empty: the file system was another process's
+        os.rmdir(folder)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _checked(result: int, what: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")

@@ -1,0 +1,247 @@
+"""Read tests that are asserts: split them, or find the process that they can run in."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..wire.long_integers import any_number_of_digits
+from ..wire.plain_values import decode
+from .asserts import split_assert
+from .placement import assumed_imports, built_in_functions, fits_a_referee
+from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_program
+from .unit_test import UnitTest, UnitTests
+
+
+# Parts of a setup whose names mean those of the tests, whatever the program defines.
+_OWN_DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign)
+# Parts of a setup that compare, or may hold what is expected.
+_MAY_KNOW_ANSWERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Assert)
+
+
+def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
+    """
+    Read tests of the form `{"asserts": [...], "setup": "..."}`.
+
+    Args:
+        tests (`Mapping`): The tests.
+
+    Returns:
+        [`UnitTests`]: The tests, split where they can be, and the mode in which they run. It depends on their text alone.
+
+    Raises:
+        ValueError: If they are malformed, or one of them checks nothing.
+    """
+    asserts, setup = tests["asserts"], tests.get("setup") or ""
+    if not isinstance(asserts, list) or not all(isinstance(item, str) for item in asserts):
+        raise ValueError("`asserts` of the tests must be a list of strings, one assert statement each.")
+    if not asserts:
+        raise ValueError("the tests are empty: `asserts` needs at least one statement, or drop the problem.")
+    if not isinstance(setup, str):
+        raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
+    code = _parse_python(setup, "`setup`")
+    _check_asserts("`setup`", setup, code)
+    parsed = [_parse_assert(index, text) for index, text in enumerate(asserts)]
+    names = {name for node in code for name in _functions_and_modules(node)}
+    cases = [_split_test(text, statements, names) for text, statements in zip(asserts, parsed, strict=True)]
+    script = [*code, *(statement for statements in parsed for statement in statements)]
+    used = names_of_program(script)
+    required = tuple((name,) for name in used)
+    early, late = _split_setup(code)
+    own_names = tuple(name for node in early if isinstance(node, _OWN_DEFINITIONS) for name in _bound_in(node))
+    built_in = () if used else (*built_in_functions(script), *_imported_names(code))
+    may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
+    # `f(case["input"])`: the variable may also hold the answer.
+    bound = {name for node in code for name in _bound_in(node)}
+    if bound and not may_know:
+        may_know = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
+    whole = [case for case in cases if case is not None]
+    if len(whole) == len(cases) and not may_know:
+        return UnitTests(
+            "expression", tuple(whole), _unparse(early), own_names, _unparse(late), "", required, built_in
+        )
+    assumed = assumed_imports(script)
+    if fits_a_referee([*assumed, *script]):
+        # All of them, for they are one script: what one leaves in a variable is there for the next.
+        imports = _unparse(filter(_is_import, early))
+        judged = tuple(UnitTest({}, _is_true, statements=text) for text in asserts)
+        setup = "\n".join([_unparse(assumed), setup])
+        required = tuple((name,) for name in names_of_program([*assumed, *script]))
+        return UnitTests("referee", judged, imports, (), "", setup, required, built_in)
+    inside = tuple(UnitTest({"statements": text}, _is_true) for text in asserts)
+    return UnitTests("inside", inside, _unparse(early), own_names, _unparse(late), "", required, built_in)
+
+
+def _unparse(statements: Iterable[ast.stmt]) -> str:
+    with any_number_of_digits():
+        return "\n".join(map(ast.unparse, statements))
+
+
+def _is_true(values: list[Any]) -> bool:
+    return values[0] is True
+
+
+def _bound_in(node: ast.stmt) -> list[str]:
+    """Names that a statement of the setup binds at module level."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    return list(dict.fromkeys(name for part in ast.walk(node) for name in names_bound_by(part)))
+
+
+def _takes_a_part(node: ast.AST, names: Collection[str]) -> bool:
+    """Whether a node is an item of a variable with one of these names."""
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in names
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, (ast.Import, ast.ImportFrom))
+
+
+def _imported_names(code: list[ast.stmt]) -> list[str]:
+    return [alias.asname or alias.name for node in code if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+
+def _split_setup(code: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """
+    Split a setup into what runs before the program and what runs after it. Imports and definitions come first, as people
+    write them, unless they need something of the program.
+    """
+    early: list[ast.stmt] = []
+    late: list[ast.stmt] = []
+    known: set[str] = set()
+    for node in code:
+        is_definition = isinstance(
+            node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.If, ast.Try)
+        )
+        if is_definition and all(name in known or name in BUILT_IN for name in _needed_by(node)):
+            early.append(node)
+            known.update(_bound_in(node))
+        else:
+            late.append(node)
+    return early, late
+
+
+def _needed_by(node: ast.AST) -> list[str]:
+    """Names that have to be defined when a statement is run; not those in the bodies of functions."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+        annotations = [argument.annotation for argument in ast.walk(node.args) if isinstance(argument, ast.arg)]
+        parts = [
+            *decorators,
+            *node.args.defaults,
+            *node.args.kw_defaults,
+            *annotations,
+            getattr(node, "returns", None),
+        ]
+        return [name for part in parts if part is not None for name in _needed_by(part)]
+    if isinstance(node, ast.Name):
+        return [node.id] if isinstance(node.ctx, ast.Load) else []
+    needed = [name for child in ast.iter_child_nodes(node) for name in _needed_by(child)]
+    is_scope = isinstance(
+        node, (ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.If, ast.Try)
+    )
+    own = {name for part in ast.walk(node) for name in names_bound_by(part)} if is_scope else set()
+    return [name for name in needed if name not in own]
+
+
+def _functions_and_modules(node: ast.stmt) -> list[str]:
+    """Names that a statement of the setup binds to something that can be asked to compare."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
+        case ast.Assign(targets=targets, value=value) if any(map(_asks_the_program, ast.walk(value))):
+            return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
+    return []
+
+
+def _asks_the_program(node: ast.AST) -> bool:
+    """Whether this is a call of a function, whose answer an assert may hand over to be compared; a class makes inputs."""
+    return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and is_class_name(node.func.id))
+
+
+def _parse_python(text: str, name: str) -> list[ast.stmt]:
+    try:
+        with any_number_of_digits(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{name} of the tests is not valid Python: {error}.") from error
+
+
+def _parse_assert(index: int, text: str) -> list[ast.stmt]:
+    statements = _parse_python(text, f"assert {index}")
+    _check_asserts(f"assert {index}", text, statements)
+    if not any(map(_can_fail, statements)):
+        hint = "write an assert statement, call a function that contains one, or join it with the assert that needs it"
+        if any(map(_is_for_scripts, statements)):
+            hint = "what stands under `if __name__ == '__main__'` does not run here, so take that line away"
+        raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")
+    return statements
+
+
+def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
+    """Refuse asserts of what is always true, such as a tuple, also in loops and functions."""
+    for node in (node for statement in statements for node in _walk_statements(statement)):
+        if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
+            raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
+
+
+def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
+    """A statement and what is in it; an assert, as most of them are, has no other statement in it."""
+    return iter([statement]) if isinstance(statement, ast.Assert) else ast.walk(statement)
+
+
+def _always_true(test: ast.expr) -> str:
+    match test:
+        case ast.Tuple(elts=[_, *_]):
+            return "a tuple. Take the parentheses away"
+        case ast.List(elts=[_, *_]) | ast.Set(elts=[_, *_]) | ast.Dict(keys=[_, *_]):
+            return "a container. Assert what is in it"
+        case ast.Lambda() | ast.GeneratorExp():
+            return "a function or a generator, which is not run. Call it, or write `all(...)`"
+    return ""
+
+
+def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str]) -> UnitTest | None:
+    """Split one assert into what the program's process evaluates and what decides outside, if it can be split."""
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assert):
+        return None
+    split = split_assert(statements[0].test, text, own_names)
+    if split is None:
+        return None
+    expression, check = split
+    return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]))
+
+
+def _is_for_scripts(statement: ast.stmt) -> bool:
+    """Whether a statement is `if __name__ == "__main__":`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)} if test is not None else set()
+    return "__name__" in names
+
+
+def _can_fail(statement: ast.stmt) -> bool:
+    """Whether a statement asserts something or calls something, rather than only naming it."""
+    if isinstance(statement, ast.Assert):
+        return True
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, (ast.Call, ast.Await))
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        return False
+    if _is_for_scripts(statement):
+        return False
+    nodes = list(ast.walk(statement))
+    calls = any(isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)) for node in nodes)
+    return calls or any(isinstance(node, (ast.Assert, ast.Raise, ast.With)) for node in nodes)
+
+
+def _judge(check: Callable[[Any], Any], value: Any) -> bool:
+    try:
+        return bool(check(decode(value)))
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
+        # As in Python: `None < 3` raises in the test. The program returned a value of the wrong type: a wrong answer.
+        return False

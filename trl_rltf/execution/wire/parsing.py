@@ -1,0 +1,65 @@
+"""Read what a hostile process has written: JSON of bounded size and depth, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+
+_MAX_NESTING = 300
+# Bytes of memory that parsed JSON may take: some at least, and otherwise so many for each byte of the text.
+_LEAST_MEMORY, _MEMORY_PER_BYTE = 2**26, 32
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+_STEPS = dict(zip(b'[{]},"', (1, 1, -1, -1, 0, 0), strict=True))  # what each character adds to the depth
+_NOT_STRUCTURE = bytes(set(range(256)) - _STEPS.keys())
+
+
+def parse_json(payload: bytes) -> Any:
+    """Read JSON from a program's process: plain data of bounded size and depth, or `None`."""
+    try:
+        return json.loads(payload.decode()) if _is_harmless(payload) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_harmless(payload: bytes) -> bool:
+    """Whether JSON text becomes values of bounded memory and depth, which are known before they are built."""
+    if _memory(payload) > _LEAST_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
+        payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_STRUCTURE), len(payload)
+        depth = max(itertools.accumulate(map(_STEPS.__getitem__, payload)), default=0)
+        return depth <= _MAX_NESTING and _memory(payload) <= max(_LEAST_MEMORY, _MEMORY_PER_BYTE * size)
+    return True
+
+
+def _memory(text: bytes) -> int:
+    """Bytes that the values in JSON text take at most, beside the characters of its strings."""
+    return 232 * text.count(b"{") + 64 * text.count(b"[") + 40 * text.count(b",") + 56 * text.count(b'"')
+
+
+def parse_error(payload: bytes) -> dict[str, Any]:
+    """Read what a process says of an error; each part that has not the right type is replaced."""
+    content = parse_json(payload)
+    error = content if isinstance(content, dict) else {}
+    name, message = error.get("type"), error.get("message")
+    return {
+        "phase": "compile" if error.get("phase") == "compile" else "run",
+        "type": name[:200] if isinstance(name, str) else "Unknown",
+        "message": message[:500] if isinstance(message, str) else "",
+        "position": _numbers(error.get("position")),
+    }
+
+
+def parse_site(payload: bytes) -> dict[str, Any]:
+    """Read the place of an error in the source."""
+    content = parse_json(payload)
+    site = content if isinstance(content, dict) else {}
+    spans = {name: _numbers(site.get(name)) for name in ("span", "expression_span")}
+    return {"detail": str(site.get("detail", ""))[:100], **spans}
+
+
+def _numbers(value: Any) -> list[int] | None:
+    if isinstance(value, list) and len(value) == 4 and all(type(n) is int and abs(n) < 2**31 for n in value):
+        return value
+    return None

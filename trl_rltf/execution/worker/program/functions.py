@@ -1,0 +1,295 @@
+"""Load a program for its functions, call them, and report plain data; everything in the process is hostile."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ...wire.long_integers import any_number_of_digits
+from ...wire.plain_values import decode, encode
+from ..files import NULL
+from ..records import Kind, RecordWriter
+from . import error_site
+from .run import FILENAME, compile_program, describe, namespaces, new_module
+
+
+# As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
+WRONG_ANSWERS = (AssertionError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+_LINE_END = re.compile("\r\n|\r|\n")
+_MAX_BEGINNINGS = 64
+_RECURSION_LIMIT = 50_000  # of call-based tests, as in LiveCodeBench
+# What the graders of APPS and LiveCodeBench import before a call-based solution; LeetCode does the same. They are found like
+# built-in names, so that no call of a test can reach them. Modules, and names of modules.
+_PRELUDE_MODULES = tuple(
+    "bisect collections copy functools heapq io itertools json math operator re string sys time typing "
+    "datetime fractions random statistics".split()
+)
+_PRELUDE_NAMES = {
+    "typing": "*",
+    "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable whitespace",
+    "operator": "add and_ attrgetter concat contains countOf eq floordiv ge getitem gt indexOf inv invert is_ is_not itemgetter le "
+    "lshift lt methodcaller mod mul ne neg not_ or_ pos rshift sub truediv truth xor",
+    "functools": "*",
+    "itertools": "*",
+    "math": "*",
+    "collections": "*",
+    "heapq": "*",
+    "bisect": "*",
+    "copy": "deepcopy",
+    "re": "findall finditer fullmatch match search split sub subn",
+    "json": "dumps loads",
+    "io": "BytesIO StringIO",
+    "sys": "maxsize setrecursionlimit stdin stdout",
+}
+# Rarely used and large: imported by the process that needs them.
+_LATE_NAMES = {
+    "datetime": "date timedelta timezone",
+    "fractions": "Fraction",
+    "random": "choice choices randint randrange sample shuffle uniform",
+    "statistics": "mean median mode stdev variance",
+}
+_LATE_MODULES = frozenset([*_LATE_NAMES, "io", "json"])
+_TIMES_TO_LEARN = 20  # until the interpreter has adapted its code, which is written to memory
+_prelude: dict[str, Any] = {}
+
+
+class Loaded(NamedTuple):
+    """
+    A program that was loaded for its functions.
+
+    Args:
+        namespace (`dict`): Its variables.
+        error (`dict`, *optional*): What it raised, if that settles all of its tests.
+        trailing (`dict`, *optional*): What the code after that which the tests use has raised.
+        site (`dict`, *optional*): Place of the one or the other, where it did not compile.
+        is_compiled (`bool`): Whether enough of it compiles.
+        missing (`list[str]`): Names that the tests use and the program does not define.
+    """
+
+    namespace: dict[str, Any]
+    error: dict[str, Any] | None = None
+    trailing: dict[str, Any] | None = None
+    site: dict[str, Any] | None = None
+    is_compiled: bool = True
+    missing: Sequence[str] = ()
+
+
+def warm_up() -> None:
+    """Do once, in the worker, what each program's process would do again, as [`program_process.warm_up`] does."""
+    for name in _PRELUDE_MODULES:
+        if name not in _LATE_MODULES:
+            _prelude[name] = importlib.import_module(name)
+    for name, listed in _PRELUDE_NAMES.items():
+        if name not in _LATE_MODULES:
+            module = importlib.import_module(name)
+            names = listed.split() if listed != "*" else getattr(module, "__all__", dir(module))
+            _prelude.update(
+                {key: getattr(module, key) for key in names if key[0] != "_" and not hasattr(builtins, key)}
+            )
+    source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
+    request = {
+        **{"source": source, "mode": "expression", "probes": [{"expression": "f([1, 2])"}], "required": [["f"]]},
+        **{"early_setup": "", "own_names": [], "setup": "", "built_in": [], "whole_module": False},
+    }
+    for _ in range(_TIMES_TO_LEARN):
+        run_functions(request, [0], RecordWriter(NULL, b""))
+        namespaces["program"] = new_module("program")
+
+
+def run_functions(request: dict[str, Any], indices: Sequence[int], writer: RecordWriter) -> None:
+    """
+    Load a program, run tests of its functions, and report.
+
+    Args:
+        request (`dict`): `source`, `mode`, `probes`, and what [`load`] takes.
+        indices (`Sequence[int]`): The tests to run, in order.
+        writer ([`~execution.worker.records.RecordWriter`]): Where to report.
+    """
+    loaded = load(request)
+    if not report_loading(loaded, indices, writer):
+        return
+    namespace, probes = loaded.namespace, request["probes"]
+    try:
+        ask = _expressions(probes, indices, namespace) if request["mode"] == "expression" else {}
+    except BaseException as error:  # a program may have changed what compiles
+        writer.send_json(Kind.ERROR, -1, describe(error, "run"))
+        return
+    for index in indices:
+        try:
+            if "statements" in probes[index]:
+                run_test(probes[index]["statements"], namespace)
+                value: Any = True
+            else:
+                value = encode(ask[index]() if index in ask else _call(probes[index], namespace))
+        except BaseException as error:  # model output never raises: whatever it did is data
+            description = describe(error, "run")
+            is_answer = "statements" in probes[index] and description["position"] is None
+            if is_answer and isinstance(error, WRONG_ANSWERS):
+                writer.send_json(Kind.DONE, index, [False])
+            else:
+                writer.send_json(Kind.ERROR, index, description)
+        else:
+            writer.send_json(Kind.DONE, index, [value])
+    with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
+        sys.stdout.flush()
+
+
+def report_loading(loaded: Loaded, indices: Sequence[int], writer: RecordWriter) -> bool:
+    """Report how loading went; returns whether the tests can run."""
+    if not loaded.is_compiled:
+        writer.send_json(Kind.SYNTAX_ERROR, -1, loaded.error)
+        writer.send_json(Kind.SITE, -1, loaded.site)
+    elif loaded.error is not None and loaded.error["type"] == "AssertionError":
+        for index in indices:  # an assert of the program's own: it runs, and is wrong
+            writer.send_json(Kind.DONE, index, [])
+    elif loaded.error is not None:
+        writer.send_json(Kind.ERROR, -1, loaded.error)
+    elif loaded.trailing is not None:
+        writer.send_json(Kind.TRAILING, -1, loaded.trailing)
+        if loaded.site is not None:
+            writer.send_json(Kind.SITE, -1, loaded.site)
+    return loaded.error is None
+
+
+def load(request: dict[str, Any]) -> Loaded:
+    """
+    Run a program for what it defines. A program is what its longest whole beginning defines: if a later statement fails, or
+    does not compile, the tests run all the same.
+
+    Args:
+        request (`dict`): `source`; `early_setup`, `own_names` and `setup` of the tests; `required`, groups of names of which the
+            tests use one each; `built_in`, names of which the program has to define one itself; `whole_module`, whether all
+            of the program has to run.
+
+    Returns:
+        [`Loaded`]: Its variables, and what went wrong.
+    """
+    source, required = request["source"], request["required"]
+    trailing = site = None
+    try:
+        code = compile_program(source)
+    except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
+        trailing = describe(error, "compile")
+        site = error_site.locate(source, trailing)
+        beginning = None if request["whole_module"] else _compile_beginning(source, trailing, required)
+        if beginning is None:
+            return Loaded({}, trailing, None, site, is_compiled=False)
+        code = beginning
+    namespace = namespaces["program"]
+    try:
+        run_test(request["early_setup"], namespace)
+        if request["mode"] == "call":
+            sys.setrecursionlimit(_RECURSION_LIMIT)
+            namespace["__builtins__"] = {**builtins.__dict__, **_prelude, **_late_prelude(code)}
+        before = dict(namespace)
+        exec(code, namespace)
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            trailing, site = describe(error, "run"), None
+    except BaseException as error:
+        trailing, site = describe(error, "run"), None
+    is_defined = all(any(name in namespace for name in group) for group in required)
+    if trailing is not None and site is None and (request["whole_module"] or not required or not is_defined):
+        return Loaded(namespace, trailing)
+    names = request["built_in"]
+    if names and all(name not in namespace or namespace[name] is before.get(name) for name in names):
+        message = f"the program defines none of the names that its tests use: {', '.join(names)}"
+        return Loaded(namespace, _name_error(message))
+    try:
+        namespace.update({name: before[name] for name in request["own_names"]})
+        run_test(request["setup"], namespace)
+    except BaseException as error:
+        return Loaded(namespace, describe(error, "run"))
+    missing = [name for group in required for name in group if name not in namespace]
+    return Loaded(namespace, None, trailing, site, missing=missing)
+
+
+def run_test(text: str, namespace: dict[str, Any]) -> None:
+    """Run statements of the tests, which may hold integers of any number of digits."""
+    if text:
+        with any_number_of_digits():
+            code = compile(text, "<test>", "exec", dont_inherit=True)
+        exec(code, namespace)
+
+
+def _name_error(message: str) -> dict[str, Any]:
+    return {"phase": "run", "type": "NameError", "message": message, "position": None}
+
+
+def _compile_beginning(source: str, error: dict[str, Any], required: Sequence[Sequence[str]]) -> types.CodeType | None:
+    """The longest beginning of whole statements that compiles, if it defines what the tests use."""
+    ends = [0, *(match.end() for match in _LINE_END.finditer(source))]
+    # A statement starts where a line starts with its first character.
+    starts = [number for number, end in enumerate(ends) if source[end : end + 1].strip(" \t\f\r\n#)]}")]
+    line = error["position"][0] if error["position"] else len(ends)
+    for _ in range(_MAX_BEGINNINGS):
+        starts = [number for number in starts if 0 < number < line]
+        if not starts:
+            return None
+        line = starts.pop()
+        beginning = source[: ends[line]]
+        try:
+            code = compile_program(beginning)
+        except SyntaxError as failure:
+            line = min(line, failure.lineno or line)
+        except BaseException:
+            continue
+        else:
+            return code if _defines(beginning, required) else None
+    return None
+
+
+def _defines(source: str, required: Sequence[Sequence[str]]) -> bool:
+    import symtable  # here, for few programs come this way, and each process pays for what the worker has imported
+
+    symbols = symtable.symtable(source, FILENAME, "exec").get_symbols()
+    defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    return bool(required) and all(not defined.isdisjoint(group) for group in required)
+
+
+def _late_prelude(code: types.CodeType) -> dict[str, Any]:
+    """The large modules of the prelude, and NumPy, only where the program names them."""
+    used = set(_names_in(code))
+    late: dict[str, Any] = {}
+    for name in _LATE_MODULES & used:
+        late[name] = importlib.import_module(name)
+    for name, listed in {**_PRELUDE_NAMES, **_LATE_NAMES}.items():
+        if name in _LATE_MODULES:
+            late.update({key: getattr(importlib.import_module(name), key) for key in listed.split() if key in used})
+    if used & {"np", "numpy"}:
+        with contextlib.suppress(ImportError):
+            late["np"] = late["numpy"] = importlib.import_module("numpy")
+    return late
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+def _expressions(
+    probes: Sequence[dict[str, Any]], indices: Sequence[int], namespace: dict[str, Any]
+) -> dict[int, Callable[[], Any]]:
+    """Compile all expressions of a program's tests at once, each to be evaluated in its turn."""
+    text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in indices)
+    with any_number_of_digits():
+        code = compile(f"[{text}]", "<test>", "eval", dont_inherit=True)
+    return dict(zip(indices, eval(code, namespace), strict=True))
+
+
+def _call(probe: dict[str, Any], namespace: dict[str, Any]) -> Any:
+    name = probe["call"]
+    owner = namespace.get("Solution")
+    function = getattr(owner(), name, None) if isinstance(owner, type) else None
+    function = namespace.get(name) if function is None else function
+    if function is None:
+        raise NameError(f"the program defines no function {name!r}")
+    return function(*decode(probe["arguments"]))

@@ -1,0 +1,179 @@
+"""Decide tests in a process of their own, where the program is not."""
+
+# The tests run as they are written; names of the program stand for functions, which are called in the program's process. What
+# the tests expect stays here.
+
+from __future__ import annotations
+
+import builtins
+import collections
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from ...wire.plain_values import decode, encode, is_plain
+from ..program import run as program_process
+from ..program.functions import WRONG_ANSWERS, Loaded, report_loading, run_test
+from ..records import Kind, RecordWriter
+from .server import Connection
+
+
+class _ProgramEnded(BaseException):
+    """The program is gone, or its answer makes no sense."""
+
+
+def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+    """
+    Run tests, one after the other, against a program that runs elsewhere, report the verdicts, and end this process.
+
+    Args:
+        tests (`dict`): `setup`, the `statements` of each test, and the `names` of the program's functions.
+        indices (`Sequence[int]`): Which tests to run. What one of them leaves in a variable is there for the next.
+        ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
+        writer ([`~execution.worker.records.RecordWriter`]): Where to report.
+    """
+    connection = Connection(ends)
+    try:
+        loaded = Loaded(*connection.receive())
+        can_run = report_loading(loaded, indices, writer)
+        missing = set(loaded.missing)
+    except (EOFError, OSError, ValueError, TypeError, KeyError, RecursionError):
+        os._exit(0)
+    if not can_run:
+        os._exit(0)
+    program = _RemoteProgram(connection)
+    namespace = program_process.new_module("test")
+    namespace.update({name: program.function(name) for name in tests["names"] if name not in missing})
+    setup_error = _run(tests["setup"], namespace)
+    for index in indices:
+        error = setup_error or _run(tests["statements"][index], namespace)
+        if program.has_ended:
+            break  # how it ended says the rest
+        if error is None:
+            writer.send_json(Kind.DONE, index, [True])
+        else:
+            _report(error, index, program, writer)
+    os._exit(0)
+
+
+def _run(text: str, namespace: dict[str, Any]) -> BaseException | None:
+    try:
+        run_test(text, namespace)
+    except BaseException as error:
+        return error
+    return None
+
+
+def _report(error: BaseException, index: int, program: _RemoteProgram, writer: RecordWriter) -> None:
+    if id(error) in program.errors:
+        writer.send_json(Kind.ERROR, index, program.errors[id(error)][1])
+    elif isinstance(error, WRONG_ANSWERS):
+        writer.send_json(Kind.DONE, index, [False])
+    else:
+        description = program_process.describe(error, "run")
+        if not isinstance(error, NameError):  # a message may tell what is expected, and the worker reads it
+            description["message"] = "raised by the test"
+        writer.send_json(Kind.ERROR, index, description)
+
+
+class _RemoteProgram:
+    """
+    The functions of the program, as the tests see them.
+
+    Args:
+        connection ([`~execution.worker.referee.server.Connection`]): To its process.
+
+    Attributes:
+        errors (`dict`): By identity, each exception that the program raised, and what its process said of it.
+        has_ended (`bool`): Whether it is gone, whatever the tests made of that.
+    """
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        # Exceptions are kept alive with their descriptions, so that no other gets their identity.
+        self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
+        self.has_ended = False
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """What stands for a function of the program."""
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            question = {"name": name, "arguments": encode(list(arguments)), "keywords": encode(keywords)}
+            if not (is_plain(question["arguments"]) and is_plain(question["keywords"])):
+                raise TypeError(f"the test gives {name} something that is not plain data")
+            answer = self._ask(question)
+            given = [*arguments, *keywords.values()]
+            for place, data in answer.get("changed", ()):
+                _replace_content(given[place], decode(data, True))
+            return self._value(answer)
+
+        return call
+
+    def _value(self, answer: dict[str, Any]) -> Any:
+        if "iterator" in answer:
+            return self._items(answer["iterator"])
+        return decode(answer.get("value"), True)
+
+    def _items(self, number: int) -> Iterator[Any]:
+        while not (answer := self._ask({"next": number})).get("end"):
+            yield self._value(answer)
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._connection.send(question)
+            answer = self._connection.receive()
+        except (EOFError, OSError, ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            self.has_ended = True
+            raise _ProgramEnded
+        if "error" in answer:
+            error = _exception_of(answer["error"])
+            self.errors[id(error)] = error, answer["error"]
+            raise error
+        return answer
+
+
+def _exception_of(description: Any) -> BaseException:
+    """The exception that the program raised, as far as a test can catch it and look at it."""
+    fields = description if isinstance(description, dict) else {}
+    base = getattr(builtins, str(fields.get("base")), None)
+    if not (isinstance(base, type) and issubclass(base, (Exception, SystemExit))) or issubclass(base, StopIteration):
+        base = RuntimeError  # a StopIteration would end a loop over calls early
+    arguments = decode(fields.get("arguments"))
+    name, message = str(fields.get("type")), str(fields.get("message", ""))
+    kind = base if name == base.__name__ else type(name, (base,), {"__str__": lambda self: message})
+    try:
+        return kind(*(arguments if isinstance(arguments, list) else [message]))
+    except TypeError:
+        return type(name, (Exception,), {})(message)
+
+
+def _replace_content(old: Any, new: Any) -> None:
+    """Change an argument in place as the program has changed its copy, and what it contains likewise."""
+    if isinstance(old, (list, collections.deque)) and type(old) is type(new):
+        items = [_replaced(*pair) for pair in zip(old, new, strict=False)]
+        added = list(new)[len(items) :]
+        old.clear()
+        old.extend([*items, *added])
+    elif isinstance(old, dict) and isinstance(new, dict):
+        content = {key: _replaced(old[key], item) if key in old else item for key, item in new.items()}
+        old.clear()
+        old.update(content)
+    elif isinstance(old, set) and isinstance(new, set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, bytearray) or type(old).__name__ == "ndarray":
+        old[:] = new
+
+
+def _replaced(old: Any, new: Any) -> Any:
+    if type(old) is not type(new):
+        return new
+    if isinstance(old, tuple) and len(old) == len(new):
+        items = tuple(map(_replaced, old, new))
+        return old if all(item is own for item, own in zip(items, old, strict=True)) else items
+    if isinstance(old, (list, dict, set, bytearray, collections.deque)):
+        _replace_content(old, new)
+        return old
+    return new

@@ -1,0 +1,28 @@
+"""Sample completions from a policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+
+if TYPE_CHECKING:
+    from .completion import Completion as Completion
+    from .sampling import Sampling as Sampling
+    from .sampling import generate_completions as generate_completions
+    from .sampling import prompt_lengths as prompt_lengths
+    from .sampling import weights_fingerprint as weights_fingerprint
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".completion": ("Completion",),
+        ".sampling": (
+            "Sampling",
+            "generate_completions",
+            "prompt_lengths",
+            "weights_fingerprint",
+        ),
+    },
+)

@@ -1,0 +1,265 @@
+"""Sample completions from any policy, causal or encoder-decoder, in batches of one size."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from .completion import Completion
+from .prompts import shorten_prompt
+from .settings import plain_sampling
+
+
+_FINGERPRINT_VALUES = 1024  # of each parameter; enough to tell two sets of weights apart, and quick for any size
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """
+    How completions are sampled. Nothing else shapes them: what a model's own generation settings say is overruled.
+
+    Args:
+        temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 takes the most likely token.
+        top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
+        max_new_tokens (`int`, *optional*, defaults to `512`): Tokens a completion may have.
+        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content, as in
+            [`RLTFTrainer`].
+        stop_strings (`tuple[str, ...]`, *optional*): Texts that end a completion; they are not part of it.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    temperature: float = 0.6
+    top_p: float = 0.95
+    max_new_tokens: int = 512
+    max_prompt_length: int | None = None
+    stop_strings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ValueError(f"`temperature` is {self.temperature}, but must be at least 0.")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"`top_p` is {self.top_p}, but must be above 0 and at most 1.")
+        for name, value in (("max_new_tokens", self.max_new_tokens), ("max_prompt_length", self.max_prompt_length)):
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` is {value}, but must be at least 1.")
+        if "" in self.stop_strings:
+            raise ValueError("`stop_strings` has an empty text, which would end every completion. Leave it out.")
+
+
+@torch.no_grad()
+def generate_completions(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Any],
+    sampling: Sampling,
+    batch_size: int = 64,
+    seed: int = 0,
+    description: str | None = None,
+) -> list[Completion]:
+    """
+    Sample one completion for each prompt. Mode and random state are left as they were.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        prompts (`Sequence`): Texts, or lists of chat messages; one that is repeated is sampled as often.
+        sampling ([`Sampling`]): How to sample.
+        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
+        seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
+        description (`str`, *optional*): Label of a progress bar; none by default.
+
+    Returns:
+        `list[Completion]`: Decoded completions, in the order of the prompts, without special tokens; texts that know whether
+        they were cut at the length limit.
+
+    Raises:
+        ValueError: If there are chat messages, but the tokenizer has no chat template.
+    """
+    encoded: dict[str, list[int]] = {}
+    completions: list[Completion] = []
+    was_training = model.training
+    model.eval()
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        batches = range(0, len(prompts), batch_size)
+        for start in tqdm(batches, desc=description, leave=False, disable=description is None):
+            ids = [
+                encode_prompt(tokenizer, prompt, sampling.max_prompt_length, encoded)
+                for prompt in prompts[start : start + batch_size]
+            ]
+            completions += _sample(model, tokenizer, ids, sampling)
+    model.train(was_training)
+    return completions
+
+
+def weights_fingerprint(model: Any) -> str:
+    """
+    Tell two sets of weights apart.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Model on any device.
+
+    Returns:
+        `str`: Digest of names, shapes and evenly spaced values of all parameters.
+    """
+    digest = hashlib.sha256()
+    for name, parameter in model.named_parameters():
+        values = parameter.detach().reshape(-1)
+        values = values[:: max(1, values.numel() // _FINGERPRINT_VALUES)]
+        digest.update(f"{name} {tuple(parameter.shape)} ".encode())
+        digest.update(values.to("cpu", torch.float32).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: dict[str, list[int]]) -> list[int]:
+    """
+    Ids of a prompt, as text or as chat messages.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        prompt (`str` or `list`): The prompt.
+        max_length (`int` or `None`): Tokens it may have; a longer one loses the beginning of its content.
+        known (`dict`): Prompts that were encoded before; this one is added.
+
+    Raises:
+        ValueError: If there are chat messages, but the tokenizer has no chat template, or a prompt cannot be shortened so far.
+    """
+    key = json.dumps(prompt)
+    if key not in known:
+        if max_length is not None:
+            prompt = shorten_prompt(prompt, max_length, lambda text: len(_prompt_ids(tokenizer, text)))
+        known[key] = _prompt_ids(tokenizer, prompt)
+    return known[key]
+
+
+def prompt_lengths(tokenizer: Any, prompts: Sequence[Any]) -> list[int]:
+    """
+    Count the tokens of prompts before anything is cut.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        prompts (`Sequence`): Prompts, as text or as chat messages.
+
+    Returns:
+        `list[int]`: Tokens of each, chat template and special tokens included.
+    """
+    return [len(_prompt_ids(tokenizer, prompt)) for prompt in prompts]
+
+
+def _prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
+    is_text = isinstance(prompt, str)
+    if not is_text:
+        if tokenizer.chat_template is None:
+            raise ValueError(
+                "The prompts are chat messages, but the tokenizer has no chat template. Use plain prompts."
+            )
+        prompt = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    # A chat template writes the special tokens itself.
+    ids: list[int] = tokenizer(prompt, add_special_tokens=is_text)["input_ids"]
+    return ids
+
+
+def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling) -> list[Completion]:
+    is_encoder_decoder = model.config.is_encoder_decoder
+    # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
+    side = "right" if is_encoder_decoder else "left"
+    inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side=side).to(model.device)
+    generated = generate_plainly(
+        model,
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        **generation_arguments(model, tokenizer, sampling),
+        max_new_tokens=sampling.max_new_tokens,
+    )
+    # An encoder-decoder gives back what its decoder wrote, from its start token on; a causal model also the prompt.
+    start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
+    new_ids = generated[:, start:].tolist()
+    return completions_of(tokenizer, new_ids, new_ids, end_tokens(model, tokenizer), sampling.stop_strings)
+
+
+def completions_of(
+    tokenizer: Any,
+    ids: Sequence[list[int]],
+    new_ids: Sequence[list[int]],
+    ends: Sequence[int],
+    stop_strings: Sequence[str],
+) -> list[Completion]:
+    """
+    Decode what was generated, up to the first stop string.
+
+    Args:
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        ids (`Sequence[list[int]]`): Token ids of each completion.
+        new_ids (`Sequence[list[int]]`): Those of them that were generated.
+        ends (`Sequence[int]`): End tokens.
+        stop_strings (`Sequence[str]`): Texts that end a completion.
+
+    Returns:
+        `list[Completion]`: A completion without an end token and a stop string was cut at the length limit.
+    """
+    completions = []
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    for text, new in zip(texts, new_ids, strict=True):
+        cut = cut_at_stop(text, stop_strings)
+        completions.append(Completion(cut, len(cut) == len(text) and not set(ends).intersection(new)))
+    return completions
+
+
+def generate_plainly(model: Any, **arguments: Any) -> torch.Tensor:
+    """
+    Generate with these arguments alone; what the model's own settings say beside special tokens is set aside.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        **arguments: Arguments of `generate`.
+    """
+    with plain_sampling(model):
+        generated: torch.Tensor = model.generate(**arguments)
+    return generated
+
+
+def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict[str, Any]:
+    """
+    What `generate` has to be told to sample like that, apart from inputs and lengths.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        sampling ([`Sampling`]): How to sample.
+
+    Returns:
+        `dict`: Keyword arguments. The end tokens are the tokenizer's and those of the model, which may have one of its own for
+        the end of a turn.
+    """
+    arguments: dict[str, Any]
+    if sampling.temperature == 0:
+        arguments = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    else:
+        arguments = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+    if sampling.stop_strings:
+        arguments |= {"stop_strings": list(sampling.stop_strings), "tokenizer": tokenizer}
+    return {
+        **arguments,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": end_tokens(model, tokenizer),
+    }
+
+
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Ids of the tokens that end a completion: those of the tokenizer and of the model."""
+    own = model.generation_config.eos_token_id
+    return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})
+
+
+def cut_at_stop(text: str, stop_strings: Sequence[str]) -> str:
+    """The text before the first stop string."""
+    ends = [end for end in (text.find(stop) for stop in stop_strings) if end >= 0]
+    return text[: min(ends)] if ends else text

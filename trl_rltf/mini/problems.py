@@ -1,0 +1,284 @@
+"""MiniAPPS: programming problems in the layout of APPS, made from a seed, that a tiny model can learn without a Hub."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset
+
+from ..data.problems import check_difficulties, make_problem, to_dataset
+from ..data.prompts import apps_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """
+    One operation of a problem.
+
+    Args:
+        text (`str`): What the statement says.
+        code (`str`): Python expression of the solution, over `x` (one number) or `v` (the list).
+        apply (`Callable`): The same, to compute expected outputs.
+    """
+
+    text: str
+    code: str
+    apply: Callable[[Any], Any]
+
+
+_FILTERS = (
+    _Step("keep the even ones", "x % 2 == 0", lambda x: x % 2 == 0),
+    _Step("keep the odd ones", "x % 2 == 1", lambda x: x % 2 == 1),
+    _Step("keep the positive ones", "x > 0", lambda x: x > 0),
+    _Step("keep the negative ones", "x < 0", lambda x: x < 0),
+    _Step("keep those above 5", "x > 5", lambda x: x > 5),
+    _Step("keep those below 3", "x < 3", lambda x: x < 3),
+    _Step("keep the multiples of 3", "x % 3 == 0", lambda x: x % 3 == 0),
+    _Step("drop the zeros", "x != 0", lambda x: x != 0),
+)
+_MAPS = (
+    _Step("square each", "x * x", lambda x: x * x),
+    _Step("double each", "2 * x", lambda x: 2 * x),
+    _Step("add 1 to each", "x + 1", lambda x: x + 1),
+    _Step("subtract 3 from each", "x - 3", lambda x: x - 3),
+    _Step("negate each", "-x", lambda x: -x),
+    _Step("take absolute values", "abs(x)", lambda x: abs(x)),
+    _Step("take remainders by 7", "x % 7", lambda x: x % 7),
+    _Step("halve each, rounding down", "x // 2", lambda x: x // 2),
+)
+_REDUCTIONS = (
+    _Step("the sum", "sum(v)", sum),
+    _Step("how many there are", "len(v)", len),
+    _Step("how many different ones there are", "len(set(v))", lambda v: len(set(v))),
+    _Step("the largest, or 0", "max(v, default=0)", lambda v: max(v, default=0)),
+    _Step("the smallest, or 0", "min(v, default=0)", lambda v: min(v, default=0)),
+    _Step("the first, or 0", "v[0] if v else 0", lambda v: v[0] if v else 0),
+    _Step("the last, or 0", "v[-1] if v else 0", lambda v: v[-1] if v else 0),
+    _Step("the sum of the two largest", "sum(sorted(v)[-2:])", lambda v: sum(sorted(v)[-2:])),
+)
+_NUM_TESTS = 5
+_SPLIT_SIZES = {"train": 416, "test": 96}
+_CALL_SHARE = 0.25
+# The levels' shares of a split; what is left over goes to the last.
+_LEVEL_SHARES = {"introductory": 0.2, "interview": 0.5, "competition": 0.3}
+
+# An optional filter, the maps in order, and the reduction, as positions in the tables above.
+_Composition = tuple[int | None, tuple[int, ...], int]
+
+
+def make_mini_apps(
+    split: str = "train",
+    num_problems: int | None = None,
+    seed: int = 0,
+    difficulties: Sequence[str] | None = None,
+) -> Dataset:
+    """
+    Make MiniAPPS problems. Each composes operations on a list of integers; no composition of one split is in the other.
+
+    Args:
+        split (`str`, *optional*, defaults to `"train"`):
+            `"train"` or `"test"`.
+        num_problems (`int`, *optional*):
+            Number of problems. Defaults to 416 for `"train"` and 96 for `"test"`.
+        seed (`int`, *optional*, defaults to `0`):
+            Which compositions fall into which split, and the numbers in the tests.
+        difficulties (`Sequence[str]`, *optional*):
+            Levels to keep: `"introductory"` (one operation and a reduction), `"interview"` (two), `"competition"` (three).
+            Defaults to all.
+
+    Returns:
+        [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions` (three a problem), `problem_id`, `difficulty` and
+        `starter_code`.
+
+    Raises:
+        ValueError: If the split or a difficulty is unknown, or there are not as many compositions.
+    """
+    if split not in _SPLIT_SIZES:
+        raise ValueError(f"`split` is {split!r}, but must be 'train' or 'test'.")
+    wanted = check_difficulties(difficulties)
+    num_problems = _SPLIT_SIZES[split] if num_problems is None else num_problems
+    if num_problems < 1:
+        raise ValueError(f"`num_problems` is {num_problems}, but must be at least 1.")
+    shares = {level: _LEVEL_SHARES[level] for level in wanted}
+    counts = {level: int(num_problems * share / sum(shares.values())) for level, share in shares.items()}
+    counts[wanted[-1]] += num_problems - sum(counts.values())
+    problems = []
+    for level in wanted:
+        available = _compositions(level, split, seed)
+        if counts[level] > len(available):
+            raise ValueError(
+                f"MiniAPPS has {len(available)} {level} problems in split {split!r}, but {counts[level]} are asked for. Ask "
+                "for fewer, or for more difficulties."
+            )
+        problems += [_problem(composition, level, split, seed) for composition in available[: counts[level]]]
+    random.Random(seed).shuffle(problems)
+    return to_dataset(problems)
+
+
+def _compositions(level: str, split: str, seed: int) -> list[_Composition]:
+    """All compositions of a level that belong to a split, in a random order; a fifth of them is for testing."""
+    reductions = range(len(_REDUCTIONS))
+    filters, maps = range(len(_FILTERS)), range(len(_MAPS))
+    found: list[_Composition]
+    if level == "introductory":
+        found = [(f, (), r) for f, r in itertools.product(filters, reductions)]
+        found += [(None, (m,), r) for m, r in itertools.product(maps, reductions)]
+    elif level == "interview":
+        found = [(f, (m,), r) for f, m, r in itertools.product(filters, maps, reductions)]
+    else:
+        found = [
+            (f, pair, r) for f, pair, r in itertools.product(filters, itertools.permutations(maps, 2), reductions)
+        ]
+    random.Random(f"{seed}-{level}").shuffle(found)
+    cut = len(found) // 5
+    return found[:cut] if split == "test" else found[cut:]
+
+
+def _problem(composition: _Composition, level: str, split: str, seed: int) -> dict[str, Any]:
+    chosen, maps, reduction = composition
+    name = f"{level}-{'n' if chosen is None else chosen}-{''.join(map(str, maps)) or 'n'}-{reduction}"
+    rng = random.Random(f"{seed}-{name}")
+    call_based = rng.random() < _CALL_SHARE
+    steps = [] if chosen is None else [_FILTERS[chosen].text]
+    steps += [_MAPS[index].text for index in maps]
+    task = ", ".join(steps)
+    task = task[0].upper() + task[1:]
+    result = _REDUCTIONS[reduction].text
+    if call_based:
+        statement = f"Write solve(v) for a list of integers. {task}. Return {result}."
+    else:
+        statement = f"Read a line of integers. {task}. Print {result}."
+    inputs, outputs = _examples(composition, rng)
+    tests: dict[str, Any]
+    if call_based:
+        tests = {"fn_name": "solve", "inputs": [[numbers] for numbers in inputs], "outputs": outputs}
+    else:
+        lines = [" ".join(map(str, numbers)) + "\n" for numbers in inputs]
+        tests = {"inputs": lines, "outputs": [f"{output}\n" for output in outputs]}
+    return make_problem(
+        prompt=apps_prompt(statement, call_based=call_based),
+        tests=tests,
+        problem_id=name,
+        where=f"MiniAPPS, split {split!r}, problem {name}",
+        solutions=_solutions(composition, call_based),
+        difficulty=level,
+    )
+
+
+def _examples(composition: _Composition, rng: random.Random) -> tuple[list[list[int]], list[int]]:
+    """Inputs and outputs of the tests, with more than one distinct output, so that a constant does not pass."""
+    while True:
+        inputs = [[rng.randint(-9, 20) for _ in range(rng.randint(3, 8))] for _ in range(_NUM_TESTS)]
+        outputs = [_answer(composition, numbers) for numbers in inputs]
+        if len(set(outputs)) > 2:
+            return inputs, outputs
+
+
+def _answer(composition: _Composition, numbers: list[int]) -> int:
+    chosen, maps, reduction = composition
+    if chosen is not None:
+        numbers = [x for x in numbers if _FILTERS[chosen].apply(x)]
+    for index in maps:
+        numbers = [_MAPS[index].apply(x) for x in numbers]
+    return int(_REDUCTIONS[reduction].apply(numbers))
+
+
+def _solutions(composition: _Composition, call_based: bool) -> list[str]:
+    """The same program in three styles: one comprehension a step, a loop, and `filter` and `map` with functions."""
+    chosen, maps, reduction = composition
+    condition = None if chosen is None else _FILTERS[chosen].code
+    expressions = [_MAPS[index].code for index in maps]
+    result = _REDUCTIONS[reduction].code
+
+    comprehensions = [] if condition is None else [f"v = [x for x in v if {condition}]"]
+    comprehensions += [f"v = [{expression} for x in v]" for expression in expressions]
+
+    indent = "    " if condition is None else "        "
+    loop = ["r = []", "for x in v:"] + ([] if condition is None else [f"    if {condition}:"])
+    loop += [f"{indent}x = {expression}" for expression in expressions]
+    loop += [f"{indent}r.append(x)", "v = r"]
+
+    functions = [] if condition is None else [f"v = filter(lambda x: {condition}, v)"]
+    functions += [f"v = map(lambda x: {expression}, v)" for expression in expressions]
+    functions += ["v = list(v)"]
+
+    return [_program(body, result, call_based) for body in (comprehensions, loop, functions)]
+
+
+def _program(body: list[str], result: str, call_based: bool) -> str:
+    if call_based:
+        return "\n".join(["def solve(v):", *(f"    {line}" for line in body), f"    return {result}", ""])
+    return "\n".join(["v = list(map(int, input().split()))", *body, f"print({result})", ""])
+
+
+def add_bug(solution: str, rng: random.Random) -> str:
+    """
+    Write a slip into a right solution, of the kind that scraped code has: a bracket or colon lost, a name misspelt, a number
+    left as text, or an answer off by one. A warm start on such drafts leaves a policy that unit tests can teach.
+
+    Args:
+        solution (`str`): Reference solution of a MiniAPPS problem.
+        rng (`random.Random`): Source of chance.
+
+    Returns:
+        `str`: The program with one bug; it passes no test set of MiniAPPS but by luck.
+    """
+    *body, last = solution.rstrip("\n").split("\n")
+    is_call = last.lstrip().startswith("return")
+    keyword, value = last.split("return ", 1) if is_call else ("", last[len("print(") : -1])
+
+    def ending(expression: str) -> str:
+        return f"{keyword}return {expression}" if is_call else f"print({expression})"
+
+    slips: list[tuple[list[str], str]] = [
+        (body, ending(value).replace("(v", "(w").replace("v[", "w[") if "v" in value else ending("w")),
+        (body, ending(f"{value} + 1")),
+        (body, ending(value)[:-1] if ending(value)[-1] in ")]" else ending(value).replace("return ", "return (")),
+    ]
+    if is_call:
+        slips.append(([body[0].rstrip(":"), *body[1:]], last))
+    else:
+        slips.append(([body[0].replace("map(int, input().split())", "input().split()"), *body[1:]], last))
+    lines, end = rng.choice(slips)
+    return "\n".join([*lines, end, ""])
+
+
+def add_slips(solution: str, rng: random.Random, line_share: float) -> str:
+    """
+    Write slips into a right solution, each line for itself: so a program may have several, or none. Those are a bracket, colon or
+    operator lost, a name misspelt, numbers left as text, and a last line off by one.
+
+    Args:
+        solution (`str`): First reference solution of a MiniAPPS problem.
+        rng (`random.Random`): Source of chance.
+        line_share (`float`): Probability that a line gets a slip.
+
+    Returns:
+        `str`: The program, in which any slip breaks the line that it is in or a later one.
+    """
+    lines = solution.rstrip("\n").split("\n")
+    return "\n".join([*(_slip(line, rng) if rng.random() < line_share else line for line in lines), ""])
+
+
+def _slip(line: str, rng: random.Random) -> str:
+    candidates = [
+        line.removesuffix(":"),
+        line[:-1] if line[-1] in ")]" else line,
+        line.replace("map(int, input().split())", "input().split()"),
+        line.replace(" for x in v", " for y in v"),
+        line.replace(" in v", " in w"),
+        line.replace("(v)", "(w)").replace("(v,", "(w,").replace("v[", "w["),
+        line.replace("[", "(", 1),
+    ]
+    if line.startswith("print("):
+        candidates.append(f"{line[:-1]} + 1)")
+    elif line.lstrip().startswith("return"):
+        candidates.append(f"{line} + 1")
+    return rng.choice([candidate for candidate in candidates if candidate != line])
+
+
+__all__ = ["add_bug", "add_slips", "make_mini_apps"]
