@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .file_view import DEVICE_LINKS, DEVICES
+from .libc import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, checked, libc, prctl
 from .scratch import MAX_FILES
 
 
@@ -19,9 +20,7 @@ _NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x20000000 | 0x40000000 | 0x08000000 | 0x
 _NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18  # flags of mount(2)
 _MOUNT_SETATTR, _FROM_HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
 _REMOUNT, _DETACH = 32, 2
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION_3 = 0x20080522
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -46,7 +45,7 @@ def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None
         OSError: If the kernel refuses. The process should end then.
     """
     user, group = os.getuid(), os.getgid()
-    _checked(_libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
+    checked(libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
     if not as_root:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
@@ -54,13 +53,13 @@ def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None
     pid = os.fork()
     if pid:
         _wait_and_end(pid, own_root["folder"])
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
-    _checked(_libc.unshare(_NEW_MOUNTS), "unshare")
+    checked(prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    checked(libc.unshare(_NEW_MOUNTS), "unshare")
     _mount("none", "/", flags=_RECURSIVE | _PRIVATE)
     _build_root(**own_root)
     os.chdir(own_root["folder"])
-    _checked(_libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
-    _checked(_libc.umount2(b".", _DETACH), "umount2")
+    checked(libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
+    checked(libc.umount2(b".", _DETACH), "umount2")
     os.chdir("/")
     _make_read_only("/")
 
@@ -109,12 +108,12 @@ def _bind(path: str, root: str) -> None:
 def _make_read_only(path: str, flags: int = 0, attributes: int = _READ_ONLY | _NOSUID | _NODEV) -> None:
     structure = _MountAttributes(set=attributes)
     arguments = (os.fsencode(path), flags, ctypes.byref(structure), ctypes.sizeof(structure))
-    _checked(_libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
+    checked(libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
 
 
 def _mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
     arguments = (os.fsencode(source), os.fsencode(target), kind.encode())
-    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+    checked(libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
 
 
 def restrict_mounts(memory_folders: Iterable[str]) -> None:
@@ -149,15 +148,15 @@ def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processe
                 os.chown(folder, user, -1)
     os.setresuid(user, file_user, file_user)
     if owns_processes:  # the kernel forgets it with the user
-        _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+        checked(prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
     """Give up, for good, what root may do, or the first process of a user namespace in it."""
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
-    _checked(_libc.capset(ctypes.byref(header), none), "capset")
+    checked(libc.capset(ctypes.byref(header), none), "capset")
 
 
 def _wait_and_end(pid: int, folder: str) -> None:
@@ -177,9 +176,3 @@ def _write(path: str, text: str) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
-
-
-def _checked(result: int, what: str) -> None:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")

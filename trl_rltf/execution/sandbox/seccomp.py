@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Self
 
+from .libc import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, prctl
 
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
+
+_SECCOMP_MODE_FILTER = 2
 _LOAD_WORD, _AND, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16  # struct seccomp_data
@@ -174,7 +176,7 @@ _SIGNALS = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_tg
 _OTHER_SIGNALS = {"rt_sigqueueinfo": (129, 138), "pidfd_send_signal": (424, 424)}
 
 
-class _Program(ctypes.Structure):
+class _BpfProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
@@ -193,8 +195,7 @@ class SystemCallFilter:
         if machine in _ARCHITECTURES and sys.byteorder == "little":
             self._code = b"".join([*_beginning(machine), *rules(_COLUMNS[machine]), _instruction(_RETURN, _ALLOW)])
         self._buffer = ctypes.create_string_buffer(self._code, len(self._code))
-        self._program = _Program(len(self._code) // 8, ctypes.addressof(self._buffer))
-        self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self._program = _BpfProgram(len(self._code) // 8, ctypes.addressof(self._buffer))
 
     @classmethod
     def of_worker(cls) -> Self:
@@ -226,9 +227,9 @@ class SystemCallFilter:
 
     def install(self) -> bool:
         """Install the filter in this process; returns whether the kernel took it."""
-        if not self._code or self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        if not self._code or prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
             return False
-        return self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program), 0, 0) == 0
+        return prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program), 0, 0) == 0
 
 
 def _beginning(machine: str) -> list[bytes]:

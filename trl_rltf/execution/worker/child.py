@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
@@ -12,21 +11,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..sandbox.libc import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, fork, prctl
 from ..sandbox.scratch import has_too_many_files
 from . import cleanup
 from .cpu_time import CpuMeter
 from .files import CLOSED, CONNECTION, LOG, NULL, STDOUT, MemoryFiles
 from .program import run as program_process
 from .records import RecordReader, RecordWriter
-from .scripts.server import CANNOT_FORK, fork
+from .scripts.server import CANNOT_FORK
 
 
 _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
 _NO_DESCRIPTOR = 2**16
 WAITING = 2.0
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _MOST_CPU_SECONDS = 3600  # the supervisor looks after time; this is for the case that it cannot
-_prctl = ctypes.CDLL(None).prctl
 
 
 class Stop(Exception):
@@ -152,15 +150,15 @@ class ChildProcess:
     def become_test(self) -> None:
         """Lock this process in, which a server has forked, before it runs a program."""
         if not self._owns_namespace:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.setpgid(0, 0)  # signals to its group reach nobody else
         self._lock_in(CONNECTION[0])
-        _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
         gc.enable()
 
     def _leave_worker(self) -> None:
         if not self._owns_namespace:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         resource.setrlimit(resource.RLIMIT_CPU, self._cpu_bound)
 
@@ -192,7 +190,7 @@ class ChildProcess:
                 os.setsid()
                 is_hidden = bool(connection and tokens)  # a test that judges a program stays hidden from it
                 if not is_hidden:
-                    _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
+                    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
                 if connection:
                     for target, source in zip(CONNECTION, connection, strict=True):
                         os.dup2(source, target)

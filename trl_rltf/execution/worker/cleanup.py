@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..sandbox.libc import libc
 from ..sandbox.processes import descendants, kill_descendants
 
 
 _IPC_RMID = 0
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def count_processes(owns_namespace: bool) -> int:
@@ -60,9 +59,9 @@ def reap_everything(owns_namespace: bool) -> None:
 def remove_ipc_objects() -> None:
     """Remove the System V objects of this IPC namespace, which outlive the processes that made them."""
     controls: dict[str, Callable[[int], Any]] = {
-        "shm": lambda key: _libc.shmctl(key, _IPC_RMID, None),
-        "sem": lambda key: _libc.semctl(key, 0, _IPC_RMID),
-        "msg": lambda key: _libc.msgctl(key, _IPC_RMID, None),
+        "shm": lambda key: libc.shmctl(key, _IPC_RMID, None),
+        "sem": lambda key: libc.semctl(key, 0, _IPC_RMID),
+        "msg": lambda key: libc.msgctl(key, _IPC_RMID, None),
     }
     for kind, control in controls.items():
         with contextlib.suppress(OSError), open(f"/proc/sysvipc/{kind}") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
@@ -10,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..sandbox.libc import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
 from ..sandbox.scratch import ScratchFolders
 from ..wire.parsing import parse_error, parse_site
 from . import cleanup
@@ -28,8 +28,6 @@ __all__ = ["Stop", "Supervisor"]
 _LOCATE_SECONDS = 2.0
 # Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
 _LEASH, _LEASH_A_TEST = 0.25, 0.1
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Supervisor:
@@ -53,9 +51,9 @@ class Supervisor:
         self._owns_namespace = os.getpid() == 1
         if not self._owns_namespace:
             # Orphans of a program become children of this process, so that it can find and kill them.
-            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
-        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._time = TimeLimits(config)
         self._vitals = _vitals()
         self._folders = ScratchFolders(config["scratch"], config["open_devices"])

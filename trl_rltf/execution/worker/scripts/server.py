@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -12,6 +11,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, NoReturn
 
+from ...sandbox.libc import PR_SET_CHILD_SUBREAPER, fork, prctl
 from ...sandbox.scratch import ScratchFolders
 from ..files import FIRST_FREE, LOG, STDIN, MemoryFiles
 from ..program import error_site
@@ -23,14 +23,9 @@ from . import process as script_process
 CANNOT_FORK = 71  # exit code of a server
 _MOST_BYTES_OF_ERROR = 2**16
 _ALL_CHILDREN = 0x40000000  # __WALL: also those that were started in another way
-_PR_SET_CHILD_SUBREAPER = 36
 # Kind, status, whether it left nothing, whether it printed too much, where in the answers its output is, the size of that,
 # and the number of bytes that follow this header.
 _HEADER = struct.Struct("!Bi??QQI")
-# The C library's own fork: `os.fork` also runs what modules registered for the child, which costs as much again. A process
-# that forks has one thread and holds no lock, so there is nothing to set right.
-fork = ctypes.PyDLL(None).fork
-_prctl = ctypes.CDLL(None).prctl
 
 
 class TestReport(NamedTuple):
@@ -99,7 +94,7 @@ class ScriptServer:
 
     def serve(self) -> NoReturn:
         """Compile the script, run it on all tests, as long as each leaves nothing behind, and end this process."""
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a test leaves becomes a child of this process
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a test leaves becomes a child of this process
         self._files.program.open()
         source = self._files.program.content["source"]
         self._files.program.content = None
