@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .mechanisms import MECHANISMS, Mechanism, can_filter
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import SandboxLayout
 
 
 ISOLATION_CHOICES = ("auto", "strict", *MECHANISMS)
@@ -146,7 +150,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     return [*start, sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
 
 
-def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
+def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> SandboxLayout:
     """
     Describe what a worker has to do itself to lock its programs in.
 
@@ -157,12 +161,6 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
         output_limit (`int`): Bytes that the scratch folder of a program may hold, where it is in memory.
 
     Returns:
-        `dict`: `scratch` (folders to empty after each program), `own_root` (arguments of
-        [`~execution.sandbox.namespaces.enter_namespaces`], or `None`), `file_rules` (arguments of
-        [`~execution.sandbox.landlock.FileRules`], or `None`), `owns_processes` (whether the worker is the first process of a
-        namespace), `own_user` (the user id to take, or `None`), `file_user` (the user id to open files as, or `None`),
-        `restricts_mounts` (whether to call [`~execution.sandbox.namespaces.restrict_mounts`]), `hides_files` (whether a filter
-        has to protect the attributes of files) and `open_devices` (devices of the machine whose times a program can set to
-        now, and to no other time).
+        [`~execution.wire.messages.SandboxLayout`]: That part of the first message to the worker.
     """
     return MECHANISMS[isolation.name].layout(folder, output_limit)

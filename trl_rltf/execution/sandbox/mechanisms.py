@@ -9,12 +9,16 @@ import secrets
 import shutil
 import sys
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .bubblewrap import FLAGS_OF_ROOT, LAUNCH, bubblewrap_command
 from .file_view import DEVICES, SCRATCH_FOLDERS, file_view, links_to_scratch, split_folders
 from .landlock import landlock_version
 from .trial import WORKED, problem_of
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import OwnRoot, SandboxLayout
 
 
 # The workers of root take one user id each, from this number on. No real user is expected to have an id so high.
@@ -114,7 +118,7 @@ class Mechanism:
         """
         return not problem_of([sys.executable, "-S", "-s", "-P", "-c", _USE_PYTHON_AS_OTHER_USER])
 
-    def layout(self, folder: str | None, scratch_bytes: int) -> dict[str, Any]:
+    def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         """
         Describe what a worker has to do itself to lock its programs in.
 
@@ -124,7 +128,7 @@ class Mechanism:
             scratch_bytes (`int`): Bytes that each scratch folder may hold, where it is in memory.
 
         Returns:
-            `dict`: See [`~execution.sandbox.isolation.worker_layout`].
+            [`~execution.wire.messages.SandboxLayout`]: That part of the first message to the worker.
         """
         own_user = _FIRST_USER_ID + secrets.randbelow(_FIRST_USER_ID) if self.changes_user() else None
         return {
@@ -174,7 +178,7 @@ class Bubblewrap(Mechanism):
         python = [sys.executable, "-S", "-s", "-P", "-c", _USE_PYTHON_AS_OTHER_USER]
         return not problem_of([*self.command(_TRIAL_SCRATCH_BYTES), *python])
 
-    def layout(self, folder: str | None, scratch_bytes: int) -> dict[str, Any]:
+    def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
         # Here, /dev/null and others are those of the machine: their owner, mostly root, could change their mode.
         owns_devices = os.stat(os.devnull).st_uid == os.getuid()
@@ -204,7 +208,7 @@ class Namespaces(Mechanism):
     def opens_files_as_own_user(self) -> bool:
         return not _problem_of_namespaces(True, _USE_PYTHON_AS_OTHER_USER)
 
-    def layout(self, folder: str | None, scratch_bytes: int) -> dict[str, Any]:
+    def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
         if folder is not None:
             shown, _, shown_inside = file_view()
@@ -229,7 +233,7 @@ class Landlock(Mechanism):
     def layers(self) -> tuple[str, ...]:
         return (f"Landlock {landlock_version()}",)
 
-    def layout(self, folder: str | None, scratch_bytes: int) -> dict[str, Any]:
+    def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
         readable, listed = split_folders(file_view())
         layout["hides_files"] = True
@@ -253,7 +257,7 @@ class LimitsOnly(Mechanism):
     def layers(self) -> tuple[str, ...]:
         return (f"Landlock {landlock_version()} (processes)",) if _can_rename_under_landlock() else ()
 
-    def layout(self, folder: str | None, scratch_bytes: int) -> dict[str, Any]:
+    def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
         if _can_rename_under_landlock():
             # All files stay open; but a process with rules cannot look into, or change, one without rules.
@@ -295,7 +299,7 @@ def _problem_of_namespaces(as_root: bool, then: str = f"print({WORKED!r}, flush=
     return f"namespaces cannot be made ({problem})" if problem else ""
 
 
-def _own_root(folder: str, scratch_bytes: int) -> dict[str, Any]:
+def _own_root(folder: str, scratch_bytes: int) -> OwnRoot:
     view = file_view()
     return {
         "folder": folder,
