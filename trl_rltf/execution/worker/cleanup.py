@@ -16,16 +16,16 @@ _IPC_RMID = 0
 
 
 def count_processes(owns_namespace: bool) -> int:
-    """Number of processes that the program has, whoever their parents are."""
+    """Count the processes of the program, also those that have other parents by now."""
     return len(_others() if owns_namespace else descendants())
 
 
 def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
     """
-    Kill all processes of a program, whatever group or session they moved to.
+    Kill all processes of a program, also those that moved to another group or session.
 
     Args:
-        pids (`Iterable[int]`): The processes that were forked for it; outside a namespace, each led a session of its own.
+        pids (`Iterable[int]`): The processes that were forked for it. Outside a namespace, each of them leads a session.
         owns_namespace (`bool`): Whether the caller is the first process of a PID namespace, where one call reaches all.
 
     Returns:
@@ -46,10 +46,11 @@ def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
 
 def reap_everything(owns_namespace: bool) -> None:
     """
-    Reap what is left of a program, after [`kill_everything`].
+    Kill and reap all processes that are left of a program, after [`kill_everything`].
 
     Args:
-        owns_namespace (`bool`): As above. Otherwise the caller must be a subreaper, so that orphans are its children.
+        owns_namespace (`bool`): Whether the caller is the first process of a PID namespace. Otherwise it must be a
+            subreaper, so that orphans are its children.
     """
     while not owns_namespace and _has_children():
         kill_descendants(os.getpid())
@@ -57,7 +58,7 @@ def reap_everything(owns_namespace: bool) -> None:
 
 
 def remove_ipc_objects() -> None:
-    """Remove the System V objects of this IPC namespace, which outlive the processes that made them."""
+    """Remove the System V objects of this IPC namespace, which survive their processes."""
     controls: dict[str, Callable[[int], Any]] = {
         "shm": lambda key: libc.shmctl(key, _IPC_RMID, None),
         "sem": lambda key: libc.semctl(key, 0, _IPC_RMID),
@@ -74,7 +75,7 @@ def _others() -> list[int]:
 
 
 def _has_children() -> bool:
-    """Reap the children that have ended; returns whether there are others."""
+    """Reap the children that have ended. Returns whether there are others."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,4 +1,6 @@
-"""Find the statement and the sub-expression that an error points at; runs inside the sandbox, for sources are hostile too."""
+"""Find the statement and the sub-expression that an error points at."""
+
+# Runs inside the sandbox: a hostile source can crash the parser.
 
 from __future__ import annotations
 
@@ -19,7 +21,6 @@ _LINE_END = re.compile("\r\n|\r|\n")
 _TRIPLE_QUOTE = re.compile(r"""[A-Za-z]{0,2}('{3}|"{3})""")
 _Block = (ast.stmt, ast.ExceptHandler, ast.match_case)
 BYTE_ORDER_MARK = "\ufeff"
-_Position = tuple[int, int, int, int]
 
 
 def locate(source: str, error: ErrorDescription) -> ErrorSite:
