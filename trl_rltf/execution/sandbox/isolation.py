@@ -65,7 +65,7 @@ class Isolation:
 
     @property
     def has_own_root(self) -> bool:
-        """Whether programs have a separate file system, instead of rules about the one of the machine."""
+        """Whether programs have a separate file system, instead of rules about files."""
         return MECHANISMS[self.name].has_own_root
 
     @property

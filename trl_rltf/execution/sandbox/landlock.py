@@ -1,4 +1,4 @@
-"""Keep programs out of the file system with Landlock (landlock(7)), on machines without bubblewrap."""
+"""Keep programs out of the file system with Landlock, see landlock(7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers o
 _VERSION_FLAG, _RULE_PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _ALL_OF_VERSION_1, _REFER, _TRUNCATE, _IOCTL_DEVICE = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15
-_DEVICES_AND_SOCKETS = 1 << 6 | 1 << 9 | 1 << 11  # making them: as root, a device of one's own leads to the whole disk
+_DEVICES_AND_SOCKETS = (
+    1 << 6 | 1 << 9 | 1 << 11
+)  # making them: a device that root makes gives access to the whole disk
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
@@ -29,17 +31,19 @@ class _PathBeneath(ctypes.Structure):
 
 
 def landlock_version() -> int:
-    """Version of Landlock that the kernel offers; 0 for none. From 6 on, signals stay inside too."""
+    """Return the version of Landlock, or 0. From 6 on, it also keeps signals inside."""
     return max(0, int(libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)))
 
 
 class FileRules:
     """
-    What a process may open, made once and taken on by each program's process.
+    The files that a process may open.
+
+    The rules are made once, and each process of a program enforces them on itself.
 
     Args:
         writable (`Iterable[str]`): Folders in which all is allowed.
-        readable (`Iterable[str]`, *optional*): Files and folders to read and execute. Missing ones are passed over.
+        readable (`Iterable[str]`, *optional*): Files and folders to read and execute. Missing ones are skipped.
         listed (`Iterable[str]`, *optional*): Folders in which names can be listed.
         devices (`Iterable[str]`, *optional*): Files to read and write.
 
@@ -86,6 +90,6 @@ class FileRules:
             os.close(descriptor)
 
     def enforce(self) -> None:
-        """Take the rules on, in this process and all that it starts, for good."""
+        """Enforce the rules on this process and all that it starts, for good."""
         checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "Landlock")
         checked(libc.syscall(_RESTRICT_SELF, self.descriptor, 0), "Landlock")

@@ -81,7 +81,7 @@ class Mechanism:
         return True
 
     def layers(self) -> tuple[str, ...]:
-        """Name what isolates programs, from the outside in, without the filter of system calls and the limits."""
+        """Name the layers around a program, without the filter and the limits."""
         raise NotImplementedError
 
     def command(self, scratch_bytes: int) -> list[str]:
@@ -145,13 +145,13 @@ class Mechanism:
 
 
 class Bubblewrap(Mechanism):
-    """A file system, processes and a network for each worker, made by bwrap(1)."""
+    """A separate file system, network and PID namespace, made by bwrap(1)."""
 
     name = "bubblewrap"
     filesystem = processes = has_own_root = True
 
     def problem(self) -> str:
-        """Say why bubblewrap cannot be used. Many containers have it and forbid it, so it is tried."""
+        """Say why bubblewrap cannot be used: many containers have it and forbid it."""
         if shutil.which("bwrap") is None:
             return "bubblewrap (`bwrap`) is not installed"
         problem = problem_of([*self.command(_TRIAL_SCRATCH_BYTES), *_ISOLATED_PYTHON, _SETTINGS_ARE_READ_ONLY])
@@ -164,7 +164,7 @@ class Bubblewrap(Mechanism):
         return bubblewrap_command(self._flags(), scratch_bytes)
 
     def _flags(self) -> tuple[str, ...]:
-        """What to unshare. Versions from 0.8 on can keep programs from making user namespaces."""
+        """List options; from 0.8 on, they keep programs from making user namespaces."""
         if self.changes_user():
             return FLAGS_OF_ROOT
         usual = ("--unshare-all", "--cap-drop", "ALL")
@@ -191,7 +191,7 @@ class Bubblewrap(Mechanism):
 
 
 class Namespaces(Mechanism):
-    """A file system, processes and a network for each worker, made by the worker, and Landlock inside."""
+    """The same, made by the worker itself (namespaces(7)), with Landlock inside."""
 
     name = "namespaces"
     filesystem = processes = has_own_root = True
@@ -247,7 +247,7 @@ class Landlock(Mechanism):
 
 
 class LimitsOnly(Mechanism):
-    """Limits of resources and a filter of system calls; programs can read the files of the machine."""
+    """Limits of resources and a filter of system calls. Files can be read."""
 
     name = "process"
 

@@ -1,4 +1,4 @@
-"""Give a worker processes, a network and a file system of its own (namespaces(7)), on machines without bubblewrap."""
+"""Move a worker into namespaces (namespaces(7)), on machines without bubblewrap."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class _MountAttributes(ctypes.Structure):
 
 def enter_namespaces(own_root: OwnRoot, as_root: bool = False) -> None:
     """
-    Continue as the first process of new namespaces. The process that called waits for it and ends with it.
+    Continue as the first process of new namespaces.
+
+    The process that called waits for the new one, and ends with it.
 
     Args:
-        own_root (`Mapping`): The file system to make: `folder` (an empty folder to build it in, removed at the end), `view`
-            (what to show of the one that is there, see [`~execution.sandbox.file_view.FileView`]), `memory_folders` (folders that become file
-            systems in memory, and their sizes in bytes) and `links` (where they are, and where they lead).
+        own_root (`OwnRoot`): The file system to build. Its `folder` is removed at the end.
         as_root (`bool`, *optional*, defaults to `False`): Make no user namespace.
 
     Raises:
@@ -62,7 +62,7 @@ def enter_namespaces(own_root: OwnRoot, as_root: bool = False) -> None:
     _mount("none", "/", flags=_RECURSIVE | _PRIVATE)
     _build_root(**own_root)
     os.chdir(own_root["folder"])
-    checked(libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
+    checked(libc.pivot_root(b".", b"."), "pivot_root")  # now the old root is mounted below the new one
     checked(libc.umount2(b".", _DETACH), "umount2")
     os.chdir("/")
     _make_read_only("/")
@@ -122,10 +122,12 @@ def _mount(source: str, target: str, kind: str = "none", flags: int = 0, options
 
 def restrict_mounts(memory_folders: Iterable[str]) -> None:
     """
-    Do under bubblewrap, as root, what it has no options for: protect the attributes of devices, and bound numbers of files.
+    Protect the attributes of devices, and bound the number of files.
+
+    For a worker of root under bubblewrap, which has no options for this.
 
     Args:
-        memory_folders (`Iterable[str]`): Where its file systems in memory are.
+        memory_folders (`Iterable[str]`): The folders that are file systems in memory.
     """
     for path in (*DEVICES, "/dev/tty"):
         with contextlib.suppress(FileNotFoundError):
@@ -136,13 +138,15 @@ def restrict_mounts(memory_folders: Iterable[str]) -> None:
 
 def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processes: bool) -> None:
     """
-    Take another user id, as root. The kernel counts, and bounds, the processes of a user.
+    Take another user id, as root.
+
+    The kernel counts and bounds the processes of a user, but not those of root.
 
     Args:
         user (`int`): The user id.
-        file_user (`int`): The user id to open files as: the same, or that of root, which is then without its privileges.
-        scratch (`Iterable[str]`): Folders that this user has to write in.
-        owns_processes (`bool`): Whether this is the first process of a namespace, in which all scratch folders are its own.
+        file_user (`int`): The user id to open files as: the same, or that of root, which then has no privileges.
+        scratch (`Iterable[str]`): Folders that the user has to write in.
+        owns_processes (`bool`): Whether this is the first process of a PID namespace, whose scratch folders no other process sees.
     """
     if file_user == user:
         for folder in scratch:
@@ -151,12 +155,12 @@ def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processe
             else:
                 os.chown(folder, user, -1)
     os.setresuid(user, file_user, file_user)
-    if owns_processes:  # the kernel forgets it with the user
+    if owns_processes:  # the change of user has reset it
         checked(prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
-    """Give up, for good, what root may do, or the first process of a user namespace in it."""
+    """Give up all capabilities for good: those of root, or of a user namespace."""
     checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
@@ -166,10 +170,10 @@ def drop_capabilities() -> None:
 def _wait_and_end(pid: int, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    for descriptor in (0, 1):  # the pipes to the caller belong to the first process of the namespaces alone
+    for descriptor in (0, 1):  # only the first process of the namespaces talks to the caller
         os.close(descriptor)
     _, status = os.waitpid(pid, 0)
-    with contextlib.suppress(OSError):  # here it is empty: the file system was another process's
+    with contextlib.suppress(OSError):  # empty here: the file system was in the namespace of the other process
         os.rmdir(folder)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 

@@ -46,7 +46,7 @@ def _try(command: tuple[str, ...]) -> str:
 
 
 def worker_environment() -> dict[str, str]:
-    """Build the whole environment of a worker, from scratch, so that it cannot contain secrets."""
+    """Build the environment of a worker from scratch, so that it has no secrets."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",

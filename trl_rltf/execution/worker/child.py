@@ -100,7 +100,9 @@ class ChildProcess:
 
     def run(self, main: ChildTask, limits: Limits, num_tests: int, partner: ChildTask | None = None) -> ChildResult:
         """
-        Fork, run a task in the child, and wait until the child has ended or its time is up. Then nothing of it runs.
+        Fork, run a task in the child, and wait for its end or for a limit of time.
+
+        When this returns, nothing of the child runs.
 
         Args:
             main ([`ChildTask`]): The task that reports.
@@ -133,7 +135,7 @@ class ChildProcess:
 
     def run_server(self, serve: Callable[[], None], limits: Limits, read: Callable[[], Iterator[Any]]) -> ChildResult:
         """
-        Fork a trusted process, which forks those of a program by itself, and wait as `run` does.
+        Fork a server, which forks the processes of a program, and wait as `run` does.
 
         Args:
             serve (`Callable`): The work of the child.
@@ -187,7 +189,7 @@ class ChildProcess:
 
     @staticmethod
     def _fork() -> int:
-        gc.freeze()  # or the child's first allocation might look through all that this process has made since
+        gc.freeze()  # or the child's first allocation might collect garbage among all new objects of this process
         pid: int = fork()
         if pid < 0:
             raise _out_of_processes()
@@ -248,7 +250,7 @@ class ChildProcess:
         records: list[Any],
         is_server: bool,
     ) -> tuple[str | None, str]:
-        """Wait for the first process, and return why it has to be stopped, and which limit it exceeded."""
+        """Wait for the first process. Returns why to stop it, and the limit it exceeded."""
         exit_descriptor = os.pidfd_open(pids[0])
         self._poll.register(exit_descriptor, select.POLLIN)
         began = wall_start = time.monotonic()

@@ -22,14 +22,14 @@ def count_processes(owns_namespace: bool) -> int:
 
 def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
     """
-    Kill all processes of a program, also those that moved to another group or session.
+    Kill all processes of a program, also those that moved to another session.
 
     Args:
         pids (`Iterable[int]`): The processes that were forked for it. Outside a namespace, each of them leads a session.
         owns_namespace (`bool`): Whether the caller is the first process of a PID namespace, where one call reaches all.
 
     Returns:
-        `bool`: Whether there may be some to reap with [`reap_everything`], apart from `pids`.
+        `bool`: Whether there may be processes to reap with [`reap_everything`], apart from `pids`.
     """
     if owns_namespace:
         try:
@@ -46,7 +46,9 @@ def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
 
 def reap_everything(owns_namespace: bool) -> None:
     """
-    Kill and reap all processes that are left of a program, after [`kill_everything`].
+    Kill and reap the processes that are left of a program.
+
+    To be called after [`kill_everything`].
 
     Args:
         owns_namespace (`bool`): Whether the caller is the first process of a PID namespace. Otherwise it must be a
@@ -58,7 +60,7 @@ def reap_everything(owns_namespace: bool) -> None:
 
 
 def remove_ipc_objects() -> None:
-    """Remove the System V objects of this IPC namespace, which survive their processes."""
+    """Remove the System V objects of this IPC namespace: they survive processes."""
     controls: dict[str, Callable[[int], Any]] = {
         "shm": lambda key: libc.shmctl(key, _IPC_RMID, None),
         "sem": lambda key: libc.semctl(key, 0, _IPC_RMID),

@@ -1,7 +1,9 @@
-"""Pass programs, tests and answers through memory files that the worker does not read."""
+"""
+Pass programs, tests and answers through files that the worker does not read.
 
-# A program is forked from the worker, so that it inherits all that the worker has read. That is why the worker moves the bytes
-# of other programs, and of tests, inside the kernel.
+The process of a program is forked from the worker, and inherits all that the worker has read. For this reason the worker moves
+the bytes of programs, tests and answers inside the kernel.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ _MAX_OUTPUTS = 8  # times the limit of one test, for all tests of a program toge
 
 class PassThroughFile:
     """
-    A file in memory whose bytes the worker moves inside the kernel, without reading them.
+    A file in memory whose bytes the worker moves without reading them.
 
-    The process that the file is meant for opens it; other processes close its descriptor before a program is there.
+    The process that the file is meant for opens it. Other processes close its descriptor before they run a program.
 
     Args:
         descriptor (`int`): The file.
@@ -94,7 +96,12 @@ class PassThroughFile:
             position += os.sendfile(pipe, self._descriptor, position, size - position)
 
     def skip_to(self, index: int) -> None:
-        """Go to one of the parts that [`~execution.wire.frames.pack_parts`] put together, for `move_part_to`."""
+        """
+        Go to one of the parts, for `move_part_to`.
+
+        Args:
+            index (`int`): Number of the part, as [`~execution.wire.frames.pack_parts`] got it.
+        """
         position = 0
         for _ in range(index):
             position += PART_SIZE.size + PART_SIZE.unpack(os.pread(self._descriptor, PART_SIZE.size, position))[0]
@@ -119,16 +126,20 @@ class PassThroughFile:
         return True
 
     def open(self) -> None:
-        """Read the JSON in the file into `content`; only in a process that ends when it is done with it."""
+        """
+        Read the JSON in the file into `content`.
+
+        Only for a process that ends when it is done with the content, never for the worker.
+        """
         size = os.fstat(self._descriptor).st_size
         self.content = json.loads(os.pread(self._descriptor, size, 0))
 
 
 class MemoryFiles:
     """
-    The memory files of a worker. They are made once and emptied before each process of a program.
+    The memory files of a worker, emptied before each process of a program.
 
-    Later, no process can make new ones: the filter of system calls, which is also the worker's, refuses it.
+    They are made once. Later the filter of system calls, which is also the worker's, refuses to make new ones.
 
     Attributes:
         program ([`PassThroughFile`]): The payload for the process of a program.
@@ -152,7 +163,7 @@ class MemoryFiles:
 
     def renew(self) -> None:
         """
-        Empty the files that a process of a program can write to, and restore their attributes.
+        Empty the files that programs can write to, and restore their attributes.
 
         The next process finds no message of an earlier one there. The filter of system calls refuses to change the
         attributes that cannot be restored.

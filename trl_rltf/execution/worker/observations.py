@@ -84,7 +84,14 @@ class Observations:
                 self.error = error
 
     def withdraw_timeouts(self, batch: Iterable[int]) -> None:
-        """Count tests that timed out as not run: they had less time than a test is promised."""
+        """
+        Count tests that timed out as not run.
+
+        For tests that had less time than a test is promised.
+
+        Args:
+            batch (`Iterable[int]`): The tests.
+        """
         for index in batch:
             if self.kinds[index] == "timeout":
                 self.kinds[index] = "not_run"
@@ -201,7 +208,7 @@ class Observations:
 
 
 def error_of(kind: str, message: str) -> ErrorDescription:
-    """Make an error without a place, in the form in which the process of a program describes one."""
+    """Make an error without a place, in the form of those that programs report."""
     return {"phase": "run", "type": kind, "message": message, "position": None}
 
 

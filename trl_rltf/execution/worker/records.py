@@ -1,4 +1,4 @@
-"""Report from a program's process to its supervisor, in records that are hard to forge."""
+"""Report from a program's process to the supervisor, in records hard to forge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _HEADER = struct.Struct("!8sBIIdd")
 
 
 class RecordKind(enum.IntEnum):
-    """The meaning of a record. One about a test ends that test, and the next one starts."""
+    """
+    The meaning of a record.
+
+    With a record about a test this test ends, and the next one starts.
+    """
 
     DONE = 1  # with the values that were observed
     ERROR = 2  # of one test, or of all where loading failed
@@ -107,7 +111,9 @@ class RecordReader:
 
     def read(self, descriptor: int) -> Iterator[Record]:
         """
-        Read the records that were added since the last call, up to the first bytes that are not a record.
+        Read the records that were added since the last call.
+
+        Reading stops for good at the first bytes that are not a record.
 
         Args:
             descriptor (`int`): The file that the program's process appends to.

@@ -147,7 +147,11 @@ class Supervisor:
         return ChildTask(run, program.open)
 
     def _referee_tasks(self, batch: list[int]) -> tuple[ChildTask, ChildTask]:
-        """The tasks for asserts that cannot be split: the tests in one process, the program that they call in another."""
+        """
+        Make the tasks for asserts that cannot be split.
+
+        The tests run in one process, and the program that they call in another.
+        """
         program, tests = self._files.program, self._files.tests
         judge_pipes, program_pipes = make_pipes()
 
@@ -160,7 +164,7 @@ class Supervisor:
         return ChildTask(run_judge, tests.open, judge_pipes), ChildTask(run_program, program.open, program_pipes)
 
     def _run_scripts(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
-        """Run a script on its next tests, in order, until all are done or one leaves something behind."""
+        """Run a script on its next tests, as far as its server comes."""
         files = self._files
         files.start_reports(batch[0])
         runs_one = self._runs_one_script(seen)
@@ -203,7 +207,7 @@ class Supervisor:
         return report._replace(output=output, printed_too_much=is_too_much)
 
     def _end(self, seen: Observations, result: ChildResult, status: int) -> tuple[EndKind, ErrorDescription]:
-        """Kind and error of a test that reported nothing, from the status of its process."""
+        """Return kind and error of a test that reported nothing."""
         if result.stopped == "timeout":
             return "timeout", self._time.error(result.exceeded, seen.num_tests)
         is_log_full = os.fstat(LOG).st_size >= self._output_limit
@@ -218,7 +222,7 @@ class Supervisor:
         return True
 
     def _locate(self, error: ErrorDescription) -> ErrorSite:
-        """Find the place of an error, in a child process: parsing a hostile source can crash an interpreter."""
+        """Find the place of an error, in a child: a hostile source can crash the parser."""
         program = self._files.program
 
         def run(writer: RecordWriter) -> None:
@@ -242,7 +246,7 @@ def _tampered(seen: Observations, message: str) -> ReplyHead:
 
 
 def _resource_state() -> tuple[Any, ...]:
-    """The properties of this process that a program, which runs as the same user, could change."""
+    """Read what a program of the same user could change of this process."""
     kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
     limits = [resource.getrlimit(kind) for kind in kinds]
     priority = os.getpriority(os.PRIO_PROCESS, 0)

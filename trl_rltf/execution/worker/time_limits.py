@@ -1,4 +1,4 @@
-"""Compute how much time a program has left, from its limits and the time it has used."""
+"""Compute the time that is left for a program and for each of its tests."""
 
 from __future__ import annotations
 

@@ -241,7 +241,11 @@ def _name_error(message: str) -> ErrorDescription:
 def _compile_beginning(
     source: str, error: ErrorDescription, required: Sequence[Sequence[str]]
 ) -> types.CodeType | None:
-    """Compile the longest beginning of whole statements that compiles, if it defines what the tests use."""
+    """
+    Compile the longest beginning of whole statements that compiles.
+
+    Returns `None` if it does not define the names that the tests use.
+    """
     ends = [0, *(match.end() for match in _LINE_END.finditer(source))]
     # A statement starts where a line starts with its first character.
     starts = [number for number, end in enumerate(ends) if source[end : end + 1].strip(" \t\f\r\n#)]}")]
@@ -272,7 +276,7 @@ def _defines(source: str, required: Sequence[Sequence[str]]) -> bool:
 
 
 def _late_prelude(code: types.CodeType) -> dict[str, Any]:
-    """Import the large modules of the prelude, and NumPy, where the program names them."""
+    """Import the large modules of the prelude, and NumPy, if the program names them."""
     used = set(_names_in(code))
     late: dict[str, Any] = {}
     for name in _LATE_MODULES & used:
@@ -296,7 +300,7 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
 def _expressions(
     probes: Sequence[Probe], indices: Sequence[int], namespace: dict[str, Any]
 ) -> dict[int, Callable[[], Any]]:
-    """Compile the expressions of all tests at once, as functions that evaluate one each."""
+    """Compile the expressions of all tests at once, each as a function."""
     text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in indices)
     with any_number_of_digits():
         code = compile(f"[{text}]", "<test>", "eval", dont_inherit=True)

@@ -1,4 +1,4 @@
-"""Give each program the interpreter it expects: streams, modules, compiler, errors."""
+"""Prepare the interpreter for programs: streams, modules, compiler, errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def warm_up_interpreter() -> None:
 
 def compile_program(source: str) -> types.CodeType:
     """
-    Compile a program. As in a file, a byte order mark at its beginning is not part of the text.
+    Compile a program.
+
+    As in a file, a byte order mark at its beginning is not part of the text.
 
     Args:
         source (`str`): Any text.

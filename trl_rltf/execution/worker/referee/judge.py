@@ -28,7 +28,9 @@ class _TestAborted(BaseException):
 
 def judge(tests: RefereePayload, indices: Sequence[int], pipes: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
-    Run tests against a program in another process, report the verdicts, and end this process.
+    Run tests against a program in another process, and report the verdicts.
+
+    Then this process ends.
 
     Args:
         tests (`RefereePayload`): `setup`, the `statements` of each test, and the `names` of the program's functions.
@@ -154,7 +156,11 @@ def _exception_of(description: Any) -> BaseException:
 
 
 def _replace_content(old: Any, new: Any) -> None:
-    """Change an argument in place, with all that it contains, as the program has changed its copy."""
+    """
+    Change an argument in place as the program has changed its copy.
+
+    The mutable objects in it are changed in place, too, so that they stay the same objects for the test.
+    """
     if isinstance(old, (list, collections.deque)) and type(old) is type(new):
         items = [_replaced(*pair) for pair in zip(old, new, strict=False)]
         added = list(new)[len(items) :]

@@ -64,7 +64,7 @@ class MessagePipe:
 
 
 def make_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Make two pipes; returns where the tests read and write, and where the program does."""
+    """Make two pipes. Returns the ends of the referee, and those of the program."""
     (answers, to_answer), (requests, to_request) = os.pipe(), os.pipe()
     return (answers, to_request), (requests, to_answer)
 
@@ -134,7 +134,7 @@ class _LoadedModule:
 
 
 def _content_of(error: BaseException) -> dict[str, Any]:
-    """Return the first built-in class of an exception, and its arguments, for the tests."""
+    """Return the first built-in class of an exception, and its arguments."""
     base = next(kind for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
     arguments = encode(list(error.args))
     return {"base": base.__name__, "arguments": arguments if is_plain(arguments) else None}

@@ -118,7 +118,9 @@ def _compile_as_body(source: str) -> types.CodeType | None:
 
 def prepare(source: str, code: types.CodeType) -> None:
     """
-    Import the modules of a script, and keep its text for error messages, before its processes are forked.
+    Import the modules of a script, and keep its text for error messages.
+
+    Done once, before the processes of the script are forked.
 
     Args:
         source (`str`): The text.
@@ -165,7 +167,9 @@ def _imported_names(code: types.CodeType) -> Iterator[str]:
 
 def run_script(code: types.CodeType) -> NoReturn:
     """
-    Run a script and end this process as the interpreter would. If the exit code is not 0, the log describes the error.
+    Run a script and end this process as the interpreter would.
+
+    If the exit code is not 0, the log describes the error.
 
     Args:
         code (`types.CodeType`): The script.
@@ -232,7 +236,7 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _flush(stream: Any) -> BaseException | None:
-    """Flush a standard stream, if it can be flushed, and return the exception that this raised."""
+    """Flush a standard stream, if possible, and return the exception that this raised."""
     if stream is None:
         return None
     try:

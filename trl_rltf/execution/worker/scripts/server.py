@@ -29,7 +29,9 @@ _HEADER = struct.Struct("!Bi??QQI")
 
 class ServerReport(NamedTuple):
     """
-    A report of a server: that it is ready (`kind` is `LOADED`), why it is not, or how the next test ended (`DONE`).
+    A report of a server.
+
+    The server is ready (`LOADED`), cannot compile the script (`SYNTAX_ERROR`, `SITE`), or has run the next test (`DONE`).
 
     Args:
         kind (`int`): A [`~execution.worker.records.RecordKind`].
@@ -104,7 +106,11 @@ class ScriptServer:
         self._become_program = become_program
 
     def serve(self) -> NoReturn:
-        """Compile the script, run its tests until one leaves something behind, and end this process."""
+        """
+        Compile the script and run its tests, then end this process.
+
+        It also ends after a test that leaves a process or a file behind.
+        """
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of a test become children of this process
         self._files.program.open()
         source = self._files.program.content["source"]
