@@ -107,7 +107,7 @@ class Mechanism:
         return os.getuid() == 0 and can_filter() and self._can_change_user()
 
     def _can_change_user(self) -> bool:
-        return _can_change_user()
+        return _can_change_user_without_namespaces()
 
     def opens_files_as_own_user(self) -> bool:
         """
@@ -275,7 +275,7 @@ def _in_bubblewrap(flags: tuple[str, ...], code: str) -> list[str]:
     return [*LAUNCH, "bwrap", *flags, "--ro-bind", "/", "/", *_ISOLATED_PYTHON, code]
 
 
-def _can_change_user() -> bool:
+def _can_change_user_without_namespaces() -> bool:
     return not problem_of([*_ISOLATED_PYTHON, _CHANGE_USER])
 
 

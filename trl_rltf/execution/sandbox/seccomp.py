@@ -185,15 +185,16 @@ class SystemCallFilter:
     A filter for a process and all that it starts. It cannot be removed.
 
     Args:
-        rules (`Callable[[int], list[bytes]]`): Takes the column of this machine and returns the instructions that decide
-            about a call whose number is loaded. A call that they do not decide is allowed.
+        rules (`Callable[[int], list[bytes]]`): Takes the column of the machine and returns the instructions that decide about a
+            call whose number is loaded. A call that they do not decide is allowed.
+        machine (`str`, *optional*): Name of the machine, as `uname -m` prints it. Defaults to this one.
 
     Attributes:
         code (`bytes`): The program of the filter, empty on a machine that is not supported.
     """
 
-    def __init__(self, rules: Callable[[int], list[bytes]]):
-        machine = os.uname().machine
+    def __init__(self, rules: Callable[[int], list[bytes]], machine: str | None = None):
+        machine = os.uname().machine if machine is None else machine
         self.code = b""
         if machine in _ARCHITECTURES and sys.byteorder == "little":
             self.code = b"".join([*_beginning(machine), *rules(_COLUMNS[machine]), _instruction(_RETURN, _ALLOW)])
@@ -201,12 +202,12 @@ class SystemCallFilter:
         self._program = _BpfProgram(len(self.code) // 8, ctypes.addressof(self._buffer))
 
     @classmethod
-    def of_worker(cls) -> Self:
+    def of_worker(cls, machine: str | None = None) -> Self:
         """Build the filter for a worker and all of its programs."""
-        return cls(_worker_rules)
+        return cls(_worker_rules, machine)
 
     @classmethod
-    def of_program(cls, hides_files: bool, protected: Collection[int]) -> Self:
+    def of_program(cls, hides_files: bool, protected: Collection[int], machine: str | None = None) -> Self:
         """
         Build the filter that programs get in addition.
 
@@ -215,6 +216,7 @@ class SystemCallFilter:
                 other files.
             protected (`Collection[int]`): Processes that get no signal, neither alone nor together with all others. Empty
                 where programs are in a PID namespace.
+            machine (`str`, *optional*): Name of the machine.
         """
 
         def rules(column: int) -> list[bytes]:
@@ -226,7 +228,7 @@ class SystemCallFilter:
                     code += _refuse_values(numbers[column], 0, [*targets, -1 & _LOW_WORD])
             return code
 
-        return cls(rules)
+        return cls(rules, machine)
 
     def install(self) -> bool:
         """Install the filter in this process. Returns whether the kernel accepted it."""
@@ -258,7 +260,7 @@ def _worker_rules(column: int) -> list[bytes]:
     code += _for_call(_IOCTL[column], [*_argument(1), *allowed, _REFUSE_CALL])
     code += _for_call(_PREADV2[column], [*_argument(_FLAGS_OF_READING), *_unless_equal(0)])
     code += [
-        # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
+        # The flags of clone3 are in memory, where a filter cannot read them. The C library uses clone instead.
         _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),
         _instruction(_RETURN, _REFUSE | errno.ENOSYS),
     ]

@@ -90,7 +90,7 @@ class Supervisor:
                 seen.observe(pending[0], "timeout", self._time.error(exceeded, seen.num_tests))
             if exceeded is not None or (budget is not None and budget <= 0):
                 break
-            batch = pending[:1] if seen.reads_stdin and self._runs_one_script(seen) else pending
+            batch = pending[:1] if seen.reads_stdin and self._runs_one_test(seen) else pending
             if budget is not None:
                 per_test = min(_BUDGET_PER_TEST * self._timeout, budget)
                 limits = Limits(*map(min, limits, (per_test, per_test, budget, budget)))
@@ -113,7 +113,7 @@ class Supervisor:
             return _tampered(seen, "the program changed limits or priority of the sandbox")
         return seen.reply()
 
-    def _runs_one_script(self, seen: Observations) -> bool:
+    def _runs_one_test(self, seen: Observations) -> bool:
         return seen.compiles_each_time or not self._is_filtered
 
     def _run(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
@@ -167,7 +167,7 @@ class Supervisor:
         """Run a script on its next tests, as far as its server comes."""
         files = self._files
         files.start_reports(batch[0])
-        runs_one = self._runs_one_script(seen)
+        runs_one = self._runs_one_test(seen)
 
         def serve() -> None:
             seen.forget()
