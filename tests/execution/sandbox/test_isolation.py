@@ -6,8 +6,9 @@ import pytest
 
 from trl_rltf.execution import Isolation
 from trl_rltf.execution.errors import SandboxError
-from trl_rltf.execution.sandbox import mechanisms
+from trl_rltf.execution.sandbox import bubblewrap, mechanisms
 from trl_rltf.execution.sandbox.bubblewrap import bubblewrap_command
+from trl_rltf.execution.sandbox.file_view import FileView
 from trl_rltf.execution.sandbox.isolation import ISOLATION_CHOICES, choose_isolation, worker_command, worker_layout
 from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
@@ -142,11 +143,14 @@ def test_each_worker_of_root_gets_another_user_id(monkeypatch):
     assert {layout["file_user"] for layout in layouts} == {0}
 
 
-def test_under_bubblewrap_all_memory_but_the_scratch_folders_is_read_only():
+def test_under_bubblewrap_all_memory_but_the_scratch_folders_is_read_only(monkeypatch):
+    view = FileView(["/usr", "/bin"], ["/usr/share"], ["/usr/share/code"])
+    monkeypatch.setattr(bubblewrap, "file_view", lambda: view)
     command = bubblewrap_command(["--unshare-all"], 2**20)
     pairs = list(pairwise(command))
     in_memory = {path for option, path in pairs if option == "--tmpfs"} | {"/dev", "/proc", "/"}
     read_only = {path for option, path in pairs if option == "--remount-ro"}
+    assert "/usr/share" in in_memory
     assert in_memory - read_only == {"/scratch", "/dev/shm"}
     assert read_only <= in_memory
     # After the last mount: mounting needs a writable root.

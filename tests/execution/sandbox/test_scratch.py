@@ -9,11 +9,12 @@ from trl_rltf.execution.sandbox.scratch import ScratchFolders, empty_folders, re
 
 @pytest.fixture
 def paths(tmp_path, monkeypatch):
-    """Two empty folders; the working directory is set back after the test."""
+    """Two empty folders, one of them open to other users; the working directory is restored after the test."""
     monkeypatch.chdir(tmp_path)
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir(mode=0o700)
+    folders[1].chmod(0o777)
     return [str(folder) for folder in folders]
 
 
@@ -66,7 +67,7 @@ def test_a_changed_folder_is_seen_and_restored(paths, change, index):
     for path in paths:
         assert not os.path.islink(path)
         assert os.listdir(path) == []
-        assert os.stat(path).st_mode & 0o7777 == 0o700
+    assert [os.stat(path).st_mode & 0o7777 for path in paths] == [0o700, 0o777]
     assert os.getcwd() == os.path.realpath(paths[0])
     assert os.path.exists("/usr/bin"), "the target of a link is gone"
 

@@ -116,6 +116,7 @@ def starts_many_processes() -> Any:
 
 
 def leaves_a_process_in_another_session() -> Any:
+    worker = Worker()  # first: it takes the lowest descriptors
     source, sink = os.pipe()
 
     def prepare() -> None:
@@ -125,7 +126,6 @@ def leaves_a_process_in_another_session() -> Any:
             time.sleep(FOREVER)
         os.read(source, 5)
 
-    worker = Worker()
     result = worker.child.run(ChildTask(lambda writer: os._exit(0), prepare), LONG, num_tests=0)
     return {"status": result.status, "children": _children()}
 
@@ -231,14 +231,20 @@ def files_are_renewed() -> Any:
     files = Worker().files
     before = _state()
     for descriptor in (STDIN, STDOUT, LOG):
-        os.write(descriptor, b"message")
+        if descriptor != LOG:
+            os.write(descriptor, b"message")
         os.fchmod(descriptor, 0o600)
         os.utime(descriptor, (1234, 1234))
         fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK)
     fcntl.fcntl(NULL, fcntl.F_SETFL, os.O_NONBLOCK)
     changed = _state()
     files.renew()
-    return {"before": before, "changed": changed, "after": _state(), "mtime": os.fstat(STDOUT).st_mtime}
+    return {
+        "before": before,
+        "changed": changed,
+        "after": _state(),
+        "times": [os.fstat(number).st_mtime for number in (STDIN, STDOUT, LOG)],
+    }
 
 
 def _state() -> list[Any]:
