@@ -94,6 +94,8 @@ def serve_program(request: ProgramPayload, pipes: tuple[int, int]) -> NoReturn:
 
 
 class _LoadedModule:
+    """The functions and iterators of the program, as the referee uses them."""
+
     def __init__(self, loaded: Loaded):
         self._namespace = loaded.namespace
         self._iterators: list[Iterator[Any]] = []

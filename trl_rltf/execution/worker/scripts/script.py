@@ -116,7 +116,7 @@ def _compile_as_body(source: str) -> types.CodeType | None:
     return None
 
 
-def prepare(source: str, code: types.CodeType) -> None:
+def prepare_script(source: str, code: types.CodeType) -> None:
     """
     Import the modules of a script, and keep its text for error messages.
 
@@ -139,14 +139,14 @@ def looks_for_its_file(source: str) -> bool:
     return any(word in source for word in _LOOKS_FOR_ITS_FILE)
 
 
-def write_file(source: str) -> None:
+def write_script_file(source: str) -> None:
     """Write the file that `__file__` names."""
     path = module_namespaces["__main__"]["__file__"]
     with contextlib.suppress(OSError), open(path, "w", encoding="utf-8", newline="") as file:
         file.write(source)
 
 
-def remove_file() -> None:
+def remove_script_file() -> None:
     """Remove the file that `__file__` names."""
     with contextlib.suppress(OSError):
         os.unlink(module_namespaces["__main__"]["__file__"])

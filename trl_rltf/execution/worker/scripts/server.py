@@ -17,7 +17,14 @@ from ..files import FIRST_FREE, LOG, STDIN, MemoryFiles
 from ..program.error_site import locate
 from ..program.interpreter import describe_error
 from ..records import RecordKind
-from .script import compile_script, looks_for_its_file, prepare, remove_file, run_script, write_file
+from .script import (
+    compile_script,
+    looks_for_its_file,
+    prepare_script,
+    remove_script_file,
+    run_script,
+    write_script_file,
+)
 
 
 EXIT_FAILED, EXIT_CANNOT_FORK = 70, 71  # exit codes of our processes
@@ -116,7 +123,7 @@ class ScriptServer:
         source = self._files.program.content["source"]
         self._files.program.content = None
         code = self._compile(source)
-        prepare(source, code)
+        prepare_script(source, code)
         if not looks_for_its_file(source):
             source = ""
         os.closerange(FIRST_FREE, FIRST_FREE + 3)  # the pipes to the caller
@@ -143,7 +150,7 @@ class ScriptServer:
             return False
         os.lseek(STDIN, 0, os.SEEK_SET)
         if source:
-            write_file(source)
+            write_script_file(source)
         self._folders.touch()
         pid = fork()
         if pid == 0:
@@ -156,7 +163,7 @@ class ScriptServer:
             os._exit(EXIT_CANNOT_FORK)
         status = _wait(pid)
         if source:
-            remove_file()
+            remove_script_file()
         left_nothing = _has_no_children() and self._folders.are_untouched()
         size = min(os.fstat(LOG).st_size, _MAX_BYTES_OF_ERROR) if status else 0
         output, is_too_much = (
