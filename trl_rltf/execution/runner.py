@@ -21,6 +21,7 @@ from .sandbox.isolation import Isolation, choose_isolation
 from .unit_tests.formats import Checker
 from .unit_tests.parsed_tests import ParsedTests
 from .unit_tests.unit_test import UnitTests
+from .wire.messages import WorkerLimits
 
 
 class LocalRunner:
@@ -97,7 +98,7 @@ class LocalRunner:
     ):
         check_opt_in(allow_code_eval)
         self.num_workers = _default_num_workers() if num_workers is None else num_workers
-        self._limits: dict[str, Any] = {
+        self._limits: WorkerLimits = {
             "timeout": timeout,
             "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
             "program_timeout": program_timeout,

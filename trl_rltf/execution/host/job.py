@@ -8,6 +8,7 @@ from typing import Any
 from ..report import ExecutionReport, Outcome, Span, Verdict
 from ..unit_tests.unit_test import UnitTests
 from ..wire.frames import pack_parts
+from ..wire.messages import CaseResult, LocatedError, ProgramPayload, RefereePayload, ReplyHead, Request, ScriptPayload
 from ..wire.parsing import parse_json
 
 
@@ -45,15 +46,15 @@ class Job:
         self._next = 0  # first test that has not been sent
         self._batch = range(0)
         self._self_graded: list[int] = []
-        self._error: dict[str, Any] = {}
-        self._trailing: dict[str, Any] = {}
+        self._error: LocatedError | None = None
+        self._trailing: LocatedError | None = None
         self._compiled = True
         self._stdout: str | None = None
         self._cpu = self._wall = 0.0
         self.num_deaths = 0
         self.report: ExecutionReport | None = None
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> Request:
         """What the worker gets next."""
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
@@ -72,8 +73,9 @@ class Job:
         tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
         if tests.mode == "stdin":
             inputs = [case.probe["stdin"].encode("utf-8", "surrogateescape") for case in cases]
-            return json.dumps({"source": self._source}).encode(), pack_parts(inputs)
-        program = {
+            script: ScriptPayload = {"source": self._source}
+            return json.dumps(script).encode(), pack_parts(inputs)
+        program: ProgramPayload = {
             "source": self._source,
             "mode": tests.mode,
             "probes": [case.probe for case in cases],
@@ -84,7 +86,7 @@ class Job:
             "built_in": tests.built_in,
             "whole_module": self._whole_module,
         }
-        referee = {
+        referee: RefereePayload = {
             "setup": tests.referee_setup,
             "statements": [case.statements for case in cases],
             "names": [name for group in tests.required for name in group],
@@ -96,7 +98,7 @@ class Job:
         """Number of tests in the last request."""
         return len(self._batch)
 
-    def receive(self, head: dict[str, Any], blobs: memoryview) -> None:
+    def receive(self, head: ReplyHead, blobs: memoryview) -> None:
         """
         Compare what came out of the sandbox with what was expected; this is the only place where the two meet.
 
@@ -111,8 +113,8 @@ class Job:
                 self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
             ):
                 self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
-        self._error = self._error or head["error"] or {}
-        self._trailing = self._trailing or head["trailing"] or {}
+        self._error = self._error or head["error"]
+        self._trailing = self._trailing or head["trailing"]
         self._compiled = head["compiled"]
         self._cpu += head["cpu"]
         self._wall += head["wall"]
@@ -127,7 +129,7 @@ class Job:
             Outcome.NOT_GRADABLE, verdicts=(Verdict.NOT_RUN,) * len(self._verdicts), error_message=reason[:500]
         )
 
-    def _verdict(self, index: int, test: dict[str, Any], values: memoryview, printed: memoryview) -> Verdict:
+    def _verdict(self, index: int, test: CaseResult, values: memoryview, printed: memoryview) -> Verdict:
         if test["kind"] != "done":
             return {"timeout": Verdict.TIMEOUT, "not_run": Verdict.NOT_RUN}.get(test["kind"], Verdict.ERROR)
         case = self._tests.cases[index]
@@ -153,15 +155,15 @@ class Job:
             outcome,
             verdicts,
             error_type=str(error["type"])[:200] if error else None,
-            error_message=str(error.get("message", ""))[:500],
-            error_detail=str(error.get("detail", "")),
-            span=_span(error.get("span")),
-            expression_span=_span(error.get("expression_span")),
+            error_message=str(error["message"])[:500] if error else "",
+            error_detail=str(error["detail"]) if error else "",
+            span=_span(error["span"]) if error else None,
+            expression_span=_span(error["expression_span"]) if error else None,
             stdout=self._stdout or "",
             self_graded_tests=tuple(self._self_graded),
             trailing_error_type=str(trailing["type"])[:200] if trailing else None,
-            trailing_error_message=str(trailing.get("message", ""))[:500],
-            trailing_span=_span(trailing.get("span")),
+            trailing_error_message=str(trailing["message"])[:500] if trailing else "",
+            trailing_span=_span(trailing["span"]) if trailing else None,
             cpu_seconds=self._cpu,
             wall_seconds=self._wall,
         )

@@ -9,13 +9,13 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from ..sandbox.isolation import Isolation, worker_command, worker_layout
 from ..sandbox.processes import kill_tree
 from ..sandbox.scratch import remove_folders
 from ..sandbox.trial import worker_environment
 from ..wire.frames import HEADER, frame, parse_frame
+from ..wire.messages import ReplyHead, Request, WorkerConfig, WorkerLimits
 
 
 _START_SECONDS = 60.0
@@ -37,7 +37,7 @@ class WorkerProcess:
         OSError: If this machine cannot start one more process.
     """
 
-    def __init__(self, isolation: Isolation, limits: dict[str, Any]):
+    def __init__(self, isolation: Isolation, limits: WorkerLimits):
         self._scratch = None if isolation.name == "bubblewrap" else tempfile.mkdtemp(prefix="trl-rltf-")
         environment = worker_environment()
         try:
@@ -46,7 +46,7 @@ class WorkerProcess:
             self._remove_scratch()
             raise
 
-    def _start(self, isolation: Isolation, limits: dict[str, Any], environment: dict[str, str]) -> None:
+    def _start(self, isolation: Isolation, limits: WorkerLimits, environment: dict[str, str]) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self.process = subprocess.Popen(
             worker_command(isolation, limits["output_limit"]),
@@ -65,7 +65,7 @@ class WorkerProcess:
         layout = worker_layout(isolation, self._scratch, limits["output_limit"])
         is_alone = isolation.processes or layout["own_user"]  # a user namespace counts for itself
         tasks = 0 if is_alone else _num_tasks_of_user()
-        config = {
+        config: WorkerConfig = {
             **limits,
             **layout,
             "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
@@ -84,7 +84,7 @@ class WorkerProcess:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def give(self, request: dict[str, Any], sealed: Sequence[bytes], seconds: float) -> None:
+    def give(self, request: Request, sealed: Sequence[bytes], seconds: float) -> None:
         """Queue a request, which may take as long; what exceeds it by far is a worker that hangs."""
         sealed_parts = [part for content in sealed for part in (HEADER.pack(len(content)), content)]
         self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *sealed_parts]))
@@ -99,7 +99,7 @@ class WorkerProcess:
         self._outgoing = self._outgoing[written:]
         return not self._outgoing
 
-    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
+    def receive(self) -> tuple[ReplyHead, memoryview] | None:
         """
         Read what is there.
 

@@ -11,12 +11,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .bubblewrap import FLAGS_OF_ROOT, LAUNCH, bubblewrap_command
 from .file_view import DEVICES, SCRATCH_FOLDERS, file_view, links_to_scratch, split_folders
 from .landlock import landlock_version
 from .trial import WORKED, problem_of
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import OwnRoot, SandboxLayout
 
 
 ISOLATION_CHOICES = ("auto", "strict", "bubblewrap", "namespaces", "landlock", "process")
@@ -300,7 +304,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     ]
 
 
-def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> dict[str, Any]:
+def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> SandboxLayout:
     """
     What a worker has to do itself to lock its programs in.
 
@@ -322,7 +326,7 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
     own_user = _OWN_USERS + secrets.randbelow(_OWN_USERS) if _changes_user(isolation.name) else None
     # There, /dev/null and others are those of this machine: their owner, mostly root, could change their mode.
     owns_devices = isolation.name == "bubblewrap" and os.stat(os.devnull).st_uid == os.getuid()
-    layout: dict[str, Any] = {
+    layout: SandboxLayout = {
         "scratch": scratch,
         "own_root": None,
         "file_rules": None,
@@ -348,7 +352,7 @@ def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -
     return layout
 
 
-def _own_root(folder: str, scratch_bytes: int) -> dict[str, Any]:
+def _own_root(folder: str, scratch_bytes: int) -> OwnRoot:
     view = file_view()
     return {
         "folder": folder,

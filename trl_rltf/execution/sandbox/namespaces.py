@@ -7,10 +7,14 @@ import ctypes
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .file_view import DEVICE_LINKS, DEVICES
 from .scratch import MAX_FILES
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import OwnRoot
 
 
 _NEW_MOUNTS = 0x00020000
@@ -32,7 +36,7 @@ class _MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user_namespace")]
 
 
-def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None:
+def enter_namespaces(own_root: OwnRoot, as_root: bool = False) -> None:
     """
     Continue as the first process of new namespaces. The process that called waits for it and ends with it.
 
@@ -66,7 +70,7 @@ def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None
 
 
 def _build_root(
-    folder: str, view: Iterable[list[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
+    folder: str, view: Iterable[Iterable[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
 ) -> None:
     shown, covered, shown_inside = view
     _mount("tmpfs", folder, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..wire.messages import Mode, Probe
+
 
 @dataclass(frozen=True, slots=True)
 class UnitTest:
@@ -20,7 +22,7 @@ class UnitTest:
         statements (`str`): A test for a referee.
     """
 
-    probe: dict[str, Any]
+    probe: Probe
     check: Callable[[Any], bool]
     statements: str = ""
 
@@ -48,7 +50,7 @@ class UnitTests:
             the program has to define one itself.
     """
 
-    mode: str
+    mode: Mode
     cases: tuple[UnitTest, ...]
     early_setup: str = ""
     own_names: tuple[str, ...] = ()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from .messages import ErrorDescription, ErrorSite
 
 
 _MAX_NESTING = 300
@@ -38,7 +42,7 @@ def _memory(text: bytes) -> int:
     return 232 * text.count(b"{") + 64 * text.count(b"[") + 40 * text.count(b",") + 56 * text.count(b'"')
 
 
-def parse_error(payload: bytes) -> dict[str, Any]:
+def parse_error(payload: bytes) -> ErrorDescription:
     """Read what a process says of an error; each part that has not the right type is replaced."""
     content = parse_json(payload)
     error = content if isinstance(content, dict) else {}
@@ -51,12 +55,15 @@ def parse_error(payload: bytes) -> dict[str, Any]:
     }
 
 
-def parse_site(payload: bytes) -> dict[str, Any]:
+def parse_site(payload: bytes) -> ErrorSite:
     """Read the place of an error in the source."""
     content = parse_json(payload)
     site = content if isinstance(content, dict) else {}
-    spans = {name: _numbers(site.get(name)) for name in ("span", "expression_span")}
-    return {"detail": str(site.get("detail", ""))[:100], **spans}
+    return {
+        "detail": str(site.get("detail", ""))[:100],
+        "span": _numbers(site.get("span")),
+        "expression_span": _numbers(site.get("expression_span")),
+    }
 
 
 def _numbers(value: Any) -> list[int] | None:

@@ -11,7 +11,7 @@ import site
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..sandbox.landlock import FileRules
 from ..sandbox.namespaces import change_user, drop_capabilities, enter_namespaces, restrict_mounts
@@ -23,6 +23,10 @@ from .program import functions
 from .program import run as program_process
 from .scripts import process as script_process
 from .supervisor import Stop, Supervisor
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import Hello, WorkerConfig
 
 
 _STACK_BYTES = 128 * 2**20  # solutions recurse deeply; the kernel leaves at least this much room
@@ -64,7 +68,7 @@ def _serve(control: int, reply: int) -> None:
     first = read_frame(control)
     if first is None:
         return
-    config = parse_frame(first)[0]
+    config: WorkerConfig = parse_frame(first)[0]
     child_setup, is_filtered, files = _lock_in(config)
     os.chdir(config["scratch"][0])
     sys.path[:] = [*(path for path in sys.path if path not in config["hidden_paths"]), *config["libraries"]]
@@ -81,7 +85,8 @@ def _serve(control: int, reply: int) -> None:
     gc.freeze()  # shared with every program's process; a collection there must not copy it
     gc.disable()
     try:
-        _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
+        hello: Hello = {"ready": True, "pid": os.getpid(), "filtered": is_filtered}
+        _write_all(reply, frame(hello))
         _serve_requests(control, reply, supervisor, files)
     finally:
         if config["own_root"] is None:
@@ -104,14 +109,15 @@ def _serve_requests(control: int, reply: int, supervisor: Supervisor, files: Mem
         files.answers.send(reply)
 
 
-def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFiles]:
+def _lock_in(config: WorkerConfig) -> tuple[Callable[[], None], bool, MemoryFiles]:
     """Take on what lasts as long as the worker; returns what each program's process takes on in addition."""
     if config["own_root"] is not None:
         enter_namespaces(config["own_root"], as_root=config["own_user"] is not None)
     if config["restricts_mounts"]:
         restrict_mounts(config["scratch"])
-    if config["own_user"] is not None:
-        change_user(config["own_user"], config["file_user"], config["scratch"], config["owns_processes"])
+    user, file_user = config["own_user"], config["file_user"]
+    if user is not None and file_user is not None:
+        change_user(user, file_user, config["scratch"], config["owns_processes"])
     for kind, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, config["memory_limit"]),

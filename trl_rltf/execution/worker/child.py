@@ -10,7 +10,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..sandbox.scratch import has_too_many_files
 from . import cleanup
@@ -19,6 +19,10 @@ from .files import CLOSED, CONNECTION, LOG, NULL, STDOUT, MemoryFiles
 from .program import run as program_process
 from .records import RecordReader, RecordWriter
 from .scripts.server import CANNOT_FORK, fork
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import WorkerConfig
 
 
 _CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
@@ -67,7 +71,7 @@ class ChildProcess:
     def __init__(
         self,
         control: int,
-        config: dict[str, Any],
+        config: WorkerConfig,
         files: MemoryFiles,
         owns_namespace: bool,
         child_setup: Callable[[], None],

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .child import WAITING, Limits
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import (
+        CaseResult,
+        EndKind,
+        ErrorDescription,
+        ErrorSite,
+        LocatedError,
+        Observation,
+        ReplyHead,
+        Request,
+        WorkerConfig,
+    )
 
 
 _ELAPSED = 1.5  # times `program_timeout`
@@ -19,20 +33,20 @@ class Grading:
         request (`dict`): See [`~supervisor.Supervisor.grade`].
     """
 
-    def __init__(self, request: dict[str, Any]):
+    def __init__(self, request: Request):
         self.reads_stdin = request["mode"] == "stdin"
         self.compiles_each_time = request["process_per_test"]
         self.has_referee = request["mode"] == "referee"
         # Tests that are one script: what one of them leaves in a variable is there for the next.
         self.is_script = request["mode"] in ("referee", "inside")
         count = request["num_sent"]
-        self.observations: list[dict[str, Any] | None] = [None] * count
+        self.observations: list[Observation | None] = [None] * count
         # Where they are in the file of answers, and their size.
         self.values: list[tuple[int, int]] = [(0, 0)] * count
         self.stdout: list[tuple[int, int]] = [(0, 0)] * count
-        self.error: dict[str, Any] | None = None
-        self.trailing: dict[str, Any] | None = None
-        self.sites: dict[str, dict[str, Any]] = {}  # of the error, and of the one in trailing code
+        self.error: ErrorDescription | None = None
+        self.trailing: ErrorDescription | None = None
+        self.sites: dict[str, ErrorSite] = {}  # of the error, and of the one in trailing code
         self.compiled = True
         self.num_tests = request["num_tests"]  # of the program; some of them may have been graded before
         self.spent_cpu, self.spent_wall = request["spent"]
@@ -47,29 +61,37 @@ class Grading:
         """Drop all that is known; in a process that a program is forked from."""
         self.__dict__.clear()
 
-    def observe(self, index: int, kind: str, error: dict[str, Any] | None = None) -> None:
+    def observe(self, index: int, kind: EndKind, error: ErrorDescription | None = None) -> None:
         """Keep the first that is known of a test."""
         if self.observations[index] is None:
             self.observations[index] = {"kind": kind}
             if error is not None and self.error is None:
                 self.error = error
 
-    def reply(self) -> dict[str, Any]:
+    def reply(self) -> ReplyHead:
         """What the caller gets."""
-        tests = []
-        for index, observation in enumerate(self.observations):
-            places = {"values": self.values[index], "stdout": self.stdout[index]}
-            tests.append({**(observation or {"kind": "not_run"}), **places})
-        error = None if self.error is None else {**self.error, **self.sites.get("error", {})}
-        trailing = None if self.trailing is None else {**self.trailing, **self.sites.get("trailing", {})}
+        tests: list[CaseResult] = [
+            {
+                "kind": "not_run" if observation is None else observation["kind"],
+                "values": self.values[index],
+                "stdout": self.stdout[index],
+            }
+            for index, observation in enumerate(self.observations)
+        ]
         return {
             "tests": tests,
-            "error": error,
-            "trailing": trailing,
+            "error": self._located("error", self.error),
+            "trailing": self._located("trailing", self.trailing),
             "compiled": self.compiled,
             "cpu": self.cpu,
             "wall": time.monotonic() - self.began,
         }
+
+    def _located(self, name: str, error: ErrorDescription | None) -> LocatedError | None:
+        if error is None:
+            return None
+        nowhere: ErrorSite = {"detail": "", "span": None, "expression_span": None}
+        return {**error, **self.sites.get(name, nowhere)}
 
 
 class TimeLimits:
@@ -80,7 +102,7 @@ class TimeLimits:
         config (`dict`): `timeout`, `wall_timeout` and `program_timeout` (seconds, or `None`).
     """
 
-    def __init__(self, config: dict[str, Any]):
+    def __init__(self, config: WorkerConfig):
         self._config = config
 
     def left(self, grading: Grading) -> Limits:
@@ -95,7 +117,7 @@ class TimeLimits:
         chosen: float | None = self._config["program_timeout"]
         return self._config["timeout"] * (grading.num_tests + 1) if chosen is None else chosen
 
-    def exceeded(self, grading: Grading, name: str) -> dict[str, Any]:
+    def exceeded(self, grading: Grading, name: str) -> ErrorDescription:
         """The error of a test, or of a program, that has exceeded one of the [`Limits`]; it names the argument."""
         timeout, wall_timeout = self._config["timeout"], self._config["wall_timeout"]
         total = self._program_timeout(grading)
@@ -109,7 +131,7 @@ class TimeLimits:
         return error_of("TimeoutError", message)
 
 
-def error_of(kind: str, message: str) -> dict[str, Any]:
+def error_of(kind: str, message: str) -> ErrorDescription:
     """An error without a place, as the process of a program would describe it."""
     return {"phase": "run", "type": kind, "message": message, "position": None}
 

@@ -8,7 +8,7 @@ import resource
 import signal
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sandbox.scratch import ScratchFolders
 from ..wire.parsing import parse_error, parse_site
@@ -21,6 +21,10 @@ from .records import Kind, Record, RecordWriter
 from .referee import judge as referee
 from .referee import server as remote
 from .scripts.server import ReportReader, ScriptServer, TestReport
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import ErrorDescription, ErrorSite, ReplyHead, Request, WorkerConfig
 
 
 __all__ = ["Stop", "Supervisor"]
@@ -46,7 +50,7 @@ class Supervisor:
         child_setup (`Callable`): What a process does before all else, to lock itself in.
     """
 
-    def __init__(self, control: int, config: dict[str, Any], files: MemoryFiles, is_filtered: bool, child_setup: Any):
+    def __init__(self, control: int, config: WorkerConfig, files: MemoryFiles, is_filtered: bool, child_setup: Any):
         self._config = config
         self._files = files
         self._is_filtered = is_filtered
@@ -61,7 +65,7 @@ class Supervisor:
         self._folders = ScratchFolders(config["scratch"], config["open_devices"])
         self._child = ChildProcess(control, config, files, self._owns_namespace, child_setup)
 
-    def grade(self, request: dict[str, Any]) -> dict[str, Any]:
+    def grade(self, request: Request) -> ReplyHead:
         """
         Run a program on all of its tests.
 
@@ -272,7 +276,7 @@ class Supervisor:
             cleanup.remove_ipc_objects()
         return True
 
-    def _locate(self, error: dict[str, Any]) -> dict[str, Any]:
+    def _locate(self, error: ErrorDescription) -> ErrorSite:
         """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
         sealed = self._files.program
 
@@ -289,7 +293,7 @@ class Supervisor:
         return {"detail": "", "span": None, "expression_span": None}
 
 
-def _tampered(grading: Grading, message: str) -> dict[str, Any]:
+def _tampered(grading: Grading, message: str) -> ReplyHead:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
     grading.error = error_of("TamperingError", message)
     grading.observations[:] = [{"kind": "error"} for _ in grading.observations]

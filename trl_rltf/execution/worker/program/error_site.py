@@ -8,7 +8,11 @@ import io
 import re
 import tokenize
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, ErrorSite
 
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -18,7 +22,7 @@ BYTE_ORDER_MARK = "\ufeff"
 _Position = tuple[int, int, int, int]
 
 
-def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
+def locate(source: str, error: ErrorDescription) -> ErrorSite:
     """
     Locate an error in the unmodified source.
 
@@ -37,7 +41,7 @@ def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
     locate_it = _locate_syntax_error if error["phase"] == "compile" else _locate_exception
     site = locate_it(text, _LINE_END.split(text), error)
     if text != source:
-        site |= {name: _after_mark(site[name]) for name in ("span", "expression_span")}
+        site["span"], site["expression_span"] = _after_mark(site["span"]), _after_mark(site["expression_span"])
     return site
 
 
@@ -49,8 +53,8 @@ def _after_mark(span: list[int] | None) -> list[int] | None:
     return [line, column + (line == 1), end_line, end_column + (end_line == 1)]
 
 
-def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:
-    site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
+def _locate_syntax_error(source: str, lines: list[str], error: ErrorDescription) -> ErrorSite:
+    site: ErrorSite = {"detail": "", "span": None, "expression_span": None}
     position = error["position"]
     if error["type"] == "TabError" or _has_inconsistent_dedent(source):
         site["detail"] = "inconsistent_indentation"
@@ -126,8 +130,8 @@ def _symbol_table_detail(source: str, line: int) -> str:
     return ""
 
 
-def _locate_exception(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:
-    site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
+def _locate_exception(source: str, lines: list[str], error: ErrorDescription) -> ErrorSite:
+    site: ErrorSite = {"detail": "", "span": None, "expression_span": None}
     if error["position"] is None:
         return site
     line, end_line, start, end = error["position"]
@@ -135,15 +139,15 @@ def _locate_exception(source: str, lines: list[str], error: dict[str, Any]) -> d
         return site
     column, end_column = _characters(lines[line - 1], start), _characters(lines[end_line - 1], end)
     statement = _statement_at(ast.parse(source), lines, line, column)
-    site["span"] = _whole_lines(lines, line, end_line) if statement is None else statement[1]
+    span = _whole_lines(lines, line, end_line) if statement is None else statement[1]
     raised_here = statement is not None and isinstance(statement[0], ast.Raise)
     # Only the interpreter raises a bare RuntimeError from any other statement; what it complains about lies elsewhere.
     if error["type"] == "RuntimeError" and not raised_here:
         site["detail"] = "raised_by_interpreter"
     known = start >= 0 and end >= 0 and (line, column) < (end_line, end_column)
     # Some instructions carry the place of a whole block (the loop of a `for`); the statement is then the finer one.
-    inside = known and (end_line, end_column) <= (site["span"][2], site["span"][3])
-    site["expression_span"] = [line, column, end_line, end_column] if inside else site["span"]
+    inside = known and (end_line, end_column) <= (span[2], span[3])
+    site["span"], site["expression_span"] = span, [line, column, end_line, end_column] if inside else span
     return site
 
 

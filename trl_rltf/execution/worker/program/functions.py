@@ -9,7 +9,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...wire.long_integers import any_number_of_digits
 from ...wire.plain_values import decode, encode
@@ -17,6 +17,10 @@ from ..files import NULL
 from ..records import Kind, RecordWriter
 from . import error_site
 from .run import FILENAME, compile_program, describe, namespaces, new_module
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, ErrorSite, Probe, ProgramPayload
 
 
 # As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
@@ -73,9 +77,9 @@ class Loaded(NamedTuple):
     """
 
     namespace: dict[str, Any]
-    error: dict[str, Any] | None = None
-    trailing: dict[str, Any] | None = None
-    site: dict[str, Any] | None = None
+    error: ErrorDescription | None = None
+    trailing: ErrorDescription | None = None
+    site: ErrorSite | None = None
     is_compiled: bool = True
     missing: Sequence[str] = ()
 
@@ -93,16 +97,23 @@ def warm_up() -> None:
                 {key: getattr(module, key) for key in names if key[0] != "_" and not hasattr(builtins, key)}
             )
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
-    request = {
-        **{"source": source, "mode": "expression", "probes": [{"expression": "f([1, 2])"}], "required": [["f"]]},
-        **{"early_setup": "", "own_names": [], "setup": "", "built_in": [], "whole_module": False},
+    request: ProgramPayload = {
+        "source": source,
+        "mode": "expression",
+        "probes": [{"expression": "f([1, 2])"}],
+        "early_setup": "",
+        "own_names": [],
+        "setup": "",
+        "required": [["f"]],
+        "built_in": [],
+        "whole_module": False,
     }
     for _ in range(_TIMES_TO_LEARN):
         run_functions(request, [0], RecordWriter(NULL, b""))
         namespaces["program"] = new_module("program")
 
 
-def run_functions(request: dict[str, Any], indices: Sequence[int], writer: RecordWriter) -> None:
+def run_functions(request: ProgramPayload, indices: Sequence[int], writer: RecordWriter) -> None:
     """
     Load a program, run tests of its functions, and report.
 
@@ -157,7 +168,7 @@ def report_loading(loaded: Loaded, indices: Sequence[int], writer: RecordWriter)
     return loaded.error is None
 
 
-def load(request: dict[str, Any]) -> Loaded:
+def load(request: ProgramPayload) -> Loaded:
     """
     Run a program for what it defines. A program is what its longest whole beginning defines: if a later statement fails, or
     does not compile, the tests run all the same.
@@ -218,11 +229,13 @@ def run_test(text: str, namespace: dict[str, Any]) -> None:
         exec(code, namespace)
 
 
-def _name_error(message: str) -> dict[str, Any]:
+def _name_error(message: str) -> ErrorDescription:
     return {"phase": "run", "type": "NameError", "message": message, "position": None}
 
 
-def _compile_beginning(source: str, error: dict[str, Any], required: Sequence[Sequence[str]]) -> types.CodeType | None:
+def _compile_beginning(
+    source: str, error: ErrorDescription, required: Sequence[Sequence[str]]
+) -> types.CodeType | None:
     """The longest beginning of whole statements that compiles, if it defines what the tests use."""
     ends = [0, *(match.end() for match in _LINE_END.finditer(source))]
     # A statement starts where a line starts with its first character.
@@ -276,7 +289,7 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
 
 
 def _expressions(
-    probes: Sequence[dict[str, Any]], indices: Sequence[int], namespace: dict[str, Any]
+    probes: Sequence[Probe], indices: Sequence[int], namespace: dict[str, Any]
 ) -> dict[int, Callable[[], Any]]:
     """Compile all expressions of a program's tests at once, each to be evaluated in its turn."""
     text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in indices)
@@ -285,7 +298,7 @@ def _expressions(
     return dict(zip(indices, eval(code, namespace), strict=True))
 
 
-def _call(probe: dict[str, Any], namespace: dict[str, Any]) -> Any:
+def _call(probe: Probe, namespace: dict[str, Any]) -> Any:
     name = probe["call"]
     owner = namespace.get("Solution")
     function = getattr(owner(), name, None) if isinstance(owner, type) else None

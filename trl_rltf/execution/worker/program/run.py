@@ -8,9 +8,13 @@ import resource
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .error_site import BYTE_ORDER_MARK
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, Phase
 
 
 FILENAME = "<program>"
@@ -73,7 +77,7 @@ def new_module(name: str) -> dict[str, Any]:
     return module.__dict__
 
 
-def describe(error: BaseException, phase: str) -> dict[str, Any]:
+def describe(error: BaseException, phase: Phase) -> ErrorDescription:
     """Type, message and place of an exception; the place is that of the deepest frame in the program's own code."""
     name = type(error).__name__
     try:

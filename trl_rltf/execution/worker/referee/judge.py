@@ -9,7 +9,7 @@ import builtins
 import collections
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...wire.plain_values import decode, encode, is_plain
 from ..program import run as program_process
@@ -18,11 +18,15 @@ from ..records import Kind, RecordWriter
 from .server import Connection
 
 
+if TYPE_CHECKING:
+    from ...wire.messages import RefereePayload
+
+
 class _ProgramEnded(BaseException):
     """The program is gone, or its answer makes no sense."""
 
 
-def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+def judge(tests: RefereePayload, indices: Sequence[int], ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
     Run tests, one after the other, against a program that runs elsewhere, report the verdicts, and end this process.
 

@@ -9,11 +9,15 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...wire.plain_values import decode, encode, is_plain
 from ..program.functions import Loaded, load
 from ..program.run import describe
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ProgramPayload
 
 
 _HEADER = struct.Struct("!I")
@@ -65,7 +69,7 @@ def make_connection() -> tuple[tuple[int, int], tuple[int, int]]:
     return (answers, to_request), (requests, to_answer)
 
 
-def serve(request: dict[str, Any], ends: tuple[int, int]) -> NoReturn:
+def serve(request: ProgramPayload, ends: tuple[int, int]) -> NoReturn:
     """
     Load a program and answer what the other side asks, until it is gone.
 

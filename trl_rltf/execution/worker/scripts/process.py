@@ -17,11 +17,15 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..files import LOG, STDIN, STDOUT
 from ..program.error_site import BYTE_ORDER_MARK
 from ..program.run import FILENAME, compile_program, describe, namespaces
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription
 
 
 # What a script imports of these is imported once, before its processes are forked. Importing them does nothing that the
@@ -162,7 +166,7 @@ def run_script(code: types.CodeType) -> NoReturn:
     leave(status)
 
 
-def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, ErrorDescription | None]:
     failed_threads: list[BaseException] = []
 
     def note(hook: Any) -> None:
