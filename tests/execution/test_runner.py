@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from support import SUM_PROGRAM, SUM_TESTS
+from support import SUM_PROGRAM, SUM_TESTS, span_at
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 from trl_rltf.execution.sandbox import isolation as sandbox
 
 
@@ -168,7 +168,7 @@ def test_an_assert_that_cannot_be_split_is_decided_by_a_referee(any_runner):
     assert right.self_graded_tests == ()
 
 
-def test_a_test_that_hands_over_a_function_runs_inside_and_is_reported_as_guarded(runner):
+def test_a_test_that_hands_over_a_function_runs_inside_and_is_reported_as_self_graded(runner):
     tests = {"asserts": ["assert [f(lambda x: x + 1, 2)] == [3]"]}
     right = grade(runner, "def f(g, x):\n    return g(x)", tests)
     wrong = grade(runner, "def f(g, x):\n    return x", tests)
@@ -209,14 +209,14 @@ def test_a_sleeping_program_is_stopped_by_the_wall_limit():
 def test_the_span_names_the_failing_occurrence(runner):
     source = "x = [1]\ny = x[0]\nfor i in range(3):\n    y = x[0]; y = x[i]\n"
     report = grade(runner, source, SUM_TESTS)
-    assert report.span == Span(4, 14, 4, 22)
-    assert report.expression_span == Span(4, 18, 4, 22)
+    assert report.span == span_at(4, 14, 4, 22)
+    assert report.expression_span == span_at(4, 18, 4, 22)
 
 
 def test_columns_count_characters_not_bytes(runner):
     report = grade(runner, "é = 'ü'; ß = é[7]\n", SUM_TESTS)
-    assert report.span == Span(1, 9, 1, 17)
-    assert report.expression_span == Span(1, 13, 1, 17)
+    assert report.span == span_at(1, 9, 1, 17)
+    assert report.expression_span == span_at(1, 13, 1, 17)
 
 
 def test_equal_programs_of_a_batch_run_once_and_keep_their_order(runner):
@@ -379,8 +379,8 @@ def test_asserts_about_other_objects_hold_as_python_defines_it(runner, source, t
     assert grade(runner, source, {"asserts": [test]}).outcome is outcome
 
 
-def test_a_single_program_and_tests_that_are_no_json_are_named(runner):
-    with pytest.raises(TypeError, match="takes a list of programs"):
+def test_a_single_program_and_tests_that_are_not_json_are_refused(runner):
+    with pytest.raises(TypeError, match="`programs` is a single `Program`"):
         runner.run(Program("", SUM_TESTS))
     with pytest.raises(ValueError, match="program 0: the tests hold what JSON cannot write"):
         runner.run([Program("", {"fn_name": "f", "inputs": [[{1}]], "outputs": [1]})])

@@ -56,7 +56,7 @@ class Says:
 def test_checkers_are_told_apart_by_identity():
     tests = {"inputs": [""], "outputs": ["x"]}
     with LocalRunner(num_workers=1, isolation="process") as local:
-        reports = local.run([Program("print(2)", tests, Says(answer)) for answer in (True, False)])
+        reports = local.run([Program("print(2)", tests, checker=Says(answer)) for answer in (True, False)])
     assert [report.outcome for report in reports] == [Outcome.PASS, Outcome.FAILURE]
 
 
@@ -64,5 +64,5 @@ def test_a_checker_that_is_gone_does_not_lend_its_verdicts_to_the_next():
     tests = {"inputs": [""], "outputs": ["x"]}
     with LocalRunner(num_workers=1, isolation="process") as local:
         for answer in (True, False) * 5:  # each may be put where the last one was
-            report = local.run([Program("print(2)", tests, Says(answer))])[0]
+            report = local.run([Program("print(2)", tests, checker=Says(answer))])[0]
             assert report.outcome is (Outcome.PASS if answer else Outcome.FAILURE)

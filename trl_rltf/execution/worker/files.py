@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
+from ..wire.frames import STDOUT_SAMPLE
 from .sealed import SealedFile
 
 
@@ -13,7 +14,6 @@ STDIN, STDOUT, NULL, LOG, CONNECTION, CLOSED = 0, 1, 2, 3, (4, 5), 6
 _PROGRAM, _REFEREE, _ANSWERS, _PROGRESS = range(CLOSED, CLOSED + 4)
 FIRST_FREE = _PROGRESS + 1
 _MODE = 0o777
-_STDOUT_SAMPLE = 2000
 _MOST_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
 
 
@@ -79,7 +79,7 @@ class MemoryFiles:
         size = os.fstat(STDOUT).st_size
         # Each test may keep to its limit, but all together print more than the caller should hold.
         is_too_much = size >= limit or self.answers.size > _MOST_OUTPUTS * limit
-        shown = size if whole and not is_too_much else min(size, _STDOUT_SAMPLE)
+        shown = size if whole and not is_too_much else min(size, STDOUT_SAMPLE)
         return self.answers.append(STDOUT, 0, shown), is_too_much
 
 
