@@ -382,5 +382,5 @@ def test_asserts_about_other_objects_hold_as_python_defines_it(runner, source, t
 def test_a_single_program_and_tests_that_are_not_json_are_refused(runner):
     with pytest.raises(TypeError, match="`programs` is a single `Program`"):
         runner.run(Program("", SUM_TESTS))
-    with pytest.raises(ValueError, match="program 0: the tests hold what JSON cannot write"):
+    with pytest.raises(ValueError, match="program 0: the tests cannot be written as JSON"):
         runner.run([Program("", {"fn_name": "f", "inputs": [[{1}]], "outputs": [1]})])

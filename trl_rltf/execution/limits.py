@@ -32,5 +32,9 @@ def check_limits(limits: Mapping[str, Any]) -> None:
 
 
 def default_num_workers() -> int:
-    """Usable CPU cores, shared between the processes that `accelerate launch` started on this machine."""
+    """
+    Number of usable CPU cores per process.
+
+    `accelerate launch` may have started several processes on this machine, which share the cores.
+    """
     return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

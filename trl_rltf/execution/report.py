@@ -11,7 +11,7 @@ _SYNTAX_ERRORS = frozenset(["SyntaxError", "IndentationError", "TabError"])
 
 class Outcome(enum.IntEnum):
     """
-    Outcome of a program: the worst over its tests. Worse outcomes compare as smaller.
+    Outcome of a program: the worst over its tests. Worse outcomes are smaller.
 
     `NOT_GRADABLE` says nothing about the program: the sandbox failed twice while it graded the program.
     """

@@ -279,7 +279,11 @@ class LocalRunner:
         return WorkerHandle(self.sandbox, self._limits)
 
     def _reset_after_fork(self) -> None:
-        """Forget the pool in a fork of the caller, which has neither its thread nor its workers."""
+        """
+        Forget the pool in a fork of the caller.
+
+        The fork has neither the thread of the pool nor its workers.
+        """
         if os.getpid() != self._owner:
             self._owner, self._pool, self._lock = os.getpid(), None, threading.Lock()
 

@@ -125,7 +125,7 @@ def test_an_error_without_a_text_ends_only_its_program(local):
         (Program(b"print(1)", SUM_TESTS), "program 1: `source` is of type bytes"),
         (Program(None, SUM_TESTS), "program 1: `source` is of type NoneType"),
         (Program(SUM_PROGRAM, None), "program 1: the tests are a NoneType"),
-        (Program(SUM_PROGRAM, {"inputs": [b""], "outputs": [""]}), "program 1: the tests hold what JSON cannot write"),
+        (Program(SUM_PROGRAM, {"inputs": [b""], "outputs": [""]}), "program 1: the tests cannot be written as JSON"),
         (Program(SUM_PROGRAM, SUM_TESTS, checker="checker"), "program 1: `checker` is 'checker'"),
     ],
 )

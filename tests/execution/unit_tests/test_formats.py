@@ -134,7 +134,7 @@ def test_lines_of_a_stdin_test_may_be_a_list():
         ({"inputs": ["1"], "outputs": [None]}, "output 0 of a stdin test is a NoneType"),
         ({"fn_name": "f", "inputs": [3], "outputs": [3]}, "list of the arguments"),
         ({"fn_name": "not a name", "inputs": [[3]], "outputs": [3]}, "`fn_name`"),
-        ({"inputs": ["\ud800"], "outputs": ["1"]}, "input 0 of a stdin test is no text"),
+        ({"inputs": ["\ud800"], "outputs": ["1"]}, "input 0 of a stdin test cannot be encoded"),
         ({"asserts": []}, "empty"),
         ({"asserts": "assert f()"}, "list of strings"),
         ({"asserts": [""]}, "checks nothing"),

@@ -73,7 +73,7 @@ class Job:
 
     def payloads(self) -> tuple[bytes, bytes]:
         """
-        Write what the worker passes on without reading it, for the tests of the last request.
+        Write the bytes for the processes of the program, for the last request.
 
         Returns:
             `tuple[bytes, bytes]`: The payload of the program's process, and that of the referee. For scripts the second one

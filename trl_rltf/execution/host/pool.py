@@ -93,7 +93,11 @@ class WorkerPool:
         self._num_failed_starts = 0
 
     def submit(self, batch: Batch) -> bool:
-        """Queue the jobs of a batch. Returns `False` if the pool is closed, which accepts no jobs."""
+        """
+        Queue the jobs of a batch.
+
+        Returns `False` if the pool is closed, which accepts no jobs.
+        """
         if threading.current_thread() is self._thread:
             raise RuntimeError("A checker cannot grade programs with the runner that calls it. Use another runner.")
         with self._lock:
@@ -283,7 +287,11 @@ class WorkerPool:
             self._end(job, batch, reason)
 
     def _fail_job(self, worker: WorkerHandle, error: BaseException) -> None:
-        """End a job after an error in this process. Its worker may be in the middle of a message."""
+        """
+        End a job after an error in this process.
+
+        Its worker may be in the middle of a message, and is discarded.
+        """
         job, batch = self._release(worker)
         self._discard(worker)
         self._end(job, batch, _failure(error))

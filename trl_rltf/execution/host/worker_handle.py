@@ -169,7 +169,7 @@ class WorkerHandle:
 
 
 def _num_tasks_of_user() -> int:
-    """Processes and threads of this user, which `RLIMIT_NPROC` counts with those of a program."""
+    """Processes and threads of this user, all of which `RLIMIT_NPROC` counts."""
     count, user = 0, os.getuid()
     for name in os.listdir("/proc"):
         if name.isdigit():

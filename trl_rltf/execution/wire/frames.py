@@ -40,5 +40,9 @@ def parse_frame(body: bytes) -> tuple[Any, memoryview]:
 
 
 def pack_parts(parts: Iterable[bytes]) -> bytes:
-    """Join byte strings, each after its size, so that a worker can move them one by one without reading them."""
+    """
+    Join byte strings, each after its size.
+
+    A worker can then move them one by one without reading them.
+    """
     return b"".join(piece for part in parts for piece in (PART_SIZE.pack(len(part)), part))
