@@ -1,4 +1,4 @@
-"""How the three formats are read, and what of a test enters the process of the program."""
+"""The three formats are read, and only the probe of a test enters the process of the program."""
 
 import json
 
@@ -31,7 +31,7 @@ from trl_rltf.execution.wire.plain_values import decode, encode
         ("assert sorted(f(2)) == [4]", "sorted(f(2))"),
     ],
 )
-def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
+def test_only_the_computed_side_of_an_assert_enters_the_process_of_the_program(text, inside):
     case = parse_tests({"asserts": [text]}).cases[0]
     assert case.probe == {"expression": inside}
 
@@ -59,7 +59,7 @@ def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
         "assert math.fabs(f(1) - 2) < 0.1",
     ],
 )
-def test_what_cannot_be_split_runs_as_it_is_written(text):
+def test_an_assert_that_cannot_be_split_runs_as_it_is_written(text):
     assert parse_tests({"asserts": [text]}).mode in ("referee", "inside")
 
 
@@ -71,7 +71,7 @@ def test_functions_of_the_tests_never_enter_the_process_of_a_program():
     assert [case.probe for case in parsed.cases] == [{}, {}]
 
 
-def test_a_setup_that_only_prepares_inputs_goes_inside():
+def test_a_setup_that_only_prepares_inputs_enters_the_process_of_the_program():
     parsed = parse_tests({"asserts": ["assert area(box) == 6"], "setup": "box = Box(2, 3)"})
     assert parsed.setup == "box = Box(2, 3)"
     assert parsed.cases[0].probe == {"expression": "area(box)"}
@@ -98,7 +98,7 @@ def test_a_setup_that_only_prepares_inputs_goes_inside():
         ("assert f() == 4", object(), False),
     ],
 )
-def test_the_outside_decides_as_python_would(text, value, is_right):
+def test_a_check_decides_as_python_would(text, value, is_right):
     assert parse_tests({"asserts": [text]}).cases[0].check([encode(value)]) is is_right
 
 
@@ -179,7 +179,7 @@ def test_imports_and_definitions_of_a_setup_run_before_the_program_and_the_rest_
     assert parsed.own_names == ("MOD", "g")
 
 
-def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
+def test_integer_keys_are_restored_from_json_but_a_mapping_keeps_its_keys():
     def argument(tests):
         return decode(parse_tests(tests).cases[0].probe["arguments"])
 
@@ -191,7 +191,7 @@ def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
     assert argument({"fn_name": "f", "inputs": [[{"1": 2}, (1, 2)]], "outputs": [2]}) == [{"1": 2}, (1, 2)]
 
 
-def test_a_setup_that_holds_inputs_and_answers_together_stays_out_of_the_process_of_the_program():
+def test_a_setup_that_holds_answers_stays_out_of_the_process_of_the_program():
     setup = "case = {'input': 1, 'output': 918273645}"
     parsed = parse_tests({"asserts": ["assert f(case['input']) == 3"], "setup": setup})
     assert (parsed.mode, parsed.early_setup, parsed.setup) == ("referee", "", "")
