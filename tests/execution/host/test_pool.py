@@ -7,7 +7,7 @@ from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
 from trl_rltf.execution.host.job import Job
-from trl_rltf.execution.host.pool import WorkerPool
+from trl_rltf.execution.host.pool import Batch, WorkerPool
 from trl_rltf.execution.host.worker_handle import WorkerHandle
 
 
@@ -158,3 +158,44 @@ def test_threads_that_close_and_grade_at_once_all_finish(local):
         threads[0].join(0.2)
     assert len(reports) == 15
     assert set(reports) <= {Outcome.PASS, Outcome.NOT_GRADABLE}
+
+
+class Done:
+    """A job that only has a report or has none."""
+
+    report = None
+
+
+def test_a_batch_waits_until_its_last_job_is_done():
+    jobs = [Done(), Done()]
+    batch = Batch(jobs)
+    waiting = threading.Thread(target=batch.wait)
+    waiting.start()
+    batch.mark_done(jobs[1])
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    batch.mark_done(jobs[0])
+    waiting.join(WAIT)
+    assert not waiting.is_alive()
+
+
+def test_a_caller_can_wait_for_one_job_of_a_batch():
+    jobs = [Done(), Done()]
+    batch = Batch(jobs)
+    jobs[1].report = "a report"
+    batch.wait(jobs[1])  # returns although the other job is open
+    waiting = threading.Thread(target=batch.wait, args=(jobs[0],))
+    waiting.start()
+    jobs[0].report = "a report"
+    batch.mark_done(jobs[0])
+    waiting.join(0.5)  # woken at once, not at the next poll
+    assert not waiting.is_alive()
+
+
+def test_a_batch_whose_thread_has_ended_fails_instead_of_waiting():
+    batch = Batch([Done()])
+    batch.server = threading.Thread(target=lambda: None)
+    batch.server.start()
+    batch.server.join()
+    batch.wait()
+    assert batch.failure == "The thread that runs the workers has ended."

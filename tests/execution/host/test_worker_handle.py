@@ -14,6 +14,7 @@ from trl_rltf.execution.host.job import Job
 from trl_rltf.execution.host.worker_handle import WorkerHandle
 from trl_rltf.execution.sandbox.isolation import choose_isolation
 from trl_rltf.execution.wire import messages
+from trl_rltf.execution.wire.frames import HEADER, parse_frame
 
 
 LIMITS = {
@@ -46,6 +47,21 @@ def has_fields(message, kind):
     fields = typing.get_type_hints(kind, include_extras=True)
     required = {name for name, hint in fields.items() if typing.get_origin(hint) is not typing.NotRequired}
     return required <= set(message) <= set(fields)
+
+
+def test_the_first_messages_have_the_fields_that_are_described(any_runner):
+    worker = WorkerHandle(any_runner.sandbox, LIMITS)
+    try:
+        config, _ = parse_frame(bytes(worker._outgoing[HEADER.size :]))
+        assert has_fields(config, messages.WorkerConfig)
+        assert config["own_root"] is None or has_fields(config["own_root"], messages.OwnRoot)
+        assert config["file_rules"] is None or has_fields(config["file_rules"], messages.FileRuleArguments)
+        assert worker.send()
+        assert select.select([worker.reply], [], [], 60)[0], "the worker is silent"
+        hello, _ = parse_frame(os.read(worker.reply.fileno(), 2**16)[HEADER.size :])
+        assert has_fields(hello, messages.Hello)
+    finally:
+        worker.kill()
 
 
 def test_a_reply_has_the_fields_that_are_described(worker):

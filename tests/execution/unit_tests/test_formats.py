@@ -1,6 +1,7 @@
 """The three formats are read, and only the probe of a test enters the process of the program."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -195,3 +196,37 @@ def test_a_setup_that_holds_answers_stays_out_of_the_process_of_the_program():
     setup = "case = {'input': 1, 'output': 918273645}"
     parsed = parse_tests({"asserts": ["assert f(case['input']) == 3"], "setup": setup})
     assert (parsed.mode, parsed.early_setup, parsed.setup) == ("referee", "", "")
+
+
+def test_a_stdin_test_sends_the_input_and_checks_the_output():
+    parsed = parse_tests({"inputs": ["3\n", "4\n"], "outputs": ["9", "16"]})
+    assert (parsed.mode, [case.probe for case in parsed.cases]) == ("stdin", [{"stdin": "3\n"}, {"stdin": "4\n"}])
+    assert [parsed.cases[1].check(text) for text in ("16\n", "16.0", "9")] == [True, True, False]
+
+
+def test_a_call_test_sends_the_arguments_and_checks_the_value():
+    parsed = parse_tests({"fn_name": "f", "inputs": [[3, [1]]], "outputs": [[3, 1]]})
+    assert (parsed.mode, parsed.cases[0].probe) == ("call", {"call": "f", "arguments": [3, [1]]})
+    assert parsed.required == (("f", "Solution"),)
+    assert [parsed.cases[0].check([encode(value)]) for value in ([3, 1], (3, 1), [1, 3])] == [True, True, False]
+
+
+def test_a_strict_check_compares_types():
+    tests = {"fn_name": "f", "inputs": [[1]], "outputs": [[3, 1]]}
+    assert parse_tests(tests).cases[0].check([encode((3, 1))])
+    assert not parse_tests(tests, strict=True).cases[0].check([encode((3, 1))])
+
+
+@pytest.mark.filterwarnings("ignore:The checker raised SystemExit")
+def test_a_checker_gets_input_answer_and_expected_output():
+    calls = []
+
+    def checker(*arguments):
+        calls.append(arguments)
+        return len(calls) == 1 or sys.exit()
+
+    call = parse_tests({"fn_name": "f", "inputs": [[1, 2]], "outputs": [3]}, checker=checker).cases[0]
+    script = parse_tests({"inputs": ["1 2"], "outputs": ["3"]}, checker=checker).cases[0]
+    assert call.check([encode({"a": 1})])
+    assert not script.check("four")
+    assert calls == [([1, 2], {"a": 1}, 3), ("1 2", "four", "3")]
