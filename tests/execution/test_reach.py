@@ -12,7 +12,7 @@ from conftest import ISOLATIONS
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox.isolation import _changes_user
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -242,7 +242,7 @@ def test_the_memory_of_the_caller_and_of_the_worker_is_out_of_reach(any_runner):
 def test_the_memory_of_a_caller_without_privileges_is_out_of_reach(tmp_path):
     """Root's memory needs privileges, which programs never have. Of another user's, the rights are the same as a program's."""
     python = "/usr/bin/python3"
-    if not (_changes_user("process") and os.path.exists(python)):
+    if not (MECHANISMS["process"].changes_user() and os.path.exists(python)):
         pytest.skip("the test changes the user, and needs a Python that each user can read")
     if subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).returncode:
         pytest.skip(f"{python} is too old")

@@ -14,7 +14,8 @@ from support import SUM_PROGRAM, SUM_TESTS, span_at
 
 from trl_rltf.execution import Isolation, LocalRunner, Outcome, Program, Verdict
 from trl_rltf.execution.host import worker_handle
-from trl_rltf.execution.sandbox import isolation as sandbox
+from trl_rltf.execution.sandbox.isolation import choose_isolation
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 def grade(runner, source, tests):
@@ -101,7 +102,8 @@ def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
 
 def test_a_process_that_a_program_starts_can_use_python_and_its_folder(any_runner):
     name = any_runner.sandbox.name
-    if sandbox._changes_user(name) and not sandbox._opens_files_as_own_user(name):
+    mechanism = MECHANISMS[any_runner.sandbox.name]
+    if mechanism.changes_user() and not mechanism.opens_files_as_own_user():
         pytest.skip(
             "workers of root have user ids of their own, and Python lies where only root can read it; the docs say so"
         )
@@ -285,16 +287,12 @@ def test_nothing_runs_without_the_opt_in(monkeypatch):
 
 def test_strict_isolation_is_refused_if_nothing_complete_works(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    sandbox._bubblewrap_problem.cache_clear()
-    monkeypatch.setitem(sandbox._PROBLEMS, "namespaces", lambda: "namespaces are forbidden")
-    try:
-        with pytest.raises(RuntimeError, match=r"namespaces are forbidden.*apt-get install bubblewrap"):
-            LocalRunner(isolation="strict")
-        monkeypatch.setitem(sandbox._PROBLEMS, "landlock", lambda: "the kernel has no Landlock")
-        with pytest.warns(UserWarning, match="resource limits only"):
-            LocalRunner(isolation="auto").close()
-    finally:
-        sandbox._bubblewrap_problem.cache_clear()
+    monkeypatch.setattr(MECHANISMS["namespaces"], "problem", lambda: "namespaces are forbidden")
+    with pytest.raises(RuntimeError, match=r"namespaces are forbidden.*apt-get install bubblewrap"):
+        LocalRunner(isolation="strict")
+    monkeypatch.setattr(MECHANISMS["landlock"], "problem", lambda: "the kernel has no Landlock")
+    with pytest.warns(UserWarning, match="resource limits only"):
+        LocalRunner(isolation="auto").close()
 
 
 @pytest.mark.parametrize(
@@ -303,8 +301,8 @@ def test_strict_isolation_is_refused_if_nothing_complete_works(monkeypatch):
 )
 def test_the_next_isolation_is_taken_if_one_does_not_work(monkeypatch, names, is_complete):
     for name in names:
-        monkeypatch.setitem(sandbox._PROBLEMS, name, lambda name=name: f"no {name} here")
-    found = sandbox.choose_isolation("auto")
+        monkeypatch.setattr(MECHANISMS[name], "problem", lambda name=name: f"no {name} here")
+    found = choose_isolation("auto")
     if not found.is_complete and is_complete:
         pytest.skip(f"no complete isolation works on this machine: {found.missing}")
     if found.name == "process":

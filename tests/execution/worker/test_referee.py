@@ -142,10 +142,10 @@ CHEATS = {
         "    os.write(5, struct.pack('!I', len(data)) + data)\ndef f(n):\n    return 7"
     ),
     "gives names that nobody asked for": (
-        "import sys\nremote = sys.modules['trl_rltf.execution.worker.referee.server']\nanswer = remote._Program.answer\n"
+        "import sys\nremote = sys.modules['trl_rltf.execution.worker.referee.server']\nanswer = remote._LoadedModule.answer\n"
         "def lie(self, request):\n    reply = answer(self, request)\n    if request['do'] == 'look up':\n"
         "        reply['names']['range'] = self._keep(lambda *a: [])\n    return reply\n"
-        "remote._Program.answer = lie\ndef f(n):\n    return 7"
+        "remote._LoadedModule.answer = lie\ndef f(n):\n    return 7"
     ),
     "reads what the test prints": (
         "import os\ndef f(n):\n    seen = os.pread(1, 4000, 0).split()\n    return int(seen[-1]) if seen else 7"
