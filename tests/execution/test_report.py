@@ -35,6 +35,7 @@ def test_a_report_without_tests_has_a_pass_ratio_of_zero():
         (Outcome.RUNTIME_ERROR, "AssertionError", Outcome.RUNTIME_ERROR),
         (Outcome.RUNTIME_ERROR, "SyntaxError", Outcome.SYNTAX_ERROR),
         (Outcome.NOT_GRADABLE, "NameError", Outcome.NOT_GRADABLE),
+        (Outcome.NOT_GRADABLE, "SyntaxError", Outcome.NOT_GRADABLE),
     ],
 )
 def test_an_error_in_trailing_code_counts_for_the_whole_module(outcome, trailing, whole):

@@ -208,6 +208,14 @@ def test_tests_are_sent_in_groups_of_growing_size_until_one_fails():
     assert (job.report.cpu_seconds, job.report.wall_seconds) == (0.75, 1.5)
 
 
+def test_the_first_error_is_reported():
+    job = job_of(STDIN, stop_on_first_failure=True)
+    for results, name in ([printed("1")], "first"), ([printed("4"), printed("9")], "second"):
+        job.request()
+        job.receive(*reply(*results, error=error(type=name), trailing=error(type=name)))
+    assert (job.report.error_type, job.report.trailing_error_type) == ("first", "first")
+
+
 def test_a_group_that_passes_is_followed_by_the_next():
     job = job_of(STDIN, stop_on_first_failure=True)
     job.request()

@@ -137,6 +137,15 @@ def test_the_error_stream_of_a_worker_is_kept(worker):
     assert len(worker.stderr_tail()) <= 2000
 
 
+def test_the_folder_of_a_worker_that_was_killed_is_removed(worker):
+    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL), False))
+    os.kill(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
+    assert os.path.isdir(worker._scratch)
+    worker.kill()
+    assert not os.path.exists(worker._scratch)
+
+
 @pytest.mark.parametrize("end", ["close", "kill"])
 def test_a_worker_that_is_ended_leaves_no_process_and_no_folder(worker, end):
     ask(worker, Job("def f(x):\n    return x", parse_tests(CALL), False))
