@@ -220,7 +220,7 @@ class LocalRunner:
             programs (`Sequence[Program]`): Programs with their tests; as for `run`.
 
         Returns:
-            `concurrent.futures.Future`: Its `result()` is what `run` returns, or raises what `run` raises.
+            `concurrent.futures.Future`: Its `result()` returns the reports, or raises the errors of `run`.
 
         Raises:
             ValueError: As `run` does, when this is called.
@@ -255,7 +255,13 @@ class LocalRunner:
                 raise ValueError(f"program {index}: {error}") from error
             job = unique.get((program.source, id(tests)))
             if job is None:
-                job = Job(program.source, tests, self.stop_on_first_failure, self.process_per_test, self.whole_module)
+                job = Job(
+                    program.source,
+                    tests,
+                    stop_on_first_failure=self.stop_on_first_failure,
+                    process_per_test=self.process_per_test,
+                    whole_module=self.whole_module,
+                )
                 unique[program.source, id(tests)] = job
             jobs.append(job)
         batch = Batch(list(unique.values()))

@@ -16,7 +16,7 @@ INSIDE = {"asserts": ["assert f(1) == g(1)", "assert f(2) == g(2)"]}
 
 
 def job_of(tests, stop_on_first_failure=False, checker=None):
-    return Job("source text", parse_tests(tests, checker=checker), stop_on_first_failure)
+    return Job("source text", parse_tests(tests, checker=checker), stop_on_first_failure=stop_on_first_failure)
 
 
 def reply(*results, **fields):

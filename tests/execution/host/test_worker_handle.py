@@ -65,7 +65,7 @@ def test_the_first_messages_have_the_fields_that_are_described(any_runner):
 
 
 def test_a_reply_has_the_fields_that_are_described(worker):
-    head, _ = ask(worker, Job("def f(x):\n    return [][x]\n1 / 0", parse_tests(CALL), False))
+    head, _ = ask(worker, Job("def f(x):\n    return [][x]\n1 / 0", parse_tests(CALL)))
     assert has_fields(head, messages.ReplyHead)
     assert len(head["tests"]) == 2
     assert all(has_fields(test, messages.CaseResult) for test in head["tests"])
@@ -84,7 +84,7 @@ def test_a_reply_has_the_fields_that_are_described(worker):
     ],
 )
 def test_the_payloads_have_the_fields_that_are_described(tests):
-    job = Job("source", parse_tests(tests), False)
+    job = Job("source", parse_tests(tests))
     assert has_fields(job.request(), messages.Request)
     program, referee = map(json.loads, job.payloads())
     assert has_fields(program, messages.ProgramPayload)
@@ -93,7 +93,7 @@ def test_the_payloads_have_the_fields_that_are_described(tests):
 
 
 def test_the_bytes_after_a_reply_hold_values_and_output(worker):
-    head, data = ask(worker, Job("def f(x):\n    print(x)\n    return x * x", parse_tests(CALL), False))
+    head, data = ask(worker, Job("def f(x):\n    print(x)\n    return x * x", parse_tests(CALL)))
     values = [bytes(data[start : start + size]) for start, size in (test["values"] for test in head["tests"])]
     assert values == [b"[1]", b"[4]"]
     start, size = head["tests"][-1]["stdout"]
@@ -102,13 +102,13 @@ def test_the_bytes_after_a_reply_hold_values_and_output(worker):
 
 def test_one_worker_grades_several_programs(worker):
     for number in range(3):
-        job = Job(f"def f(x):\n    return x * x + {number}", parse_tests(CALL), False)
+        job = Job(f"def f(x):\n    return x * x + {number}", parse_tests(CALL))
         job.receive(*ask(worker, job))
         assert job.report.num_passed == (2 if number == 0 else 0)
 
 
 def test_the_deadline_includes_the_start_until_the_worker_is_ready(worker):
-    job = Job("def f(x):\n    return x", parse_tests(CALL), False)
+    job = Job("def f(x):\n    return x", parse_tests(CALL))
     assert worker.deadline == float("inf")
     assert not worker.is_ready
     ask(worker, job, seconds=5.0)
@@ -120,7 +120,7 @@ def test_the_deadline_includes_the_start_until_the_worker_is_ready(worker):
 
 
 def test_a_worker_that_ended_is_an_end_of_file(worker):
-    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL), False))
+    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL)))
     os.kill(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
     assert not worker.is_alive()
@@ -138,7 +138,7 @@ def test_the_error_stream_of_a_worker_is_kept(worker):
 
 
 def test_the_folder_of_a_worker_that_was_killed_is_removed(worker):
-    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL), False))
+    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL)))
     os.kill(worker.process.pid, signal.SIGKILL)
     worker.process.wait()
     assert os.path.isdir(worker._scratch)
@@ -148,7 +148,7 @@ def test_the_folder_of_a_worker_that_was_killed_is_removed(worker):
 
 @pytest.mark.parametrize("end", ["close", "kill"])
 def test_a_worker_that_is_ended_leaves_no_process_and_no_folder(worker, end):
-    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL), False))
+    ask(worker, Job("def f(x):\n    return x", parse_tests(CALL)))
     folder = worker._scratch
     assert os.path.isdir(folder)
     getattr(worker, end)()

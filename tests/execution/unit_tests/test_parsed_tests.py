@@ -29,7 +29,7 @@ def test_strict_and_tolerant_tests_are_parsed_separately():
     assert parsed.parse(pairs_with(1), True, None) is not parsed.parse(pairs_with(1), False, None)
 
 
-def test_a_strict_verdict_does_not_depend_on_what_was_graded_before():
+def test_a_strict_verdict_does_not_depend_on_earlier_programs():
     with LocalRunner(num_workers=1, isolation="process", strict_comparison=True) as local:
         programs = [Program(PAIR, pairs_with(output)) for output in ((1, 2), [1, 2])]
         assert local.run(programs)[1].outcome is local.run(programs[1:])[0].outcome is Outcome.PASS

@@ -7,6 +7,7 @@ The expected outputs stay here: a worker gets the program and the inputs, and it
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..report import ExecutionReport, Outcome, Span, Verdict
@@ -23,10 +24,10 @@ class Job:
     Args:
         source (`str`): The program.
         tests ([`~execution.unit_tests.unit_test.UnitTests`]): Its tests.
-        stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass. Tests are then
-            sent in groups of 1, 2, 4, …
-        process_per_test (`bool`): Whether a script is compiled again for each test.
-        whole_module (`bool`): Whether an error in code after the names that the tests use counts.
+        stop_on_first_failure (`bool`, *optional*, defaults to `False`): Leave out the tests after the first that does not
+            pass. Tests are then sent in groups of 1, 2, 4, …
+        process_per_test (`bool`, *optional*, defaults to `False`): Compile a script again for each test.
+        whole_module (`bool`, *optional*, defaults to `False`): Count an error in trailing code.
 
     Attributes:
         report ([`~execution.report.ExecutionReport`] or `None`): The report, once it is complete.
@@ -37,7 +38,8 @@ class Job:
         self,
         source: str,
         tests: UnitTests,
-        stop_on_first_failure: bool,
+        *,
+        stop_on_first_failure: bool = False,
         process_per_test: bool = False,
         whole_module: bool = False,
     ):
@@ -109,7 +111,7 @@ class Job:
 
     def receive(self, head: ReplyHead, blobs: memoryview) -> None:
         """
-        Compare the answers of the program with the expected ones. Nothing else does.
+        Compare the answers of the program with the expected ones.
 
         Args:
             head ([`~execution.wire.messages.ReplyHead`]): The worker's reply.
@@ -144,12 +146,12 @@ class Job:
         case = self._tests.cases[index]
         if self._tests.mode == "stdin":
             return _compare(case.check, bytes(printed).decode("utf-8", "surrogateescape"))
-        seen = parse_json(bytes(values))
-        if not isinstance(seen, list) or not seen:
+        answers = parse_json(bytes(values))
+        if not isinstance(answers, list) or not answers:
             return Verdict.FAILED
         if self._tests.mode == "inside":
             self._self_graded.append(index)
-        return _compare(case.check, seen)
+        return _compare(case.check, answers)
 
     def _make_report(self) -> ExecutionReport:
         error, trailing, verdicts = self._error, self._trailing, tuple(self._verdicts)
@@ -178,9 +180,9 @@ class Job:
         )
 
 
-def _compare(check: Any, seen: Any) -> Verdict:
+def _compare(check: Callable[[Any], bool], answer: Any) -> Verdict:
     try:
-        return Verdict.PASSED if check(seen) else Verdict.FAILED
+        return Verdict.PASSED if check(answer) else Verdict.FAILED
     except Exception:
         # A value from a hostile process may raise anything when it is compared. That is a wrong answer, and not an error.
         return Verdict.FAILED

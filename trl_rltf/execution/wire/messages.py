@@ -7,8 +7,8 @@ Describe the messages between caller, worker and the processes of a program.
        │ Request, ProgramPayload, RefereePayload ──▶ │  per group of tests; the worker reads only the request
        │ ◀──────────────── ReplyHead, then raw bytes │
 
-All of them are JSON, see [`~execution.wire.frames.frame`]: a tuple arrives as a list. The raw bytes after a reply are the values
-and the output of each test, which the caller alone reads.
+All messages are JSON, see [`~execution.wire.frames.frame`]; a tuple arrives as a list. The raw bytes after a reply are the values
+and the output of each test, which only the caller reads.
 
 The processes of a program report [`ErrorDescription`] and [`ErrorSite`] to their worker, which checks each field in
 [`~execution.wire.parsing.parse_error`] and [`~execution.wire.parsing.parse_site`].
@@ -114,7 +114,7 @@ class WorkerConfig(WorkerLimits, SandboxLayout):
     First message to a worker: limits, layout of the sandbox, and surroundings.
 
     Args:
-        rlimit_nproc (`int`): Bound on the processes of the worker's user, those of the worker and of others included.
+        rlimit_nproc (`int`): Bound on the processes of the worker's user, including the worker.
         max_open_files (`int`): Open files per process.
         hidden_paths (`Sequence[str]`): Entries of `sys.path` that programs must not have.
         hidden_variables (`Sequence[str]`): Environment variables that programs must not have.
@@ -308,7 +308,7 @@ class ReplyHead(TypedDict):
     Args:
         tests (`list[CaseResult]`): One per test of the request.
         error (`LocatedError` or `None`): First error of the program.
-        trailing (`LocatedError` or `None`): Error of code after what the tests use.
+        trailing (`LocatedError` or `None`): Error in trailing code, see [`~execution.report.ExecutionReport`].
         compiled (`bool`): Whether the program compiles.
         cpu (`float`): CPU seconds of this request.
         wall (`float`): Elapsed seconds of this request.
