@@ -246,7 +246,7 @@ def test_a_checker_that_grades_ends_or_sleeps_does_not_hold_up_the_others():
 
         for checker in (grades, ends):
             with pytest.warns(UserWarning, match="That counts as a wrong answer"):
-                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker)])[0]
+                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker=checker)])[0]
             assert report.outcome is Outcome.FAILURE
         assert local.run([good(0)])[0].outcome is Outcome.PASS
 
@@ -259,7 +259,7 @@ def test_a_stream_that_is_collected_in_the_thread_of_the_workers_holds_up_nothin
         cycle = [stream]
         cycle.append(cycle)
         del stream, cycle
-        checker = Program(SUM_PROGRAM, SUM_TESTS, lambda *_: gc.collect() >= 0)
+        checker = Program(SUM_PROGRAM, SUM_TESTS, checker=lambda *_: gc.collect() >= 0)
         assert fresh.submit([checker]).result(timeout=30)[0].outcome is Outcome.PASS
     finally:
         gc.enable()

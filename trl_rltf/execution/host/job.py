@@ -1,18 +1,20 @@
-"""One program on its way through the grader: what is sent into the sandbox, and what is made of the answer."""
+"""
+Write the requests for one program, and turn the replies into its report.
+
+The expected outputs stay here: a worker gets the program and the inputs, and its reply is compared in this process.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..report import ExecutionReport, Outcome, Span, Verdict
 from ..unit_tests.unit_test import UnitTests
-from ..wire.frames import pack_parts
+from ..wire.frames import STDOUT_SAMPLE, pack_parts
 from ..wire.messages import CaseResult, LocatedError, ProgramPayload, RefereePayload, ReplyHead, Request, ScriptPayload
 from ..wire.parsing import parse_json
-
-
-_STDOUT_SAMPLE = 2000
 
 
 class Job:
@@ -21,17 +23,23 @@ class Job:
 
     Args:
         source (`str`): The program.
-        tests ([`~execution.unit_tests.formats.UnitTests`]): Its tests. What they expect stays in this process.
-        stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
-        process_per_test (`bool`): Whether a script is compiled again for each test.
-        whole_module (`bool`): Whether an error in code after what the tests use counts.
+        tests ([`~execution.unit_tests.unit_test.UnitTests`]): Its tests.
+        stop_on_first_failure (`bool`, *optional*, defaults to `False`): Leave out the tests after the first that does not
+            pass. Tests are then sent in groups of 1, 2, 4, …
+        process_per_test (`bool`, *optional*, defaults to `False`): Compile a script again for each test.
+        whole_module (`bool`, *optional*, defaults to `False`): Count an error in trailing code.
+
+    Attributes:
+        report ([`~execution.report.ExecutionReport`] or `None`): The report, once it is complete.
+        num_deaths (`int`): Number of workers that died while they graded this program.
     """
 
     def __init__(
         self,
         source: str,
         tests: UnitTests,
-        stop_on_first_failure: bool,
+        *,
+        stop_on_first_failure: bool = False,
         process_per_test: bool = False,
         whole_module: bool = False,
     ):
@@ -39,7 +47,7 @@ class Job:
         self._process_per_test = process_per_test
         self._whole_module = whole_module
         self._tests = tests
-        # Such tests are one script: what one of them leaves in a variable is there for the next.
+        # Such tests are one script: a variable of one test is there for the next.
         is_script = tests.mode in ("referee", "inside")
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
         self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
@@ -55,7 +63,7 @@ class Job:
         self.report: ExecutionReport | None = None
 
     def request(self) -> Request:
-        """What the worker gets next."""
+        """Choose the next tests, and write the message that the worker reads."""
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
             "mode": self._tests.mode,
@@ -65,10 +73,13 @@ class Job:
             "process_per_test": self._process_per_test,
         }
 
-    def sealed(self) -> tuple[bytes, bytes]:
+    def payloads(self) -> tuple[bytes, bytes]:
         """
-        What goes to the program's process for that request, and what to the referee, or as input to a script; the worker
-        sees neither.
+        Write the bytes for the processes of the program, for the last request.
+
+        Returns:
+            `tuple[bytes, bytes]`: The payload of the program's process, and that of the referee. For scripts the second one
+            holds the inputs.
         """
         tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
         if tests.mode == "stdin":
@@ -100,11 +111,11 @@ class Job:
 
     def receive(self, head: ReplyHead, blobs: memoryview) -> None:
         """
-        Compare what came out of the sandbox with what was expected; this is the only place where the two meet.
+        Compare the answers of the program with the expected ones.
 
         Args:
-            head (`dict`): What the worker says of each test.
-            blobs (`memoryview`): Values and output of each test, as the program's process gave them.
+            head ([`~execution.wire.messages.ReplyHead`]): The worker's reply.
+            blobs (`memoryview`): Values and output of each test, as the program's process wrote them.
         """
         for index, test in zip(self._batch, head["tests"], strict=True):
             values, printed = (blobs[start : start + size] for start, size in (test["values"], test["stdout"]))
@@ -112,7 +123,7 @@ class Job:
             if self._stdout is None and (
                 self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
             ):
-                self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
+                self._stdout = bytes(printed[: 4 * STDOUT_SAMPLE]).decode("utf-8", "replace")[:STDOUT_SAMPLE]
         self._error = self._error or head["error"]
         self._trailing = self._trailing or head["trailing"]
         self._compiled = head["compiled"]
@@ -124,7 +135,7 @@ class Job:
             self.report = self._make_report()
 
     def give_up(self, reason: str) -> None:
-        """Nothing more will be known of this program."""
+        """End the job without a verdict."""
         self.report = ExecutionReport(
             Outcome.NOT_GRADABLE, verdicts=(Verdict.NOT_RUN,) * len(self._verdicts), error_message=reason[:500]
         )
@@ -135,12 +146,12 @@ class Job:
         case = self._tests.cases[index]
         if self._tests.mode == "stdin":
             return _compare(case.check, bytes(printed).decode("utf-8", "surrogateescape"))
-        seen = parse_json(bytes(values))
-        if not isinstance(seen, list) or not seen:
+        answers = parse_json(bytes(values))
+        if not isinstance(answers, list) or not answers:
             return Verdict.FAILED
         if self._tests.mode == "inside":
             self._self_graded.append(index)
-        return _compare(case.check, seen)
+        return _compare(case.check, answers)
 
     def _make_report(self) -> ExecutionReport:
         error, trailing, verdicts = self._error, self._trailing, tuple(self._verdicts)
@@ -169,13 +180,16 @@ class Job:
         )
 
 
-def _compare(check: Any, seen: Any) -> Verdict:
+def _compare(check: Callable[[Any], bool], answer: Any) -> Verdict:
     try:
-        return Verdict.PASSED if check(seen) else Verdict.FAILED
+        return Verdict.PASSED if check(answer) else Verdict.FAILED
     except Exception:
-        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
+        # A value from a hostile process may raise anything when it is compared. That is a wrong answer, and not an error.
         return Verdict.FAILED
 
 
-def _span(numbers: Any) -> Span | None:
-    return None if numbers is None else Span(*map(int, numbers))
+def _span(numbers: list[int] | None) -> Span | None:
+    if numbers is None:
+        return None
+    line, column, end_line, end_column = map(int, numbers)
+    return Span(line=line, column=column, end_line=end_line, end_column=end_column)

@@ -1,5 +1,5 @@
 """
-Describe the messages between the caller, a worker and the processes of a program.
+Describe the messages between caller, worker and the processes of a program.
 
     caller                                        worker
        │ WorkerConfig ─────────────────────────────▶ │  once
@@ -7,8 +7,8 @@ Describe the messages between the caller, a worker and the processes of a progra
        │ Request, ProgramPayload, RefereePayload ──▶ │  per group of tests; the worker reads only the request
        │ ◀──────────────── ReplyHead, then raw bytes │
 
-All of them are JSON, see [`~execution.wire.frames.frame`]: a tuple arrives as a list. The raw bytes after a reply are the values
-and the output of each test, which the caller alone reads.
+All messages are JSON, see [`~execution.wire.frames.frame`]; a tuple arrives as a list. The raw bytes after a reply are the values
+and the output of each test, which only the caller reads.
 
 The processes of a program report [`ErrorDescription`] and [`ErrorSite`] to their worker, which checks each field in
 [`~execution.wire.parsing.parse_error`] and [`~execution.wire.parsing.parse_site`].
@@ -48,7 +48,9 @@ class WorkerLimits(TypedDict):
 
 class OwnRoot(TypedDict):
     """
-    The file system that a worker builds for itself, see [`~execution.sandbox.namespaces.enter_namespaces`].
+    The file system that a worker builds for itself.
+
+    See [`~execution.sandbox.namespaces.enter_namespaces`].
 
     Args:
         folder (`str`): An empty folder to build it in.
@@ -93,7 +95,7 @@ class SandboxLayout(TypedDict):
         file_user (`int` or `None`): User id to open files as.
         restricts_mounts (`bool`): Whether to call [`~execution.sandbox.namespaces.restrict_mounts`].
         hides_files (`bool`): Whether a system call filter has to protect the attributes of files.
-        open_devices (`Sequence[str]`): Devices of this machine whose times a program can set to now, and to nothing else.
+        open_devices (`Sequence[str]`): Devices of this machine. A program may set their times to now.
     """
 
     scratch: Sequence[str]
@@ -109,10 +111,10 @@ class SandboxLayout(TypedDict):
 
 class WorkerConfig(WorkerLimits, SandboxLayout):
     """
-    First message to a worker: the limits of each program, the layout of the sandbox, and the surroundings.
+    First message to a worker: limits, layout of the sandbox, and surroundings.
 
     Args:
-        rlimit_nproc (`int`): Bound on the processes of the worker's user, those of the worker and of others included.
+        rlimit_nproc (`int`): Bound on the processes of the worker's user, including the worker.
         max_open_files (`int`): Open files per process.
         hidden_paths (`Sequence[str]`): Entries of `sys.path` that programs must not have.
         hidden_variables (`Sequence[str]`): Environment variables that programs must not have.
@@ -162,7 +164,9 @@ class Request(TypedDict):
 
 class Probe(TypedDict, total=False):
     """
-    The part of a test that enters the process of the program. It has the keys of one mode.
+    The part of a test that enters the process of the program.
+
+    It has the keys of one mode.
 
     Args:
         stdin (`str`): Mode `"stdin"`: the input.
@@ -181,7 +185,9 @@ class Probe(TypedDict, total=False):
 
 class ScriptPayload(TypedDict):
     """
-    First payload of mode `"stdin"`. The second one holds the inputs, from [`~execution.wire.frames.pack_parts`].
+    First payload of mode `"stdin"`.
+
+    The second payload holds the inputs, from [`~execution.wire.frames.pack_parts`].
 
     Args:
         source (`str`): The program.
@@ -192,7 +198,9 @@ class ScriptPayload(TypedDict):
 
 class ProgramPayload(ScriptPayload):
     """
-    First payload of all other modes: the program, and the parts of its tests that its process may see.
+    First payload of all modes but `"stdin"`.
+
+    It holds the program, and the parts of its tests that its process may see.
 
     Args:
         mode (`str`): As in the request.
@@ -217,7 +225,9 @@ class ProgramPayload(ScriptPayload):
 
 class RefereePayload(TypedDict):
     """
-    Second payload of mode `"referee"`: the tests, for the process that runs them. In the other modes it is empty.
+    Second payload of mode `"referee"`: the tests.
+
+    In the modes `"call"`, `"expression"` and `"inside"` the second payload is an empty object.
 
     Args:
         setup (`str`): The whole setup.
@@ -298,7 +308,7 @@ class ReplyHead(TypedDict):
     Args:
         tests (`list[CaseResult]`): One per test of the request.
         error (`LocatedError` or `None`): First error of the program.
-        trailing (`LocatedError` or `None`): Error of code after what the tests use.
+        trailing (`LocatedError` or `None`): Error in trailing code, see [`~execution.report.ExecutionReport`].
         compiled (`bool`): Whether the program compiles.
         cpu (`float`): CPU seconds of this request.
         wall (`float`): Elapsed seconds of this request.

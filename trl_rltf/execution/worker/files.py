@@ -12,7 +12,7 @@ import json
 import os
 from typing import Any
 
-from ..wire.frames import PART_SIZE
+from ..wire.frames import PART_SIZE, STDOUT_SAMPLE
 
 
 # Descriptors are where a program's process needs them before it is forked. Those from FIRST_CLOSED on are the worker's.
@@ -20,7 +20,6 @@ STDIN, STDOUT, NULL, LOG, REFEREE_FDS, FIRST_CLOSED = 0, 1, 2, 3, (4, 5), 6
 _PROGRAM, _TESTS, _ANSWERS, _PROGRESS = range(FIRST_CLOSED, FIRST_CLOSED + 4)
 FIRST_FREE = _PROGRESS + 1
 _MODE = 0o777
-_STDOUT_SAMPLE = 2000
 _MAX_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
 
 
@@ -201,7 +200,7 @@ class MemoryFiles:
         size = os.fstat(STDOUT).st_size
         # Each test may keep to its limit, but all together print more than the caller should hold.
         is_too_much = size >= limit or self.answers.size > _MAX_OUTPUTS * limit
-        shown = size if whole and not is_too_much else min(size, _STDOUT_SAMPLE)
+        shown = size if whole and not is_too_much else min(size, STDOUT_SAMPLE)
         return self.answers.append(STDOUT, 0, shown), is_too_much
 
 
