@@ -180,7 +180,7 @@ def test_the_modules_of_a_worker_are_compiled_once_by_the_caller(tmp_path, write
     )
     environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
     flags = [] if writes else ["-B"]
-    subprocess.run([sys.executable, *flags, "-c", code], env=environment, check=True)
+    subprocess.run([sys.executable, *flags, "-c", code], env=environment, cwd=tmp_path, check=True)
     modules = {file.stem for file in package.glob("execution/worker/**/*.py")}
     compiled = {file.name.partition(".")[0] for file in package.glob("execution/worker/**/__pycache__/*.pyc")}
     assert compiled == (modules if writes else set())
