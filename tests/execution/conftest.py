@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +46,10 @@ def virtual_environment(tmp_path: Path) -> Path:
     folder = tmp_path / "environment"
     venv.create(folder, system_site_packages=True, symlinks=True)
     return folder
+
+
+@pytest.fixture
+def scratch_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which new workers get their scratch folders."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path

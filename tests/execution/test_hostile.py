@@ -126,11 +126,10 @@ def test_files_of_one_program_are_gone_for_the_next(single_runner):
     assert second.outcome is Outcome.PASS, second.stdout
 
 
-def test_scratch_folders_are_removed_on_close():
+def test_scratch_folders_are_removed_on_close(scratch_root):
     with LocalRunner(num_workers=1, isolation="process") as local:
         local.run([Program("open('x', 'w').write('x')", SUM_TESTS)])
-        folder = Path(local._pool.workers[0]._scratch)
-        assert folder.is_dir()
+        (folder,) = scratch_root.iterdir()
     assert not folder.exists()
 
 
