@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from processes import adopted_orphans, descendants, programs_of, running, tree, wait_until, worker_pids
+from processes import adopted_orphans, busy_worker_pids, descendants, running, tree, wait_until, worker_pids
 from programs import names, source
 from support import SUM_PROGRAM, SUM_TESTS
 
@@ -162,7 +162,7 @@ def test_a_killed_worker_is_replaced_and_its_program_runs_again():
         local.run([good()])
         (first,) = worker_pids(local)
         future = local.submit([Program(f"import time\ntime.sleep(0.5)\n{SUM_PROGRAM}", SUM_TESTS)])
-        assert wait_until(lambda: programs_of(local))
+        assert wait_until(lambda: busy_worker_pids(local))
         os.kill(first, 9)
         assert future.result(timeout=60)[0].outcome is Outcome.PASS
         assert worker_pids(local) != [first]
@@ -172,12 +172,11 @@ def test_a_program_whose_worker_dies_twice_is_not_gradable():
     with LocalRunner(num_workers=1, timeout=20, isolation="process") as local:
         local.run([good(0)])
         future = local.submit([Program("import time\ntime.sleep(20)", SUM_TESTS), good(1)])
-        killed = {}
+        killed = []
         while len(killed) < 2:
-            # Only once the new worker runs the program.
-            assert wait_until(lambda: programs_of(local) and not killed.keys() & {*worker_pids(local)})
-            (pid,) = worker_pids(local)
-            killed[pid] = os.kill(pid, 9)
+            assert wait_until(lambda: busy_worker_pids(local) not in ([], killed[-1:]))
+            killed.extend(busy_worker_pids(local))
+            os.kill(killed[-1], 9)
         bad, after = future.result(timeout=60)
     assert bad.outcome is Outcome.NOT_GRADABLE
     assert "died twice" in bad.error_message
