@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import descendants, worker_pids
-from programs import names, source
+from programs import cells, names, source
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
 
@@ -60,14 +60,14 @@ def test_many_tests_of_fast_scripts_are_all_run(runner):
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: data.decode("latin-1")))
-def test_any_text_is_graded_in_every_format_and_never_raises(runner, source):
+def test_any_text_is_graded_in_every_format_and_never_raises(runner, script):
     tests = [
         {"inputs": ["1", "2"], "outputs": ["918273645", "1"]},
         {"fn_name": "f", "inputs": [[1]], "outputs": [918273645]},
         {"asserts": ["assert f(1) == 918273645"]},
         {"asserts": ["check(f)"], "setup": "def check(f):\n    assert f(1) == 918273645"},
     ]
-    for report in runner.run([Program(source, entry) for entry in tests]):
+    for report in runner.run([Program(script, entry) for entry in tests]):
         assert report.outcome in (Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE)
 
 
@@ -113,28 +113,10 @@ def test_a_later_program_finds_neither_programs_nor_answers_of_earlier_ones():
             assert local.run([thief])[0].outcome is Outcome.PASS
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("import fcntl\nfcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_WRLCK)", "print(open('/dev/stdin').read())"),
-        (
-            "import fcntl\nfcntl.flock(1, fcntl.LOCK_EX)",
-            "import fcntl\nfcntl.fcntl(1, fcntl.F_SETFL, 0)\nprint(input())",
-        ),
-        ("import os\nos.setxattr('.', 'user.mark', b'x')", "import os\nassert not os.listxattr('.')\nprint(input())"),
-        ("import os\nos.posix_fallocate(1, 0, 2**23)", "import os\nassert os.fstat(1).st_blocks == 0\nprint(input())"),
-        ("import os\nos.fchmod(1, 0)", "open('/dev/stdout', 'w').write(input())"),
-        (
-            "import os\nos.setpriority(os.PRIO_USER, 0, 19)",
-            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
-        ),
-        (
-            "import os\nos.setpriority(os.PRIO_PGRP, 0, 19)",
-            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
-        ),
-    ],
-)
-def test_changes_of_a_program_to_its_files_end_with_it(single_runner, first, second):
+@pytest.mark.parametrize("name", names("changes"))
+def test_changes_of_a_program_to_its_files_end_with_it(single_runner, name):
+    parts = cells("changes", name)
+    (first,), (second,) = parts["first"], parts["second"]
     _, later = single_runner.run([Program(first, MANY), Program(second, {"inputs": ["7"], "outputs": ["7"]})])
     assert later.outcome is Outcome.PASS, later
 
@@ -154,23 +136,22 @@ def test_a_test_finds_nothing_of_another(any_runner, name):
 
 
 def test_a_test_cannot_join_a_process_group_of_its_worker(any_runner):
-    # Signals to one's own group are not filtered. The worker leads another session, into whose groups there is no way.
+    # Signals to the own group are not filtered. The worker leads another session, whose groups no test can join.
     tests = {"inputs": [""], "outputs": ["True"]}
     (report,) = any_runner.run([Program("import os\nprint(os.getsid(0) == os.getppid())", tests)])
     assert report.outcome is Outcome.PASS, report
 
 
 def test_tests_do_not_share_their_random_numbers(runner):
-    source = "import random\nprint(random.random())"
+    script = "import random\nprint(random.random())"
     tests = [{"inputs": [f"{i}"] * 2, "outputs": ["0", "0"]} for i in range(2)]
     seen = []
     with LocalRunner(num_workers=1, checker=lambda _, printed, __: seen.append(printed) or True) as local:
-        local.run([Program(source, entry) for entry in tests])
+        local.run([Program(script, entry) for entry in tests])
     assert len(set(seen)) == 4
 
 
-# Each program of the folder `acts` is what a script does on input 1; on all others it prints what it reads. Verdicts that the test
-# with input 1 may get: the test is to fail, it may fail or pass, and it passes if it is not listed.
+# Verdicts that the acting test may get. Acts that are not listed do not keep it from passing.
 FAILS, MAY_FAIL, PASSES = {Verdict.ERROR}, {Verdict.PASSED, Verdict.ERROR}, {Verdict.PASSED}
 ACTS = {
     "crashes": FAILS,
@@ -188,6 +169,7 @@ ACTS = {
 
 @pytest.mark.parametrize("name", names("acts"))
 def test_acts_of_one_test_change_no_verdict_of_another(any_runner, name):
+    """The script runs a program of the folder `acts` on input 1, and prints its input unless that ends it."""
     if name == "kills_all" and not any_runner.sandbox.processes:
         pytest.skip("this might reach other processes of the user")
     script = f"""
@@ -223,59 +205,26 @@ def test_worker_and_descriptors_are_as_before_after_many_programs(any_runner):
         assert counts[0] == counts[1] == counts[2]
 
 
-@pytest.mark.parametrize(
-    ("script", "outcome", "error_type"),
-    [
-        ("import sys\nprint(input())\nsys.exit(256)", Outcome.PASS, None),
-        ("import sys\nprint(input())\nsys.exit('text')", Outcome.RUNTIME_ERROR, "SystemExit"),
-        ("import os\nprint(input(), flush=True)\nos._exit(0)", Outcome.PASS, None),
-        ("import os\nprint(input())\nos._exit(0)", Outcome.FAILURE, None),
-        ("import sys\nprint(input())\nsys.stdout.close()", Outcome.PASS, None),
-        ("import sys\nprint(input())\nsys.stdout = None", Outcome.PASS, None),
-        ("import sys\nprint(input())\ndel sys.stdout", Outcome.PASS, None),
-        ("import atexit\natexit.register(lambda: 1 / 0)\nprint(input())", Outcome.PASS, None),
-        ("class A:\n    def __del__(self):\n        print(input())\na = A()", Outcome.PASS, None),
-        (
-            "def g():\n    try:\n        yield\n    finally:\n        print(input())\nh = g()\nnext(h)",
-            Outcome.PASS,
-            None,
-        ),
-        ("import threading, sys\nthreading.Thread(target=sys.exit).start()\nprint(input())", Outcome.PASS, None),
-        ("import threading\nt = threading.Timer(0.05, lambda: print(input()))\nt.start()", Outcome.PASS, None),
-        (
-            "import os\nprint(input(), flush=True)\nif os.fork() == 0:\n    raise SystemExit(3)\nos.wait()",
-            Outcome.PASS,
-            None,
-        ),
-        (
-            "import os, sys\nclass Out:\n    def write(self, text):\n        os.write(1, text.encode())\nsys.stdout = Out()\nprint(input())",
-            Outcome.RUNTIME_ERROR,  # python ends with exit code 120
-            "AttributeError",
-        ),
-        (
-            "import os, sys\nclass Out:\n    parts = []\n    write = parts.append\n    def flush(self):\n"
-            "        os.write(1, ''.join(self.parts).encode())\n        self.parts.clear()\nsys.stdout = Out()\nprint(input())",
-            Outcome.PASS,
-            None,
-        ),
-        ("import os\nprint(input())\nos.close(1)", Outcome.RUNTIME_ERROR, "OSError"),
-        (
-            "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\nprint(input())",
-            Outcome.PASS,
-            None,
-        ),
-        ("import sys\nprint(input())\ndel sys.__stdin__, sys.__stdout__", Outcome.PASS, None),
-    ],
-)
-def test_a_script_ends_as_in_a_plain_interpreter(runner, run_script, script, outcome, error_type):
+# Programs of the folder `endings` that do not pass.
+ENDINGS = {
+    "exit_with_a_text": (Outcome.RUNTIME_ERROR, "SystemExit"),
+    "exit_without_cleanup": (Outcome.FAILURE, None),
+    "output_stream_without_flush": (Outcome.RUNTIME_ERROR, "AttributeError"),
+    "closed_descriptor": (Outcome.RUNTIME_ERROR, "OSError"),
+}
+
+
+@pytest.mark.parametrize("name", names("endings"))
+def test_a_script_ends_as_in_a_plain_interpreter(runner, run_script, name):
+    script = source("endings", name)
     report = runner.run([Program(script, MANY)])[0]
-    assert (report.outcome, report.error_type) == (outcome, error_type), report
+    assert (report.outcome, report.error_type) == ENDINGS.get(name, (Outcome.PASS, None)), report
     plain = run_script(script, input="7\n", env={"PYTHONUNBUFFERED": ""}, check=False)
-    assert (plain.returncode == 0 and plain.stdout == "7\n") == (outcome is Outcome.PASS)
+    assert (plain.returncode == 0 and plain.stdout == "7\n") == (name not in ENDINGS)
 
 
 @pytest.mark.parametrize(
-    "source",
+    "script",
     [
         "n = int(input())\nif n == 1:\n    print(1)\n    return\nprint(n)\n",
         "from math import *\nx = floor(0.5)\ndef f():\n    nonlocal x\n    x += int(input())\nf()\nprint(x)\nreturn\n",
@@ -287,16 +236,16 @@ def test_a_script_ends_as_in_a_plain_interpreter(runner, run_script, script, out
         "import os\nprint(input() if not os.listdir('.') else 0)",
     ],
 )
-def test_a_script_runs_as_in_a_plain_interpreter(any_runner, source):
-    report = any_runner.run([Program(source, MANY)])[0]
+def test_a_script_runs_as_in_a_plain_interpreter(any_runner, script):
+    report = any_runner.run([Program(script, MANY)])[0]
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
 
 
 @pytest.mark.parametrize(
-    "source", ["return 1\nyield 2", "def f():\n    nonlocal y\nf()", "class A:\n    return 1", "return (1,"]
+    "script", ["return 1\nyield 2", "def f():\n    nonlocal y\nf()", "class A:\n    return 1", "return (1,"]
 )
-def test_a_script_that_is_wrong_inside_a_function_too_is_a_syntax_error(runner, source):
-    assert runner.run([Program(source, MANY)])[0].outcome is Outcome.SYNTAX_ERROR
+def test_a_script_that_is_wrong_inside_a_function_too_is_a_syntax_error(runner, script):
+    assert runner.run([Program(script, MANY)])[0].outcome is Outcome.SYNTAX_ERROR
 
 
 def test_spans_count_the_byte_order_mark(runner):
@@ -317,35 +266,26 @@ def test_an_error_of_a_script_that_is_a_function_body_has_the_line_of_the_script
 BURN = "import os, time\ndef burn(seconds):\n    end = time.process_time() + seconds\n    while time.process_time() < end:\n        pass\n"
 
 
-@pytest.mark.parametrize(
-    "work",
-    [
-        "if os.fork() == 0:\n    burn(3)\n    os._exit(0)\nos.wait()",
-        "for _ in range(10):\n    if os.fork() == 0:\n        burn(0.3)\n        os._exit(0)\n    os.wait()",
-        "if os.fork() == 0:\n    if os.fork() == 0:\n        burn(3)\n    os.wait()\n    os._exit(0)\ntime.sleep(5)",
-        "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor _ in range(10):\n    if os.fork() == 0:\n        burn(0.3)\n"
-        "        os._exit(0)\n    time.sleep(0.5)",
-    ],
-)
-def test_the_cpu_time_of_children_counts(runner, work):
+@pytest.mark.parametrize("name", names("children"))
+def test_the_cpu_time_of_children_counts(runner, name):
     with LocalRunner(num_workers=1, timeout=0.4, wall_timeout=60.0, isolation=runner.sandbox.name) as local:
-        report = local.run([Program(f"{BURN}{work}", {"inputs": ["1"], "outputs": ["x"]})])[0]
+        report = local.run([Program(source("children", name), {"inputs": ["1"], "outputs": ["x"]})])[0]
     assert report.verdicts == (Verdict.TIMEOUT,)
     assert "0.4 s of CPU time (`timeout`)" in report.error_message
     assert 0.35 < report.cpu_seconds < 2
 
 
 def test_a_program_that_keeps_to_the_limit_of_each_test_is_not_cut_off(runner):
-    source = f"{BURN}burn(0.07)\nprint(input())"
+    script = f"{BURN}burn(0.07)\nprint(input())"
     tests = {"inputs": [f"{i}" for i in range(22)], "outputs": [f"{i}" for i in range(22)]}
-    with LocalRunner(num_workers=1, timeout=0.15, wall_timeout=5.0, isolation=runner.sandbox.name) as local:
-        report = local.run([Program(source, tests)])[0]  # 1.5 s of CPU time, ten times the limit of one test
+    with LocalRunner(num_workers=1, timeout=0.15, wall_timeout=20.0, isolation=runner.sandbox.name) as local:
+        report = local.run([Program(script, tests)])[0]  # 1.5 s of CPU time, ten times the limit of one test
         assert report.outcome is Outcome.PASS
         assert report.cpu_seconds > 1.5
     with LocalRunner(
         num_workers=1, timeout=0.15, wall_timeout=20.0, program_timeout=0.5, isolation=runner.sandbox.name
     ) as local:
-        report = local.run([Program(source, tests)])[0]
+        report = local.run([Program(script, tests)])[0]
     assert "0.5 s of CPU time (`program_timeout`)" in report.error_message
     assert 1 <= report.num_passed <= 7
 
@@ -374,12 +314,12 @@ def test_a_stop_on_the_first_failure_counts_the_time_of_earlier_groups(runner):
 
 
 def test_a_script_that_is_compiled_again_for_each_test_has_the_same_verdicts(runner):
-    source = "import calendar\ncalendar.mdays[2] += 1\nprint(calendar.mdays[2] + int(input()))"
+    script = "import calendar\ncalendar.mdays[2] += 1\nprint(calendar.mdays[2] + int(input()))"
     tests = {"inputs": ["1", "2", "x", "3"], "outputs": ["30", "30", "x", "32"]}
     seen = []
     for each_time in (False, True):
         options = {"isolation": runner.sandbox.name, "process_per_test": each_time}
         with LocalRunner(num_workers=1, timeout=1.0, **options) as local:
-            seen.append(local.run([Program(source, tests)])[0])
+            seen.append(local.run([Program(script, tests)])[0])
     passed, failed, error = Verdict.PASSED, Verdict.FAILED, Verdict.ERROR
     assert [report.verdicts for report in seen] == [(passed, failed, error, passed)] * 2
