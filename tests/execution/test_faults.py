@@ -108,7 +108,7 @@ def test_ctrl_c_returns_the_finished_reports_and_ends_the_rest(fresh):
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
 
-    finished = [Program(f"{SUM_PROGRAM}# {i}", SUM_TESTS, checker) for i in range(2)]
+    finished = [Program(f"{SUM_PROGRAM}# {i}", SUM_TESTS, checker=checker) for i in range(2)]
     threading.Thread(target=press_ctrl_c, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as caught:
         fresh.run([*finished, *(Program(f"{SLEEPER}# {i}", SUM_TESTS) for i in range(3))])
@@ -231,7 +231,7 @@ def test_a_checker_that_grades_or_ends_the_process_does_not_hold_up_the_others()
 
         for checker in (grades, ends):
             with pytest.warns(UserWarning, match="That counts as a wrong answer"):
-                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker)])[0]
+                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker=checker)])[0]
             assert report.outcome is Outcome.FAILURE
         assert local.run([good(0)])[0].outcome is Outcome.PASS
 
@@ -244,7 +244,7 @@ def test_a_stream_that_is_collected_in_the_thread_of_the_workers_holds_up_nothin
         cycle = [stream]
         cycle.append(cycle)
         del stream, cycle
-        checker = Program(SUM_PROGRAM, SUM_TESTS, lambda *_: gc.collect() >= 0)
+        checker = Program(SUM_PROGRAM, SUM_TESTS, checker=lambda *_: gc.collect() >= 0)
         assert fresh.submit([checker]).result(timeout=30)[0].outcome is Outcome.PASS
     finally:
         gc.enable()
