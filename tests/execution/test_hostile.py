@@ -12,7 +12,7 @@ from programs import names, source
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox.isolation import _changes_user
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 ADD_TESTS = {"asserts": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]}
@@ -300,6 +300,8 @@ def test_the_kernel_bounds_processes_also_those_of_a_trainer_that_runs_as_root(a
     (report,) = any_runner.run([probe("becomes_root", "0")])
     user, soft, hard = map(int, report.stdout.split())
     assert soft == hard > 0
-    if _changes_user(any_runner.sandbox.name):  # as root, but not in a user namespace, where there are no other ids
+    if MECHANISMS[
+        any_runner.sandbox.name
+    ].changes_user():  # as root, but not in a user namespace, where there are no other ids
         assert user != 0
         assert hard < 100  # the user id is the worker's alone, so that other processes do not count

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import descendants, worker_pids
 from programs import cells, names, source
+from support import span_at
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 
 
 MANY = {"inputs": [f"{i}\n" for i in range(6)], "outputs": [f"{i}\n" for i in range(6)]}
@@ -250,17 +251,21 @@ def test_a_script_that_is_wrong_inside_a_function_too_is_a_syntax_error(runner, 
 
 def test_spans_count_the_byte_order_mark(runner):
     report = runner.run([Program("\ufeffx = 1 / 0\ny = 2", MANY)])[0]
-    assert (report.span, report.expression_span) == (Span(1, 1, 1, 10), Span(1, 5, 1, 10))
+    assert (report.span, report.expression_span) == (span_at(1, 1, 1, 10), span_at(1, 5, 1, 10))
     report = runner.run([Program("\ufeffx = 1\ny = 1 / 0", MANY)])[0]
-    assert report.span == Span(2, 0, 2, 9)
+    assert report.span == span_at(2, 0, 2, 9)
     report = runner.run([Program("\ufeffx = 1 +\n", MANY)])[0]
     assert report.outcome is Outcome.SYNTAX_ERROR
-    assert report.expression_span == Span(1, 8, 1, 9)
+    assert report.expression_span == span_at(1, 8, 1, 9)
 
 
 def test_an_error_of_a_script_that_is_a_function_body_has_the_line_of_the_script(runner):
     report = runner.run([Program("n = int(input())\nif n > 9:\n    return\nprint(1 / 0)", MANY)])[0]
-    assert (report.error_type, report.span.line, report.expression_span) == ("ZeroDivisionError", 4, Span(4, 6, 4, 11))
+    assert (report.error_type, report.span.line, report.expression_span) == (
+        "ZeroDivisionError",
+        4,
+        span_at(4, 6, 4, 11),
+    )
 
 
 BURN = "import os, time\ndef burn(seconds):\n    end = time.process_time() + seconds\n    while time.process_time() < end:\n        pass\n"
