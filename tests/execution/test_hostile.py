@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -188,12 +189,13 @@ def test_a_program_whose_worker_dies_twice_is_not_gradable():
 
 def test_workers_end_when_their_parent_is_killed(start_script):
     sleeps = "import time\ntime.sleep(300)"
-    parent = start_script(CALLERS / "wait_for_program.py", "auto", 2, sleeps)
+    parent = start_script(CALLERS / "wait_for_program.py", "auto", 2, sleeps, stdin=subprocess.PIPE)
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(workers) == 2
-    pids = [pid for worker in workers for pid in tree(worker)]
-    # One of the workers starts the program.
-    assert wait_until(lambda: {pid for worker in workers for pid in tree(worker)} > set(pids))
+    idle = {pid for worker in workers for pid in tree(worker)}
+    parent.stdin.write("\n")
+    parent.stdin.flush()
+    assert wait_until(lambda: {pid for worker in workers for pid in tree(worker)} > idle)
     pids = [pid for worker in workers for pid in tree(worker)]
     parent.kill()
     parent.wait()

@@ -218,17 +218,13 @@ def test_a_program_cannot_end_or_stop_its_worker(filtered_runner):
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_files_of_a_program_do_not_outlive_a_caller_that_is_killed(isolation, tmp_path, start_script):
     program = source("probes", "leaves_a_large_file")
-    caller = start_script(
-        CALLERS / "wait_for_program.py",
-        isolation,
-        1,
-        program,
-        env={"TMPDIR": str(tmp_path)},
-        stderr=subprocess.DEVNULL,
-    )
+    options = {"env": {"TMPDIR": str(tmp_path)}, "stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    caller = start_script(CALLERS / "wait_for_program.py", isolation, 1, program, **options)
     (worker,) = map(int, caller.stdout.readline().split())
     assert list(tmp_path.iterdir()) or isolation == "bubblewrap"
     num_processes = len(tree(worker))
+    caller.stdin.write("\n")
+    caller.stdin.flush()
     assert wait_until(lambda: len(tree(worker)) > num_processes)
     caller.kill()
     caller.wait()
