@@ -98,7 +98,7 @@ def load_samples(
         policy.to(training_args.device)
     sampling = Sampling(
         temperature=script_args.temperature,
-        max_new_tokens=script_args.max_completion_length,
+        max_completion_length=script_args.max_completion_length,
         max_prompt_length=script_args.max_prompt_length,
     )
     with LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True) as runner:

@@ -58,8 +58,8 @@ def test_a_critic_learns_what_can_be_told_from_the_program(train, tokenizer, poo
 def test_what_it_knows_depends_on_what_it_has_read(train, tokenizer):
     critic = Critic(train(separable(200, 0)).model, tokenizer)
     text = "y = 2\nz = [3]\nx[9]\ny = 2\n"
-    (reading,) = critic([""], [text])
-    before, after = reading.at([(text.index("z"), text.index("z") + 1), (len(text) - 2, len(text))], 1)
+    (output,) = critic([""], [text])
+    before, after = output.at_tokens([(text.index("z"), text.index("z") + 1), (len(text) - 2, len(text))], 1)
     assert before < 0.6
     assert after > 0.9
 

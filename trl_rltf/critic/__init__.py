@@ -9,7 +9,7 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .model import Critic as Critic
-    from .model import CriticReading as CriticReading
+    from .model import CriticOutput as CriticOutput
     from .reward import CriticRewardFunction as CriticRewardFunction
     from .sampler import CriticSampler as CriticSampler
     from .sampling import refine_with_critic as refine_with_critic
@@ -19,7 +19,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     {
         ".model": (
             "Critic",
-            "CriticReading",
+            "CriticOutput",
         ),
         ".reward": ("CriticRewardFunction",),
         ".sampler": ("CriticSampler",),

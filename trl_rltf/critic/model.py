@@ -76,7 +76,7 @@ def encode_program(tokenizer: Any, prompt: str, completion: str, max_length: int
     return EncodedProgram([*before, *ids, last], len(before), [*ranges, (end, _FAR)])
 
 
-def check_labels(config: Any) -> list[int]:
+def outcome_columns(config: Any) -> list[int]:
     """
     Find the critic's class of each outcome.
 
@@ -99,7 +99,7 @@ def check_labels(config: Any) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class CriticReading:
+class CriticOutput:
     """
     What the critic thinks of one program.
 
@@ -124,7 +124,7 @@ class CriticReading:
         """Probability of an outcome at each token of the critic, shape `(T,)`."""
         return self.logits.softmax(-1)[:, OUTCOMES.index(outcome)]
 
-    def at(self, ranges: Sequence[tuple[int, int]], outcome: Outcome) -> list[float]:
+    def at_tokens(self, ranges: Sequence[tuple[int, int]], outcome: Outcome) -> list[float]:
         """
         Probability of an outcome at the tokens of another tokenizer.
 
@@ -191,7 +191,7 @@ class Critic:
             from transformers import AutoTokenizer
 
             processing_class = AutoTokenizer.from_pretrained(processing_class or model.config._name_or_path)
-        self._columns = check_labels(model.config)
+        self._columns = outcome_columns(model.config)
         self.pooling: str = model.config.to_dict().get("critic_pooling", "last")
         self.model = (model if device is None else model.to(device)).eval()
         self.processing_class = processing_class
@@ -199,7 +199,7 @@ class Critic:
         self.max_length = longest_input(model.config, processing_class) if max_length is None else max_length
 
     @torch.no_grad()
-    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any]) -> list[CriticReading]:
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any]) -> list[CriticOutput]:
         """
         Read programs.
 
@@ -208,13 +208,13 @@ class Critic:
             completions (`Sequence`): Their completions, as text or as chat messages.
 
         Returns:
-            `list[CriticReading]`: One a completion. Equal ones are read once.
+            `list[CriticOutput]`: One a completion. Equal ones are read once.
         """
         pairs = [(prompt_text(p), completion_text(c)) for p, c in zip(prompts, completions, strict=True)]
         encoded = {pair: encode_program(self.processing_class, *pair, self.max_length) for pair in set(pairs)}
         # Programs of about the same length together, so that little of a batch is padding.
         unique = sorted(encoded, key=lambda pair: (len(encoded[pair].input_ids), pair))
-        readings: dict[tuple[str, str], CriticReading] = {}
+        outputs: dict[tuple[str, str], CriticOutput] = {}
         for start in range(0, len(unique), self.batch_size):
             batch = unique[start : start + self.batch_size]
             rows = [torch.tensor(encoded[pair].input_ids) for pair in batch]
@@ -229,8 +229,8 @@ class Critic:
             for pair, row in zip(batch, logits, strict=True):
                 program = encoded[pair]
                 own = row[program.num_prompt_tokens : len(program.input_ids)]
-                readings[pair] = CriticReading(own, program.ranges, self.pooling)
-        return [readings[pair] for pair in pairs]
+                outputs[pair] = CriticOutput(own, program.ranges, self.pooling)
+        return [outputs[pair] for pair in pairs]
 
 
 def longest_input(config: Any, tokenizer: Any) -> int | None:

@@ -10,7 +10,7 @@ from ..completions.program import completion_text
 from ..completions.tokens import token_ranges
 from ..execution import Outcome
 from ..rewards.token_reward import TokenReward
-from .model import OUTCOMES, Critic, CriticReading
+from .model import OUTCOMES, Critic, CriticOutput
 
 
 class CriticRewardFunction:
@@ -93,12 +93,12 @@ class CriticRewardFunction:
         if completion_ids is None or processing_class is None:
             return rewards
         graded = [row for row, reward in enumerate(rewards) if reward is not None]
-        readings = self.critic([prompts[row] for row in graded], [completions[row] for row in graded])
-        for row, reading in zip(graded, readings, strict=True):
+        outputs = self.critic([prompts[row] for row in graded], [completions[row] for row in graded])
+        for row, output in zip(graded, outputs, strict=True):
             text = completion_text(completions[row])
-            rewards[row] = _weighed(rewards[row], reading, text, completion_ids[row], processing_class)
+            rewards[row] = _weighed(rewards[row], output, text, completion_ids[row], processing_class)
         if log_metric is not None and graded:
-            _log([rewards[row].outcome for row in graded], readings, log_metric)
+            _log([rewards[row].outcome for row in graded], outputs, log_metric)
         return rewards
 
     def check_dataset(self, dataset: Any) -> None:
@@ -112,27 +112,25 @@ class CriticRewardFunction:
             self.reward_function.check_dataset(dataset)
 
 
-def _weighed(
-    reward: TokenReward, reading: CriticReading, text: str, ids: Sequence[int], tokenizer: Any
-) -> TokenReward:
+def _weighed(reward: TokenReward, output: CriticOutput, text: str, ids: Sequence[int], tokenizer: Any) -> TokenReward:
     ranges = token_ranges(ids, text, tokenizer)
     if text and all(begin == end for begin, end in ranges):  # its tokens cannot be told apart
         ranges = [(0, len(text))] * len(ids)
     assert reward.outcome is not None
-    weights = reading.at(ranges, reward.outcome)
+    weights = output.at_tokens(ranges, reward.outcome)
     if reward.weights is not None:  # of another critic
         weights = [old * new for old, new in zip(reward.weights, weights, strict=True)]
     return TokenReward(reward, reward.tokens, weights, reward.outcome)
 
 
 def _log(
-    outcomes: Sequence[Outcome], readings: Sequence[CriticReading], log_metric: Callable[[str, float], None]
+    outcomes: Sequence[Outcome], outputs: Sequence[CriticOutput], log_metric: Callable[[str, float], None]
 ) -> None:
     right = [
-        OUTCOMES[int(reading.verdict.argmax())] is outcome for outcome, reading in zip(outcomes, readings, strict=True)
+        OUTCOMES[int(output.verdict.argmax())] is outcome for outcome, output in zip(outcomes, outputs, strict=True)
     ]
     believed = [
-        float(reading.verdict[OUTCOMES.index(outcome)]) for outcome, reading in zip(outcomes, readings, strict=True)
+        float(output.verdict[OUTCOMES.index(outcome)]) for outcome, output in zip(outcomes, outputs, strict=True)
     ]
     log_metric("critic/accuracy", sum(right) / len(right))
     log_metric("critic/probability", sum(believed) / len(believed))

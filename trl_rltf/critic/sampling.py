@@ -15,11 +15,10 @@ from ..generation.sampling import (
     completions_of,
     encode_prompt,
     end_tokens,
-    generate_plainly,
     generation_arguments,
 )
-from . import Critic, CriticReading
-from .model import OUTCOMES
+from ..generation.settings import ignoring_generation_config
+from .model import OUTCOMES, Critic, CriticOutput
 
 
 def refine_with_critic(
@@ -71,20 +70,20 @@ def refine_with_critic(
         if not texts:
             raise ValueError(f"Problem {index} has no completions to start from. Sample some first.")
         candidates = [text for text, is_good in zip(texts, good, strict=True) if is_good] or list(texts)
-        readings = dict(zip(candidates, critic([prompt] * len(candidates), candidates), strict=True))
-        best = sorted(readings.items(), key=_belief, reverse=True)[:num_prefixes]
-        prefixes = itertools.cycle(best_prefix(text, reading) for text, reading in best)
+        outputs = dict(zip(candidates, critic([prompt] * len(candidates), candidates), strict=True))
+        best = sorted(outputs.items(), key=_belief, reverse=True)[:num_prefixes]
+        prefixes = itertools.cycle(best_prefix(text, output) for text, output in best)
         requests += [(prompt, prefix) for prefix in itertools.islice(prefixes, num_samples)]
     beginnings = [prompt for prompt, _ in requests], [prefix for _, prefix in requests]
     texts = continue_completions(model, tokenizer, *beginnings, sampling, batch_size, seed)
     return [texts[start : start + num_samples] for start in range(0, len(texts), num_samples)]
 
 
-def _belief(candidate: tuple[str, CriticReading]) -> float:
+def _belief(candidate: tuple[str, CriticOutput]) -> float:
     return float(candidate[1].verdict[OUTCOMES.index(Outcome.PASS)])
 
 
-def best_prefix(completion: str, reading: CriticReading) -> str:
+def best_prefix(completion: str, output: CriticOutput) -> str:
     """
     Cut a completion off after the token at which the critic believes most that it will pass.
 
@@ -92,13 +91,13 @@ def best_prefix(completion: str, reading: CriticReading) -> str:
 
     Args:
         completion (`str`): The completion.
-        reading ([`~rewards.CriticReading`]): What the critic says of it.
+        output ([`~rewards.CriticOutput`]): What the critic says of it.
 
     Returns:
         `str`: Beginning of the completion; the first of the best. Empty if it has one token or none.
     """
-    probabilities = reading.probabilities(Outcome.PASS)[:-2]  # nor does the end
-    return completion[: reading.ranges[int(probabilities.argmax())][1]] if len(probabilities) else ""
+    probabilities = output.probabilities(Outcome.PASS)[:-2]  # nor does the end
+    return completion[: output.ranges[int(probabilities.argmax())][1]] if len(probabilities) else ""
 
 
 @torch.no_grad()
@@ -131,7 +130,7 @@ def continue_completions(
     rows = []
     for index, (prompt, prefix) in enumerate(zip(prompts, prefixes, strict=True)):
         prompt_ids = encode_prompt(tokenizer, prompt, sampling.max_prompt_length, known)
-        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_new_tokens]
+        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_completion_length]
         rows.append((index, prompt_ids, prefix_ids))
     # Prefixes of one length together: nothing has to be padded inside a decoder's input.
     rows.sort(key=lambda row: len(row[2]))
@@ -163,15 +162,15 @@ def _continue(
         start = [[_decoder_start(model), *prefix_ids] for _, _, prefix_ids in batch]
         arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
         skipped = len(start[0])
-    generated = generate_plainly(
-        model,
-        **arguments,
-        **generation_arguments(model, tokenizer, sampling),
-        max_new_tokens=max(1, sampling.max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),
-    )
+    with ignoring_generation_config(model):
+        generated = model.generate(
+            **arguments,
+            **generation_arguments(model, tokenizer, sampling),
+            max_new_tokens=max(1, sampling.max_completion_length - min(len(prefix_ids) for _, _, prefix_ids in batch)),
+        )
     # Decoded together with the prefix: some tokenizers drop a blank at the beginning of a text.
     rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
-    ids = [[*prefix_ids, *new_ids][: sampling.max_new_tokens] for (_, _, prefix_ids), new_ids in rows]
+    ids = [[*prefix_ids, *new_ids][: sampling.max_completion_length] for (_, _, prefix_ids), new_ids in rows]
     new = [row[len(prefix_ids) :] for row, (_, _, prefix_ids) in zip(ids, batch, strict=True)]
     return completions_of(tokenizer, ids, new, end_tokens(model, tokenizer), sampling.stop_strings)
 

@@ -19,7 +19,7 @@ from transformers import Trainer, TrainingArguments
 
 from ..completions.program import completion_text, prompt_text
 from ..execution import Outcome
-from .model import LABELS, OUTCOMES, POOLINGS, Critic, check_labels, encode_program, longest_input
+from .model import LABELS, OUTCOMES, POOLINGS, Critic, encode_program, longest_input, outcome_columns
 
 
 COLUMNS = ("prompt", "completion", "outcome")
@@ -150,7 +150,7 @@ class CriticTrainer(Trainer):
     ):
         if pooling not in POOLINGS:
             raise ValueError(f"`pooling` is {pooling!r}, but must be 'last' or 'max'.")
-        columns = check_labels(model.config)
+        columns = outcome_columns(model.config)
         model.config.critic_pooling = pooling  # saved with the model, for who reads it
         max_length = longest_input(model.config, processing_class) if max_length is None else max_length
         rows = []
@@ -238,13 +238,13 @@ def evaluate_critic(critic: Critic, samples: Iterable[Mapping[str, Any]]) -> Cri
         [`CriticEvaluation`]: Counts for each outcome; an outcome without samples is left out.
     """
     rows = graded_only(samples)
-    readings = critic([row["prompt"] for row in rows], [row["completion"] for row in rows])
+    outputs = critic([row["prompt"] for row in rows], [row["completion"] for row in rows])
     counts: Counter[str] = Counter(row["outcome"] for row in rows)
     right: Counter[str] = Counter()
     probabilities: dict[str, list[torch.Tensor]] = {label: [] for label in counts}
-    for row, reading in zip(rows, readings, strict=True):
-        right[row["outcome"]] += LABELS[int(reading.verdict.argmax())] == row["outcome"]
-        probabilities[row["outcome"]].append(reading.probabilities(OUTCOMES[LABELS.index(row["outcome"])]))
+    for row, output in zip(rows, outputs, strict=True):
+        right[row["outcome"]] += LABELS[int(output.verdict.argmax())] == row["outcome"]
+        probabilities[row["outcome"]].append(output.probabilities(OUTCOMES[LABELS.index(row["outcome"])]))
     present = [label for label in LABELS if counts[label]]
     return CriticEvaluation(
         {label: counts[label] for label in present},
