@@ -235,7 +235,7 @@ def test_how_often_the_critic_is_right_is_logged(runner, tokenizer):
 def test_a_critic_is_loaded_from_a_folder(tmp_path, tokenizer, as_text):
     from transformers import T5Config, T5ForTokenClassification
 
-    from trl_rltf.critic.training import LABEL_SETTINGS
+    from trl_rltf.critic.model import LABEL_SETTINGS
 
     model = make_mini_critic(tokenizer, hidden_size=32, num_layers=1)
     if not as_text:

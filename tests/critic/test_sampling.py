@@ -155,9 +155,9 @@ def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
     ("arguments", "message"),
     [
         ({"completions": [[]]}, "Problem 0 has no completions"),
-        ({"completions": [["x"], ["y"]]}, "one entry a problem"),
-        ({"passed": [[True, False]]}, "one for each completion"),
-        ({"passed": []}, "one entry a problem"),
+        ({"completions": [["x"], ["y"]]}, "one entry per problem"),
+        ({"passed": [[True, False]]}, "one flag per completion"),
+        ({"passed": []}, "one entry per problem"),
         ({"num_samples": 0}, "`num_samples=0`"),
         ({"num_prefixes": 0}, "`num_prefixes=0`"),
     ],
