@@ -145,7 +145,7 @@ def load_critic(script_args: CriticArguments, model_args: ModelConfig, tokenizer
         return model, AutoTokenizer.from_pretrained(name)
     if tokenizer is None:
         raise SystemExit("--samples needs --critic_model_name_or_path: the model that the critic starts from.")
-    return make_mini_critic(tokenizer, seed), tokenizer
+    return make_mini_critic(tokenizer, seed=seed), tokenizer
 
 
 def report(result: CriticEvaluation) -> None:

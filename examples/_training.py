@@ -137,9 +137,9 @@ def load_apps_problems(script_args: ProblemArguments) -> tuple[Dataset, Dataset]
     name, levels = script_args.dataset_name, script_args.difficulties
     if name is None:
         return _mini_apps("train", levels), _mini_apps("test", levels)
-    train_set = load_apps(name, script_args.dataset_train_split, levels)
+    train_set = load_apps(name, script_args.dataset_train_split, difficulties=levels)
     try:
-        return train_set, load_apps(name, script_args.dataset_test_split, levels)
+        return train_set, load_apps(name, script_args.dataset_test_split, difficulties=levels)
     except FileNotFoundError:
         console.print(
             f"{name} has no split {script_args.dataset_test_split!r}: a fifth of the training set is held out."

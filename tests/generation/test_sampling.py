@@ -147,7 +147,7 @@ def test_a_chat_template_writes_the_special_tokens_alone(policy):
         ({"top_p": 0}, "`top_p` is 0"),
         ({"max_completion_length": 0}, "`max_completion_length` is 0"),
         ({"max_prompt_length": 0}, "`max_prompt_length` is 0"),
-        ({"stop_strings": ("",)}, "an empty text"),
+        ({"stop_strings": ("",)}, "an empty string"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -120,7 +120,9 @@ def evaluate_policy(
     requests = [(index, prompt) for index, prompt in enumerate(dataset["prompt"]) for _ in range(num_samples)]
     sampling = Sampling(temperature, top_p, max_completion_length, max_prompt_length)
     prompts = [prompt for _, prompt in requests]
-    completions = generate_completions(model, tokenizer, prompts, sampling, batch_size, seed, description)
+    completions = generate_completions(
+        model, tokenizer, prompts, sampling, batch_size=batch_size, seed=seed, description=description
+    )
     tests = dataset["tests"]
     reports = runner.run(
         [
