@@ -1,4 +1,4 @@
-"""Resample programs from a critic's best prefixes: critic sampling (arXiv 2207.01780)."""
+"""Resample programs from a critic's best prefixes: the critic sampling of CodeRL."""
 
 from __future__ import annotations
 

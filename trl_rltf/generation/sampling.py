@@ -22,7 +22,9 @@ _FINGERPRINT_VALUES = 1024  # per parameter: enough to tell two sets of weights 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """
-    Settings for sampling completions. The generation config of the model is ignored.
+    Settings for sampling completions.
+
+    The generation config of the model is ignored, except its special tokens.
 
     Args:
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 is greedy decoding.
