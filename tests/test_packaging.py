@@ -11,4 +11,4 @@ def test_the_type_information_is_installed(monkeypatch):
     distribution.include_package_data = False  # or setuptools would write its metadata into the repository
     build = distribution.get_command_obj("build_py")
     build.ensure_finalized()
-    assert ["py.typed"] == [name for package, *_, names in build.data_files for name in names if package == "trl_rltf"]
+    assert [name for package, *_, names in build.data_files for name in names if package == "trl_rltf"] == ["py.typed"]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..completions.program import ExtractedProgram, completion_text, extract_program
 from ..completions.tokens import token_ranges
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
+from ..execution.program import check_opt_in
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
 from .penalty import penalized_tokens, spread_penalty
@@ -266,6 +267,7 @@ def unit_test_reward(
     Raises:
         ValueError: If `HF_ALLOW_CODE_EVAL` is not 1, or the column `tests` is missing or malformed.
     """
+    check_opt_in()  # at each call: the function below is made only once
     return _default_function()(completions=completions, tests=tests, processing_class=processing_class, **columns)
 
 
