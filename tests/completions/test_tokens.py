@@ -270,7 +270,7 @@ def test_the_ranges_of_any_completion_and_the_tokens_of_any_span_are_in_bounds(k
     assert ranges == sorted(ranges)
     program = extract_program(text)
     program_end = program.start + len(program.source)
-    for index in span_tokens(Span(*places), program.source, program.start, ranges, program.indent):
+    for index in span_tokens(Span(*places), program.source, program.start, ranges, indent=program.indent):
         assert ranges[index][0] < program_end
         assert ranges[index][1] > program.start
     assert len(end_token(program.source, program.start, ranges)) <= 1

@@ -17,7 +17,7 @@ _WINDOW = 32  # tokens decoded together
 _MAX_SHIFT = 64  # characters between the expected and the actual position of the text of a window
 
 
-def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], indent: int = 0) -> range:
+def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], *, indent: int = 0) -> range:
     """
     Find the tokens of a span of a program.
 
@@ -86,10 +86,10 @@ def token_ranges(token_ids: Sequence[int], text: str, tokenizer: Any) -> list[tu
     """
     token_ids = list(token_ids)
     decoded = tokenizer.decode(token_ids, skip_special_tokens=True)
-    behind = decoded[::-1].find(text[::-1])  # `rfind` takes quadratic time in the worst case
-    if behind < 0:
+    num_after = decoded[::-1].find(text[::-1])  # `rfind` takes quadratic time in the worst case
+    if num_after < 0:
         return [(0, 0)] * len(token_ids)
-    offset = len(decoded) - behind - len(text)
+    offset = len(decoded) - num_after - len(text)
     ranges = _ranges_from_pieces(token_ids, decoded, tokenizer)
     if ranges is None:
         ranges = _ranges_from_windows(token_ids, decoded, tokenizer)
