@@ -228,6 +228,19 @@ def test_each_name_of_the_root_is_in_the_reference():
     assert set(importlib.import_module("trl_rltf").__all__) <= set(listed)
 
 
+def test_each_value_of_the_preset_is_in_the_index_of_the_paper():
+    page = (ROOT / "docs/paper_index.md").read_text()
+    settings = {
+        key.value
+        for node in ast.walk(ast.parse(MODULES["trl_rltf.presets"].read_text()))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    } - {"args", "reward_funcs", "callbacks"}
+    assert {"learning_rate", "token_weight", "capacity"} <= settings
+    assert not [name for name in settings if not re.search(rf"\b{name}\b", page)]
+
+
 def test_the_map_lists_the_imports_that_each_room_may_make():
     text = (ROOT / "docs/CONTRIBUTING.md").read_text()
     rows = re.findall(r"^\| `trl_rltf/([\w/.]+)` \| .* \|(.*)\|$", text, re.MULTILINE)
