@@ -173,7 +173,7 @@ def logged_names(source):
             ):  # also where the name is passed on to the call that logs it
                 metrics.add(node.value)
         elif isinstance(node, ast.Call) and node.args:
-            function = ast.unparse(node.func).rpartition(".")[2]
+            function = ast.unparse(node.func).rpartition(".")[2].lstrip("_")
             if function in ("log_metric", "add_metric"):
                 metrics |= literal_names(node.args[0])
             elif function in ("log_extra", "add_column"):
