@@ -223,6 +223,13 @@ def test_each_public_name_is_in_the_reference(package):
     assert listed == set(importlib.import_module(package).__all__)
 
 
+def test_each_preset_is_in_the_reference():
+    listed = set(re.findall(r"^::: trl_rltf\.presets\.(\w+)$", (ROOT / "docs/reference.md").read_text(), re.MULTILINE))
+    assert listed == {
+        name for name in defined_names("trl_rltf.presets") if name.islower() and not name.startswith("_")
+    }
+
+
 def test_each_name_of_the_root_is_in_the_reference():
     listed = re.findall(r"^::: trl_rltf\.[\w.]+\.(\w+)$", (ROOT / "docs/reference.md").read_text(), re.MULTILINE)
     assert set(importlib.import_module("trl_rltf").__all__) <= set(listed)
