@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import textwrap
@@ -122,6 +123,45 @@ def test_a_command_on_a_page_exists(page):
             node.value for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Constant)
         }
         assert set(re.findall(r"\btrl-rltf ([a-z][\w-]*)", text)) <= words
+
+
+# The scripts, and the commands that run them.
+SCRIPTS = {
+    "train": r"trl-rltf (?:train|demo) |examples/train_(?:apps|mbpp)\.py|make demo ARGS=",
+    "evaluate": r"trl-rltf evaluate |examples/evaluate_\w+\.py",
+    "train_critic": r"trl-rltf train-critic |examples/train_critic\.py",
+    "grade": r"trl-rltf grade |trl_rltf\.execution grade ",
+}
+OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_precision", "--dynamo_backend"}
+
+
+@functools.cache
+def flags_of(script):
+    """The flags that a script takes."""
+    text = importlib.import_module(f"trl_rltf.scripts.{script}").make_parser().format_help()
+    return {*re.findall(r"--\w+", text), "--config", "--help"}
+
+
+@ALL_PAGES
+def test_a_flag_of_a_command_exists(page):
+    for command in commands(page):
+        for script, pattern in SCRIPTS.items():
+            found = re.search(pattern, command)
+            if found:
+                assert set(re.findall(r"--\w+", command[found.end() :])) <= flags_of(script) | OF_ACCELERATE, command
+
+
+@ALL_PAGES
+def test_a_flag_in_a_sentence_exists(page):
+    of_examples = {
+        f"--{node.target.id}"
+        for file in ROOT.glob("examples/**/*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    known = OF_ACCELERATE.union(of_examples, *map(flags_of, SCRIPTS))
+    # Ours have no hyphens.
+    assert set(re.findall(r"`(--[a-z]\w*)(?![\w-])[^`]*`", outside_of_blocks(page))) <= known
 
 
 def anchors(page):
