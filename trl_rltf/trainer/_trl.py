@@ -46,6 +46,9 @@ METHODS = {
     "train": "resume_from_checkpoint",
 }
 
+# Attributes of the class that are overridden.
+CLASS_ATTRIBUTES = ["_name", "_paper", "_tag_names"]
+
 # Attributes of a trainer that are read or written.
 ATTRIBUTES = (
     # of `GRPOTrainer`
@@ -85,7 +88,7 @@ class GenerationBatch(TypedDict, total=False):
 
 def check_methods() -> None:
     """
-    Refuse a TRL whose version or methods differ from those that the trainers are written for.
+    Refuse a TRL whose version or methods differ from those that are used.
 
     Raises:
         RuntimeError: If they do. The message names each difference.

@@ -1,4 +1,4 @@
-"""Fill an online buffer from the current weights, and draw training batches from it."""
+"""Fill an online buffer from the current weights, and draw batches from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Rollouts(Protocol):
         """Return a loader of the rows of the training set, in TRL's order."""
 
     def prefetch(self, rows: Rows) -> None:
-        """Generate completions for these rows while the reward functions of the current rows run."""
+        """Generate completions for the next rows while reward functions run."""
 
     def discard_prefetched(self) -> None:
         """Discard prefetched completions that were not used."""
@@ -49,7 +49,7 @@ class Rollouts(Protocol):
 
 class BufferRefresh:
     """
-    Refresh an online buffer when it is due, and draw the batches of each optimizer step.
+    Refresh an online buffer when it is due, and draw the training batches.
 
     Args:
         rollouts ([`Rollouts`]): Trainer that generates and scores.

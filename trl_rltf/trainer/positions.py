@@ -1,4 +1,4 @@
-"""Positions of padded prompts, for causal models with a table of positions (GPT-2)."""
+"""Positions of padded prompts, for models with a table of positions (GPT-2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 def counts_padding(model: Any) -> bool:
     """
-    Return whether the positions of a causal model count the padding before a prompt.
+    Return whether the positions of a causal model count padding.
 
     Positions of models with rotary or ALiBi embeddings are relative, so padding makes no difference. Models with a table
     of positions (`wpe` in transformers) count from the first column. `generate` passes them position ids; a plain
@@ -23,7 +23,7 @@ def counts_padding(model: Any) -> bool:
 
 def with_positions(model: Any) -> Any:
     """
-    Return the forward pass of a model, with positions that start at the first token.
+    Return the forward pass of a model, with positions from the first token.
 
     Args:
         model ([`torch.nn.Module`]): Causal language model, possibly wrapped for several processes.

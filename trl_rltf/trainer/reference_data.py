@@ -19,7 +19,7 @@ _TEXT = ("string", "large_string", "null")  # a column without values has the ty
 
 
 def holds_programs(feature: Any) -> bool:
-    """Return whether a column of this type holds a text, or a list of texts, in each row."""
+    """Return whether a column of this type holds texts or lists of texts."""
     return _is_list(feature) or getattr(feature, "dtype", None) in _TEXT
 
 

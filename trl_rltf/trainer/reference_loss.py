@@ -143,7 +143,7 @@ class ReferenceLoss:
         return {**drawn, "num_reference_tokens": accelerator.gather(drawn["reference_mask"].sum()).sum()}
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
-        """Return the cross entropy of each token of the solutions, at temperature 1, `(B, R)`."""
+        """Return the cross entropy of each reference token, at temperature 1, `(B, R)`."""
         ids, mask = batch["reference_ids"], batch["reference_mask"]
         if "reference_prompt_ids" in batch:
             prompts = batch["reference_prompt_ids"], batch["reference_prompt_mask"]
