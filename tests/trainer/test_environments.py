@@ -54,7 +54,7 @@ class SlowGuess(Guess):
 
 
 class Plain(Guess):
-    """An environment without a reward of its own."""
+    """An environment without a reward."""
 
     get_reward = None
 
@@ -85,7 +85,7 @@ def test_a_reward_that_an_environment_owns_trains(make_environment_trainer, envi
     assert history(trainer, f"rewards/{environment.__name__}/mean") == [environment.score]
 
 
-def test_it_goes_beside_a_function_that_rewards_tokens(make_environment_trainer):
+def test_it_works_next_to_a_function_that_rewards_tokens(make_environment_trainer):
     def shares(completions, completion_ids, **columns):
         return [TokenReward(1.0, [1.0] * len(ids)) for ids in completion_ids]
 
@@ -123,7 +123,7 @@ def test_prompts_of_an_environment_are_cut_with_what_it_adds(make_environment_tr
 
 
 def test_dropping_prompts_that_an_environment_makes_is_refused(make_environment_trainer):
-    with pytest.raises(ValueError, match="does not go with `environment_factory`"):
+    with pytest.raises(ValueError, match="does not work with `environment_factory`"):
         make_environment_trainer(Guess, max_prompt_length=100, prompt_overflow="drop")
 
 

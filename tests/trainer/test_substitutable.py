@@ -10,8 +10,6 @@ from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 FEATURES = {
     **{f"loss {name}": {"loss_type": name} for name in LOSS_TYPES},
