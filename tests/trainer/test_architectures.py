@@ -244,7 +244,7 @@ def test_the_cross_entropy_is_that_of_the_model_itself(name: str, make_trainer: 
 
 
 def test_tokens_of_one_completion_get_different_gradients_in_an_encoder_decoder(make_trainer: Any) -> None:
-    """The gradient of a loss with one marked token differs from that with another one marked."""
+    """The gradient of a loss with one marked token differs from that with another marked token."""
     gradients = []
     for marked in (1, 4):
         model, tokenizer = make("codet5")

@@ -101,7 +101,7 @@ def test_with_the_greedy_baseline_only_sampled_completions_are_weighed(make_trai
     assert batches[0]["advantages"][mask].tolist() == pytest.approx([(3.0 - 1.0) * 0.5] * int(mask.sum()))
 
 
-def test_a_real_critic_weighs_what_the_unit_tests_found(make_trainer, batches, runner, tokenizer, problems):
+def test_a_real_critic_weighs_the_rewards_of_unit_tests(make_trainer, batches, runner, tokenizer, problems):
     critic = Critic(make_mini_critic(tokenizer, hidden_size=32, num_layers=1), tokenizer)
     plain = UnitTestRewardFunction.paper(runner)
     trainer = make_trainer(CriticRewardFunction(plain, critic), baseline="none", scale_rewards="none", max_steps=1)

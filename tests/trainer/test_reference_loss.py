@@ -134,7 +134,7 @@ def test_of_up_to_four_candidates_the_likeliest_per_token_is_used(make_loss, tok
         assert torch.equal(row, group[means.index(min(means))])
 
 
-def test_several_processes_draw_what_one_would(make_loss):
+def test_several_processes_draw_the_rows_of_one(make_loss):
     rows = [{"prompt": "x" * i, "solutions": [f"a = {i}"]} for i in range(9)]
     alone, _ = make_loss(rows)
     together = [make_loss(rows, num_processes=2, process_index=index)[0] for index in range(2)]
@@ -242,7 +242,7 @@ def pairs(problems):
 
 
 @pytest.mark.parametrize("buffer", [None, OnlineBuffer(capacity=8, update_steps=2)])
-def test_they_come_from_all_of_the_training_set(make_trainer, problems, tokenizer, pairs, buffer):
+def test_solutions_are_drawn_from_the_whole_training_set(make_trainer, problems, tokenizer, pairs, buffer):
     """One prompt per batch, but references of many, each with its prompt, also after they have waited in a buffer."""
     callbacks = None if buffer is None else [buffer]
     trainer = make_trainer(by_length, callbacks, ce_loss_weight=1.0, max_steps=3, max_completion_length=200)
@@ -255,7 +255,7 @@ def test_they_come_from_all_of_the_training_set(make_trainer, problems, tokenize
         assert all(len({tuple(ids) for ids in batch["prompt_ids"].tolist()}) == 1 for batch in spy.batches)
 
 
-def test_of_each_problem_the_solution_is_taken_that_the_policy_is_nearest_to(make_trainer, model, problems, tokenizer):
+def test_the_solution_that_the_policy_finds_likeliest_is_used(make_trainer, model, problems, tokenizer):
     policy = copy.deepcopy(model)
 
     def loss(prompt, solution):
@@ -276,7 +276,7 @@ def test_of_each_problem_the_solution_is_taken_that_the_policy_is_nearest_to(mak
         assert losses[solution] == min(losses.values())
 
 
-def test_they_are_in_the_loss_unless_the_weight_is_0(make_trainer, model):
+def test_solutions_are_in_the_loss_unless_the_weight_is_0(make_trainer, model):
     logged = {}
     for weight in (None, 10.0, 0.0):
         trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, model_override=copy.deepcopy(model))
@@ -290,7 +290,7 @@ def test_they_are_in_the_loss_unless_the_weight_is_0(make_trainer, model):
 
 @pytest.mark.filterwarnings("ignore:You are using 'rollout_func'")
 @pytest.mark.parametrize("weight", [None, 1.0])
-def test_where_a_completion_depends_on_more_than_its_prompt_those_of_the_batch_are_taken(make_trainer, weight):
+def test_with_a_rollout_function_the_solutions_of_the_batch_are_used(make_trainer, weight):
     trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, rollout_func=made_up_rollout)
     spy = Spy(trainer)
     trainer.train()
@@ -310,7 +310,7 @@ def test_the_logged_parts_of_the_loss_add_up_where_some_batches_have_none(make_t
         assert reference_loss > 3  # of an untrained model, however few there are
 
 
-def test_those_of_a_stream_are_those_of_the_batch(make_trainer, problems, tokenizer):
+def test_with_a_stream_the_solutions_of_the_batch_are_used(make_trainer, problems, tokenizer):
     trainer = make_trainer(
         by_length, ce_loss_weight=1.0, max_steps=2, dataset=problems.to_iterable_dataset(), max_completion_length=200
     )

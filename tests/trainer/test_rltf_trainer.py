@@ -66,7 +66,7 @@ def test_the_error_line_of_a_program_gets_its_own_advantage(make_trainer, runner
 
 
 def test_lines_are_compared_with_those_of_their_group(make_trainer, runner, tokenizer):
-    """Half of a group stops parsing in its second line. What they write before is as good as the others' first line."""
+    """Half of a group stops parsing in its second line; its first line is as good as that of the others."""
     sources = ["a = 1\nb = 2\nc = 3\n", "a = 1\nb = = 2\nc = 3\n"]
     ids = [tokenizer(source)["input_ids"] for source in sources]
     trainer = make_trainer(UnitTestRewardFunction(runner), max_steps=1)
@@ -201,7 +201,7 @@ def test_the_greedy_baseline_is_the_reward_of_the_greedy_completion(make_trainer
     assert sorted(batch["advantages"].tolist()) == pytest.approx(
         sorted(r - baseline for r in by_length(texts)), abs=1e-6
     )
-    assert history(trainer, "calls") == [1.0]  # what is logged is of the sampled completions alone
+    assert history(trainer, "calls") == [1.0]  # of the sampled completions alone
 
 
 def test_centered_token_rewards_have_no_mass_in_a_group(make_trainer):
@@ -258,7 +258,7 @@ def test_the_reward_function_works_in_an_unmodified_rloo_trainer(make_trainer, r
     assert -1.0 <= history(trainer, "reward")[0] <= 1.0
 
 
-def test_metrics_and_the_completions_table_tell_what_happened(make_trainer, runner, tmp_path):
+def test_metrics_and_the_completions_table_are_logged(make_trainer, runner, tmp_path):
     import pandas as pd
 
     trainer = make_trainer(UnitTestRewardFunction(runner), log_completions=True, max_steps=1)
@@ -381,7 +381,7 @@ def test_the_completions_table_marks_the_tokens_with_a_penalty(make_trainer, tmp
     assert list(pandas.read_parquet(file)["marked_completion"]) == expected
 
 
-def test_tensorboard_gets_the_metrics_that_tell_how_training_goes(make_trainer, runner, tmp_path):
+def test_tensorboard_gets_the_metrics_of_training(make_trainer, runner, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
