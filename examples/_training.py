@@ -17,6 +17,7 @@ from trl import ModelConfig, ScriptArguments, TrlParser
 from trl_rltf import RLTFConfig, UnitTestRewardFunction, load_apps, load_mbpp, make_mini_apps
 from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import make_mini_model
+from trl_rltf.presets import paper_reward
 
 
 # Flags that the embedded default sets, unless the command line says otherwise. Tuned for two CPU cores.
@@ -112,8 +113,8 @@ def unit_test_reward(script_args: ProblemArguments, runner: LocalRunner) -> Unit
     """The reward function that the flags ask for."""
     settings = {"adaptive_weight": script_args.adaptive_weight}
     if script_args.fine_weight is not None:
-        settings["fine_weight"] = script_args.fine_weight
-    make_reward = UnitTestRewardFunction.paper if script_args.paper_feedback else UnitTestRewardFunction
+        settings["token_weight"] = script_args.fine_weight
+    make_reward = paper_reward if script_args.paper_feedback else UnitTestRewardFunction
     return make_reward(runner, **settings)
 
 
@@ -136,9 +137,9 @@ def load_apps_problems(script_args: ProblemArguments) -> tuple[Dataset, Dataset]
     name, levels = script_args.dataset_name, script_args.difficulties
     if name is None:
         return _mini_apps("train", levels), _mini_apps("test", levels)
-    train_set = load_apps(name, script_args.dataset_train_split, levels)
+    train_set = load_apps(name, script_args.dataset_train_split, difficulties=levels)
     try:
-        return train_set, load_apps(name, script_args.dataset_test_split, levels)
+        return train_set, load_apps(name, script_args.dataset_test_split, difficulties=levels)
     except FileNotFoundError:
         console.print(
             f"{name} has no split {script_args.dataset_test_split!r}: a fifth of the training set is held out."

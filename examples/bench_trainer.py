@@ -113,7 +113,7 @@ def main() -> None:
     text = "\n".join(f"value_{i} = compute(value_{i - 1}, {i}) + offset[{i % 7}]" for i in range(1, 40))
     ids = tokenizer(text, add_special_tokens=False)["input_ids"][:300]
     text = tokenizer.decode(ids)
-    span = Span(12, 12, 0, 10)
+    span = Span(line=12, column=0, end_line=12, end_column=10)
     times = []
     for _ in range(args.rounds):
         began = time.perf_counter()

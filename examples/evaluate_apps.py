@@ -43,7 +43,7 @@ def main() -> None:
     parser = TrlParser((AppsEvaluationArguments, ModelConfig))
     script_args, model_args = parser.parse_args_and_config()
     name = script_args.dataset_name or "codeparrot/apps"
-    problems = load_apps(name, script_args.dataset_test_split, script_args.difficulties)
+    problems = load_apps(name, script_args.dataset_test_split, difficulties=script_args.difficulties)
     evaluate(script_args, model_args, problems, "APPS", PUBLISHED)
 
 

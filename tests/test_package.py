@@ -19,13 +19,13 @@ PUBLIC = ["trl_rltf", *(f"trl_rltf.{path.name}" for path in PACKAGES)]
 ROOMS = {
     "_lazy": set(),
     "cli": {"scripts"},
-    "presets": {"rewards", "trainer"},
+    "presets": {"execution", "rewards", "trainer"},
     "completions": {"execution"},
     "critic": {"completions", "execution", "generation", "metrics", "rewards"},
     "data": {"execution", "execution.wire"},
     "execution": {"execution.host", "execution.sandbox", "execution.unit_tests", "execution.wire", "scripts"},
     "execution.host": {"execution", "execution.sandbox", "execution.unit_tests", "execution.wire"},
-    "execution.sandbox": set(),
+    "execution.sandbox": {"execution.wire"},  # the types of its part of the first message
     "execution.unit_tests": {"execution.wire"},
     "execution.wire": set(),
     "execution.worker": {"execution.sandbox", "execution.wire"},

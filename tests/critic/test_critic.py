@@ -1,4 +1,4 @@
-"""What the critic reads, and the weights that come of it."""
+"""The inputs of the critic, and the weights that it gives to tokens."""
 
 import copy
 import pickle
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import CriticRewardFunction, TokenReward, UnitTestRewardFunction
-from trl_rltf.critic import Critic, CriticReading
+from trl_rltf.critic import Critic, CriticOutput
 from trl_rltf.critic.model import LABELS, OUTCOMES, encode_program
 from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.mini import make_mini_critic
@@ -22,20 +22,20 @@ def critic(tokenizer):
 
 
 class Saying(Critic):
-    """A critic that believes in one outcome at the places where a function says so, and else in none."""
+    """A critic that predicts one outcome at the tokens that a function selects, and none elsewhere."""
 
     def __init__(self, tokenizer, outcome, is_sure):
         self.processing_class, self.outcome, self.is_sure, self.num_read = tokenizer, outcome, is_sure, 0
 
     def __call__(self, prompts, completions):
         self.num_read += len(completions)
-        readings = []
+        outputs = []
         for prompt, text in zip(prompts, completions, strict=True):
             ranges = encode_program(self.processing_class, prompt, text, None).ranges
             logits = torch.zeros(len(ranges), len(LABELS))
             logits[[self.is_sure(begin, end) for begin, end in ranges], OUTCOMES.index(self.outcome)] = 50.0
-            readings.append(CriticReading(logits, ranges))
-        return readings
+            outputs.append(CriticOutput(logits, ranges))
+        return outputs
 
 
 def weights_of(runner, policy_tokenizer, critic, completions, prompt="Add."):
@@ -57,11 +57,11 @@ def test_a_weight_is_the_critics_probability_of_the_outcome_at_that_token(runner
 
 
 def test_the_end_token_of_the_policy_has_the_weight_of_the_end_of_the_program(tokenizer, critic):
-    (reading,) = critic(["Add."], ["x = 1\n"])
+    (output,) = critic(["Add."], ["x = 1\n"])
     function = CriticRewardFunction(lambda **columns: [TokenReward(0.0, [0.0] * 5, outcome=Outcome.PASS)], critic)
     ids = [*tokenizer("x = 1\n")["input_ids"], tokenizer.eos_token_id]
     (reward,) = function(["Add."], ["x = 1\n"], [ids], processing_class=tokenizer)
-    assert reward.weights[-1] == pytest.approx(float(reading.verdict[OUTCOMES.index(Outcome.PASS)]))
+    assert reward.weights[-1] == pytest.approx(float(output.verdict[OUTCOMES.index(Outcome.PASS)]))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_the_end_token_of_the_policy_has_the_weight_of_the_end_of_the_program(to
 def test_the_tokens_of_another_tokenizer_are_found_by_their_characters(policy_ranges, expected):
     probabilities = torch.tensor([0.1, 0.2, 0.4, 0.9])
     logits = torch.stack([probabilities.log(), *[((1 - probabilities) / 3).log()] * 3], dim=1)
-    reading = CriticReading(logits, [(0, 2), (2, 4), (5, 8), (8, 10**9)])
-    assert reading.at(policy_ranges, Outcome.SYNTAX_ERROR) == pytest.approx(expected)
+    output = CriticOutput(logits, [(0, 2), (2, 4), (5, 8), (8, 10**9)])
+    assert output.at_tokens(policy_ranges, Outcome.SYNTAX_ERROR) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kinds", [("tokenizer", "sentencepiece_tokenizer"), ("sentencepiece_tokenizer", "tokenizer")])
@@ -110,7 +110,7 @@ def test_any_completion_has_a_weight_for_each_token(tokenizer, sentencepiece_tok
     assert all(0.0 <= weight <= 1.0 for weight in reward.weights)
 
 
-def test_a_batch_is_read_as_its_programs_alone_and_equal_ones_once(tokenizer, critic):
+def test_a_batch_gives_the_output_of_each_program_alone_and_equal_ones_run_once(tokenizer, critic):
     texts = ["x = 1\n", SUM_PROGRAM * 3, "", "x = 1\n", "print(1)"]
     rows = []
     hook = critic.model.register_forward_hook(
@@ -120,11 +120,11 @@ def test_a_batch_is_read_as_its_programs_alone_and_equal_ones_once(tokenizer, cr
     hook.remove()
     assert sum(rows) == 4
     small = Critic(critic.model, tokenizer, batch_size=1)
-    for text, reading in zip(texts, together, strict=True):
+    for text, output in zip(texts, together, strict=True):
         (alone,) = small(["Add."], [text])
-        torch.testing.assert_close(reading.logits, alone.logits, rtol=1e-4, atol=1e-5)
-        assert reading.ranges == alone.ranges
-        assert len(reading.logits) == len(tokenizer(text)["input_ids"]) + 1
+        torch.testing.assert_close(output.logits, alone.logits, rtol=1e-4, atol=1e-5)
+        assert output.ranges == alone.ranges
+        assert len(output.logits) == len(tokenizer(text)["input_ids"]) + 1
 
 
 def test_labels_in_another_order_mean_the_same(tokenizer, critic):
@@ -138,7 +138,7 @@ def test_labels_in_another_order_mean_the_same(tokenizer, critic):
     torch.testing.assert_close(first.logits, second.logits)
 
 
-def test_a_long_prompt_loses_its_beginning_and_a_long_completion_its_end(tokenizer):
+def test_a_long_prompt_is_cut_at_its_beginning_and_a_long_completion_at_its_end(tokenizer):
     prompt, completion = tokenizer("Add the numbers. ")["input_ids"], tokenizer("print(12345)")["input_ids"]
     start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
 
@@ -151,21 +151,21 @@ def test_a_long_prompt_loses_its_beginning_and_a_long_completion_its_end(tokeniz
     assert ids(5) == [start, *completion[:3], end]
 
 
-def test_tokens_that_the_critic_did_not_see_have_the_weight_of_the_last_that_it_did(tokenizer, critic):
+def test_tokens_beyond_the_maximum_length_have_the_weight_of_the_last_one(tokenizer, critic):
     short = Critic(critic.model, tokenizer, max_length=5)
-    (reading,) = short([""], ["print(12345)"])
-    seen = reading.ranges[-1][0]
+    (output,) = short([""], ["print(12345)"])
+    seen = output.ranges[-1][0]
     assert (
-        reading.at([(seen, seen + 1), (seen + 3, seen + 4)], Outcome.PASS)
-        == [pytest.approx(float(reading.probabilities(Outcome.PASS)[-1]))] * 2
+        output.at_tokens([(seen, seen + 1), (seen + 3, seen + 4)], Outcome.PASS)
+        == [pytest.approx(float(output.probabilities(Outcome.PASS)[-1]))] * 2
     )
 
 
-def test_the_verdict_is_the_end_of_the_program_or_the_highest_logits():
+def test_the_verdict_is_that_of_the_end_token_or_of_the_maximum_logits():
     logits = torch.tensor([[9.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
     ranges = [(0, 1), (1, 99)]
-    assert int(CriticReading(logits, ranges).verdict.argmax()) == 3
-    assert int(CriticReading(logits, ranges, "max").verdict.argmax()) == 0
+    assert int(CriticOutput(logits, ranges).verdict.argmax()) == 3
+    assert int(CriticOutput(logits, ranges, "max").verdict.argmax()) == 0
 
 
 def test_the_rewards_are_those_of_the_wrapped_function(runner, tokenizer, critic):
@@ -179,7 +179,7 @@ def test_the_rewards_are_those_of_the_wrapped_function(runner, tokenizer, critic
     assert CriticRewardFunction(plain, critic).__name__ == "unit_test_reward"
 
 
-def test_a_program_that_could_not_be_graded_stays_without_a_reward(tokenizer, critic):
+def test_a_program_that_could_not_be_graded_still_has_no_reward(tokenizer, critic):
     class Broken:
         def run(self, programs):
             return [ExecutionReport(Outcome.NOT_GRADABLE, (Verdict.NOT_RUN,)) for _ in programs]
@@ -187,14 +187,14 @@ def test_a_program_that_could_not_be_graded_stays_without_a_reward(tokenizer, cr
     assert weights_of(Broken(), tokenizer, critic, ["print(1)"]) == [None]
 
 
-def test_without_a_tokenizer_of_the_policy_the_critic_is_not_asked(runner, tokenizer):
+def test_without_a_tokenizer_of_the_policy_the_critic_does_not_run(runner, tokenizer):
     critic = Saying(tokenizer, Outcome.PASS, lambda begin, end: True)
     function = CriticRewardFunction(UnitTestRewardFunction(runner), critic)
     (reward,) = function([""], [SUM_PROGRAM], [[1, 2]], tests=[SUM_TESTS])
     assert (float(reward), reward.weights, critic.num_read) == (1.0, None, 0)
 
 
-def test_two_critics_multiply(runner, tokenizer, critic):
+def test_the_weights_of_two_critics_multiply(runner, tokenizer, critic):
     one = weights_of(runner, tokenizer, critic, [SUM_PROGRAM])[0].weights
     inner = CriticRewardFunction(UnitTestRewardFunction(runner), critic)
     ids = tokenizer(SUM_PROGRAM)["input_ids"]
@@ -214,7 +214,7 @@ def test_chat_messages_are_read_by_their_text(runner, tokenizer, critic):
     assert chat[0].weights == weights_of(runner, tokenizer, critic, [text])[0].weights
 
 
-def test_how_often_the_critic_is_right_is_logged(runner, tokenizer):
+def test_the_accuracy_of_the_critic_is_logged(runner, tokenizer):
     metrics = {}
     critic = Saying(tokenizer, Outcome.PASS, lambda begin, end: True)
     sources = [SUM_PROGRAM, "print(9)"]
@@ -235,7 +235,7 @@ def test_how_often_the_critic_is_right_is_logged(runner, tokenizer):
 def test_a_critic_is_loaded_from_a_folder(tmp_path, tokenizer, as_text):
     from transformers import T5Config, T5ForTokenClassification
 
-    from trl_rltf.critic.training import LABEL_SETTINGS
+    from trl_rltf.critic.model import LABEL_SETTINGS
 
     model = make_mini_critic(tokenizer, hidden_size=32, num_layers=1)
     if not as_text:
@@ -244,9 +244,9 @@ def test_a_critic_is_loaded_from_a_folder(tmp_path, tokenizer, as_text):
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     function = CriticRewardFunction(lambda **columns: [], str(tmp_path))
-    (reading,) = function.critic(["Add."], [SUM_PROGRAM])
+    (output,) = function.critic(["Add."], [SUM_PROGRAM])
     (expected,) = Critic(model, tokenizer)(["Add."], [SUM_PROGRAM])
-    torch.testing.assert_close(reading.logits, expected.logits)
+    torch.testing.assert_close(output.logits, expected.logits)
 
 
 def test_a_token_reward_with_weights_survives_pickling():

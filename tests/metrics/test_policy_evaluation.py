@@ -10,7 +10,9 @@ from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
 
 
 def test_a_model_is_sampled_and_graded(model, tokenizer, problems, runner):
-    result = evaluate_policy(model, tokenizer, problems.select(range(3)), runner, num_samples=2, max_new_tokens=8)
+    result = evaluate_policy(
+        model, tokenizer, problems.select(range(3)), runner, num_samples=2, max_completion_length=8
+    )
     assert result.num_samples == 2
     assert len(result.num_correct) == 3
     assert sum(result.outcome_shares.values()) == pytest.approx(1.0)
@@ -19,7 +21,7 @@ def test_a_model_is_sampled_and_graded(model, tokenizer, problems, runner):
 def test_it_leaves_model_and_random_state_as_they_were(model, tokenizer, problems, runner):
     model.train()
     before = torch.get_rng_state()
-    evaluate_policy(model, tokenizer, problems.select(range(1)), runner, num_samples=1, max_new_tokens=4)
+    evaluate_policy(model, tokenizer, problems.select(range(1)), runner, num_samples=1, max_completion_length=4)
     assert torch.equal(before, torch.get_rng_state())
     assert model.training
 
@@ -27,7 +29,7 @@ def test_it_leaves_model_and_random_state_as_they_were(model, tokenizer, problem
 def test_the_same_seed_gives_the_same_samples(model, tokenizer, problems, runner):
     def run(seed):
         return evaluate_policy(
-            model, tokenizer, problems.select(range(2)), runner, num_samples=2, max_new_tokens=8, seed=seed
+            model, tokenizer, problems.select(range(2)), runner, num_samples=2, max_completion_length=8, seed=seed
         )
 
     assert run(1) == run(1)
@@ -47,12 +49,15 @@ def test_chat_prompts_are_sampled_through_the_template(model, tokenizer, problem
     chat = copy.deepcopy(tokenizer)
     chat.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     rows = problems.select(range(2))
-    plain = evaluate_policy(model, tokenizer, rows, runner, num_samples=2, max_new_tokens=8, max_prompt_length=20)
+    plain = evaluate_policy(
+        model, tokenizer, rows, runner, num_samples=2, max_completion_length=8, max_prompt_length=20
+    )
     messages = rows.remove_columns("prompt").add_column(
         "prompt", [[{"role": "user", "content": p}] for p in rows["prompt"]]
     )
     assert (
-        evaluate_policy(model, chat, messages, runner, num_samples=2, max_new_tokens=8, max_prompt_length=20) == plain
+        evaluate_policy(model, chat, messages, runner, num_samples=2, max_completion_length=8, max_prompt_length=20)
+        == plain
     )
 
 
@@ -65,7 +70,9 @@ def test_pass_at_k_is_also_that_of_whole_modules_and_clipped_samples_are_counted
             right = ExecutionReport(Outcome.PASS, (Verdict.PASSED,))
             return [right, wrong, replace(right, trailing_error_type="SyntaxError"), wrong]
 
-    result = evaluate_policy(model, tokenizer, problems.select(range(2)), Fixed(), num_samples=2, max_new_tokens=2)
+    result = evaluate_policy(
+        model, tokenizer, problems.select(range(2)), Fixed(), num_samples=2, max_completion_length=2
+    )
     assert (result.num_correct, result.num_whole_correct) == ((1, 1), (1, 0))
     assert (result.pass_at_k(1), result.pass_at_k(1, whole_module=True)) == (0.5, 0.25)
     assert result.trailing_error_share == 0.25

@@ -5,8 +5,9 @@ from concurrent.futures import Future
 
 import pytest
 from datasets import Dataset
+from support import span_at
 
-from trl_rltf.execution import ExecutionReport, Outcome, Span, Verdict
+from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.generation import Completion
 from trl_rltf.metrics import evaluate_in_shards, summarize
 
@@ -19,7 +20,7 @@ REPORTS = {
         PASSED,
         trailing_error_type="AssertionError",
         trailing_error_message="no",
-        trailing_span=Span(3, 0, 3, 9),
+        trailing_span=span_at(3, 0, 3, 9),
     ),
     "cut off": ExecutionReport(Outcome.PASS, PASSED, trailing_error_type="SyntaxError"),
     "wrong": ExecutionReport(Outcome.FAILURE, (Verdict.FAILED,), trailing_error_type="NameError"),

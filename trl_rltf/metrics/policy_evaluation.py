@@ -85,7 +85,7 @@ def evaluate_policy(
     num_samples: int = 10,
     temperature: float = 0.6,
     top_p: float = 0.95,
-    max_new_tokens: int = 128,
+    max_completion_length: int = 128,
     max_prompt_length: int | None = None,
     batch_size: int = 64,
     seed: int = 0,
@@ -102,7 +102,7 @@ def evaluate_policy(
         num_samples (`int`, *optional*, defaults to `10`): Samples a problem.
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature.
         top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
-        max_new_tokens (`int`, *optional*, defaults to `128`): Tokens a sample may have.
+        max_completion_length (`int`, *optional*, defaults to `128`): Tokens a sample may have.
         max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content.
         batch_size (`int`, *optional*, defaults to `64`): Samples generated at a time.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
@@ -118,9 +118,11 @@ def evaluate_policy(
     if num_samples < 1 or len(dataset) == 0:
         raise ValueError(f"There is nothing to sample: {num_samples} samples for each of {len(dataset)} problems.")
     requests = [(index, prompt) for index, prompt in enumerate(dataset["prompt"]) for _ in range(num_samples)]
-    sampling = Sampling(temperature, top_p, max_new_tokens, max_prompt_length)
+    sampling = Sampling(temperature, top_p, max_completion_length, max_prompt_length)
     prompts = [prompt for _, prompt in requests]
-    completions = generate_completions(model, tokenizer, prompts, sampling, batch_size, seed, description)
+    completions = generate_completions(
+        model, tokenizer, prompts, sampling, batch_size=batch_size, seed=seed, description=description
+    )
     tests = dataset["tests"]
     reports = runner.run(
         [

@@ -67,8 +67,8 @@ class PolicySampler:
             self.tokenizer,
             [prompt for prompt in prompts for _ in range(num_samples)],
             self.sampling,
-            self.batch_size,
-            seed,
+            batch_size=self.batch_size,
+            seed=seed,
         )
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 

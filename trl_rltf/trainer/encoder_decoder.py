@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig
 from trl import GRPOConfig
 
-from ..generation.settings import plain_sampling
+from ..generation.settings import ignoring_generation_config
 from ._trl import selective_log_softmax, selective_log_softmax_and_entropy
 
 
@@ -139,7 +139,7 @@ class EncoderDecoder:
 
         model.generate = generate_after_prompt
         try:
-            with plain_sampling(model):
+            with ignoring_generation_config(model):
                 yield
         finally:
             del model.generate  # restores the method of its class
