@@ -92,7 +92,7 @@ def test_messages_without_content_are_passed_over():
 
 
 def test_no_room_for_content_is_an_error_with_numbers():
-    with pytest.raises(ValueError, match=r"It has 9 tokens, and 8 when .* `max_prompt_length` is 5"):
+    with pytest.raises(ValueError, match=r"It has 9 tokens, and still 8 when .* `max_prompt_length` is 5"):
         shorten_prompt([{"role": "system", "content": "x"}, *user("y z")], 5, words)
 
 

@@ -72,7 +72,7 @@ def test_which_solution_is_used_depends_on_the_random_number_of_the_row_alone(to
 def make_loss(tmp_path, tokenizer):
     """Build a loss on a dataset, with a policy for which each token is likely by its id alone."""
 
-    def make(rows, weight=1.0, num_processes=1, process_index=0, can_draw_rows=True):
+    def make(rows, weight=1.0, num_processes=1, process_index=0, can_draw_rows=True, is_stream=False):
         calls = []
 
         def logits(model, prompts, solutions):
@@ -85,7 +85,7 @@ def make_loss(tmp_path, tokenizer):
             return torch.tensor([[len(prompt)] for prompt in prompts]), torch.ones(len(prompts), 1, dtype=torch.long)
 
         loss = ReferenceLoss(
-            Dataset.from_list(rows),
+            Dataset.from_list(rows).to_iterable_dataset() if is_stream else Dataset.from_list(rows),
             RLTFConfig(str(tmp_path), ce_loss_weight=weight, max_completion_length=20, per_device_train_batch_size=8),
             SimpleNamespace(
                 device=torch.device("cpu"),
@@ -195,6 +195,12 @@ def test_a_batch_without_solutions_adds_nothing(make_loss):
 )
 def test_the_weight_is_10_with_solutions_unless_it_is_set(make_loss, weight, solutions, expected):
     assert make_loss([{"prompt": "x", "solutions": value} for value in solutions], weight=weight)[0].weight == expected
+
+
+def test_solutions_of_a_stream_are_not_in_the_loss_unless_the_weight_is_set(make_loss):
+    rows = [{"prompt": "x", "solutions": ["a"]}]
+    assert make_loss(rows, weight=None, is_stream=True)[0].weight == 0.0
+    assert make_loss(rows, weight=0.5, is_stream=True)[0].weight == 0.5
 
 
 def test_solutions_that_are_not_in_the_loss_are_not_read(make_loss):

@@ -70,6 +70,8 @@ class GenerationBatch(TypedDict, total=False):
     """
     The keys that are used of the batches that `GRPOTrainer` passes to its loss.
 
+    Functions take a batch as `dict[str, Any]`, because batches are also read by keys that are computed.
+
     Dimensions: B completions, P prompt tokens, T completion tokens.
     """
 

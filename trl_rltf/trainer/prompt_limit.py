@@ -67,8 +67,8 @@ class PromptLimit:
             return shorten_prompt(prompt, self.max_length, lambda text: len(self._tokenize([text], environment)[0]))
         except ValueError as error:
             raise ValueError(
-                f"A prompt cannot be shortened. {error} Raise the limit, or drop such rows with "
-                f"`prompt_overflow='drop'`. The prompt begins with {str(prompt)[:80]!r}."
+                f"A prompt cannot be shortened. {error} `prompt_overflow='drop'` drops the rows of such prompts. The prompt "
+                f"begins with {str(prompt)[:80]!r}."
             ) from error
 
     def apply(self, dataset: Any, overflow: PromptOverflow, name: str) -> Any:
