@@ -1,4 +1,4 @@
-"""Load a policy by flags: a causal or encoder-decoder model of the Hub or a folder, a GGUF file, an adapter."""
+"""Load a policy: a model of the Hub or of a folder, a GGUF file, or an adapter."""
 
 from __future__ import annotations
 
@@ -13,33 +13,37 @@ from trl import ModelConfig, get_quantization_config
 
 
 def load_policy(
-    model_args: ModelConfig, gguf_file: str | None = None, adapter: str | None = None, trust_remote_code: bool = False
+    model_args: ModelConfig,
+    *,
+    gguf_file: str | None = None,
+    adapter: str | None = None,
+    trust_remote_code: bool = False,
 ) -> tuple[Any, Any]:
     """
     Load a model and its tokenizer.
 
     Args:
         model_args ([`~trl.ModelConfig`]): Name or folder of the model, revision, data type, quantization. It may be the folder of
-            an adapter, as training with `--use_peft` and its checkpoints write it: the model below it is loaded too.
-        gguf_file (`str`, *optional*): File in GGUF format in that folder or repository; its weights become ordinary ones, so
-            that the model can be trained and saved.
+            an adapter, as training with `--use_peft` and its checkpoints write it: its base model is loaded too.
+        gguf_file (`str`, *optional*): File in GGUF format in that folder or repository. Its weights are dequantized, so that
+            the model can be trained and saved.
         adapter (`str`, *optional*): Name or folder of a PEFT adapter, which is merged into the weights.
         trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code of the model's repository may run.
 
     Returns:
-        `tuple`: The model, of the class that its configuration asks for, and its tokenizer, with a padding token.
+        `tuple`: The model, of the class named by its configuration, and its tokenizer, with a padding token.
 
     Raises:
-        ValueError: If it is an adapter, and the model below it is not known or cannot be found.
+        ValueError: If it is an adapter whose base model is unknown or cannot be found.
     """
     source = model_args.model_name_or_path
     adapter_config = _adapter_config(source, model_args.model_revision)
     if adapter_config is not None:
         model, tokenizer = _load_base(source, adapter_config, model_args, gguf_file, trust_remote_code)
-        for own in (source, adapter):
-            model = model if own is None else _merged(model, own)
+        for folder in (source, adapter):
+            model = model if folder is None else _merge(model, folder)
         if (Path(source) / "tokenizer_config.json").is_file():  # training may have changed it
-            tokenizer = _tokenizer(source, trust_remote_code=trust_remote_code)
+            tokenizer = _load_tokenizer(source, trust_remote_code=trust_remote_code)
         return model, tokenizer
     where = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code, "gguf_file": gguf_file}
     config = AutoConfig.from_pretrained(source, **where)
@@ -52,25 +56,33 @@ def load_policy(
         quantization_config=get_quantization_config(model_args),
     )
     if gguf_file is not None:
-        model = _as_ordinary(model, model_class)
+        model = _dequantize(model, model_class)
         name_model(model, source)
     if adapter is not None:
-        model = _merged(model, adapter)
-    return model, _tokenizer(source, **where)
+        model = _merge(model, adapter)
+    return model, _load_tokenizer(source, **where)
 
 
 def name_model(model: Any, name: str) -> None:
-    """Give a model the name or folder that its weights can be loaded from; an adapter trained on it names its base by this."""
+    """
+    Name a model after the folder or repository of its weights.
+
+    An adapter that is trained on the model finds its base model by this name.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model.
+        name (`str`): Folder or repository.
+    """
     model.name_or_path = model.config._name_or_path = name
 
 
-def _tokenizer(source: str, **where: Any) -> Any:
+def _load_tokenizer(source: str, **where: Any) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer
 
 
-def _merged(model: Any, adapter: str) -> Any:
+def _merge(model: Any, adapter: str) -> Any:
     from peft import PeftModel
 
     merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
@@ -79,7 +91,7 @@ def _merged(model: Any, adapter: str) -> Any:
 
 
 def _adapter_config(source: str, revision: str | None) -> dict[str, Any] | None:
-    """The configuration of an adapter, if that is all that there is."""
+    """Configuration of the adapter, if the source is an adapter and not a whole model."""
     if (Path(source) / "config.json").is_file():
         return None
     path = find_adapter_config_file(source, revision=revision)
@@ -93,36 +105,36 @@ def _load_base(
     gguf_file: str | None,
     trust_remote_code: bool,
 ) -> tuple[Any, Any]:
-    """Load the base model of an adapter: from where its configuration says, or from the adapter's parent folder."""
+    """Load the base model of an adapter, by its recorded name or from next to the adapter."""
     remedy = (
         "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
     )
     base = adapter_config.get("base_model_name_or_path")
     if not base:
-        raise ValueError(f"The adapter {source!r} does not say which model it was trained on. {remedy}")
-    beside = [folder / Path(base).name for folder in (Path(source), Path(source).parent)]
+        raise ValueError(f"The adapter {source!r} does not name the model that it was trained on. {remedy}")
+    nearby = [folder / Path(base).name for folder in (Path(source), Path(source).parent)]
     if Path(base).resolve() == Path(source).resolve():
         raise ValueError(f"The adapter {source!r} was written over the model that it was trained on. {remedy}")
     if not Path(base).is_dir():
-        base = next((str(folder) for folder in beside if (folder / "config.json").is_file()), base)
+        base = next((str(folder) for folder in nearby if (folder / "config.json").is_file()), base)
     try:
         return load_policy(
             replace(model_args, model_name_or_path=base, model_revision=adapter_config.get("revision") or "main"),
-            gguf_file,
+            gguf_file=gguf_file,
             trust_remote_code=trust_remote_code,
         )
     except OSError as error:
         raise ValueError(
-            f"The adapter {source!r} was trained on {base!r}, which is neither a folder here nor a model of the Hub that can be "
-            f"reached. {remedy}"
+            f"The adapter {source!r} was trained on {base!r}, which is neither a local folder nor a model of the Hub that can "
+            f"be reached. {remedy}"
         ) from error
 
 
-def _as_ordinary(model: Any, model_class: Any) -> Any:
-    """The same model without the mark of the quantized file that it came from, which can be neither trained nor saved."""
+def _dequantize(model: Any, model_class: Any) -> Any:
+    """Copy the model without its quantization config, with which it could be neither trained nor saved."""
     config = model.config
     del config.quantization_config
-    ordinary = model_class.from_config(config, dtype=model.dtype)
-    ordinary.load_state_dict(model.state_dict())
-    ordinary.generation_config = model.generation_config
-    return ordinary
+    dequantized = model_class.from_config(config, dtype=model.dtype)
+    dequantized.load_state_dict(model.state_dict())
+    dequantized.generation_config = model.generation_config
+    return dequantized

@@ -1,13 +1,12 @@
-"""The first stage of the recipe: supervised training on reference solutions, before RL."""
+"""Warm start: supervised training on reference solutions, before RL."""
 
 from __future__ import annotations
 
 import copy
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from _models import name_model
 from datasets import Dataset
 from transformers import (
     DataCollatorForSeq2Seq,
@@ -18,30 +17,44 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from trl_rltf.generation import prompt_lengths
-from trl_rltf.generation.prompts import shorten_prompt
-from trl_rltf.mini import add_bug, add_slips
+from ..generation import prompt_lengths
+from ..generation.prompts import shorten_prompt
+from ..mini import add_bug, add_slips
+from ..trainer import RLTFConfig
+from .arguments import RLTFScriptArguments
+from .policy import name_model
+from .problems import uses_mini_apps
 
 
-if TYPE_CHECKING:
-    from _training import ProblemArguments
-
-NUM_DRAFTS = 8  # programs a problem in the warm start on MiniAPPS, each with its own bug or none
+NUM_DRAFTS = 8  # programs per problem in the warm start on MiniAPPS, each with another bug or none
 
 
 def warm_start(
     model: Any,
     tokenizer: Any,
     problems: Dataset,
-    script_args: ProblemArguments,
-    training_args: TrainingArguments,
+    script_args: RLTFScriptArguments,
+    training_args: RLTFConfig | TrainingArguments,
+    *,
     folder: str,
     max_prompt_length: int | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> None:
     """
-    Train on reference solutions, with TRL's SFTTrainer, or transformers' Seq2SeqTrainer for an encoder-decoder, and save the
-    model in the folder.
+    Train on reference solutions and save the model.
+
+    A causal model is trained with [`~trl.SFTTrainer`], an encoder-decoder with [`~transformers.Seq2SeqTrainer`].
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model; it is trained in place.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        problems ([`~datasets.Dataset`]): Problems with solutions.
+        script_args ([`RLTFScriptArguments`]): Steps, learning rate and batches of the warm start.
+        training_args ([`RLTFConfig`] or [`~transformers.TrainingArguments`]): Seed, precision and device.
+        folder (`str`): Folder of the trained model.
+        max_prompt_length (`int`, *optional*): Maximum number of tokens of a prompt. Defaults to the length that the tokenizer
+            of an encoder-decoder allows.
+        callbacks (`list[TrainerCallback]`, *optional*): Callbacks of the training.
     """
     limit = max_prompt_length
     if limit is None and model.config.is_encoder_decoder:
@@ -63,9 +76,9 @@ def warm_start(
         "use_cpu": training_args.use_cpu,
         "dataloader_pin_memory": training_args.dataloader_pin_memory,
     }
-    pairs = _pairs(problems, script_args, training_args.seed)
+    pairs = _make_pairs(problems, script_args, training_args.seed)
     if limit is not None:
-        pairs = _limited(pairs, tokenizer, limit, training_args.prompt_overflow)
+        pairs = _limit_prompts(pairs, tokenizer, limit, training_args.prompt_overflow)
     if model.config.is_encoder_decoder:
         trainer = _seq2seq_trainer(model, tokenizer, pairs, settings, training_args)
     else:
@@ -78,10 +91,10 @@ def warm_start(
     name_model(model, str(Path(folder).resolve()))
 
 
-def _pairs(problems: Dataset, script_args: ProblemArguments, seed: int) -> Dataset:
-    """Prompts with reference solutions; on MiniAPPS several drafts of the first solution, of which a share has a bug."""
+def _make_pairs(problems: Dataset, script_args: RLTFScriptArguments, seed: int) -> Dataset:
+    """Pair prompts with solutions; on MiniAPPS with several drafts, of which a share has a bug."""
     rng = random.Random(seed)
-    is_mini = script_args.dataset_name is None
+    is_mini = uses_mini_apps(script_args)
     bug_share = script_args.warm_start_bug_share if is_mini else 0.0
     slip_share = script_args.warm_start_slip_share if is_mini else 0.0
     rows = []
@@ -96,8 +109,8 @@ def _pairs(problems: Dataset, script_args: ProblemArguments, seed: int) -> Datas
     return Dataset.from_list(rows)
 
 
-def _limited(pairs: Dataset, tokenizer: Any, limit: int, overflow: str) -> Dataset:
-    """The same pairs, with prompts of the length that RL allows."""
+def _limit_prompts(pairs: Dataset, tokenizer: Any, limit: int, overflow: str) -> Dataset:
+    """Shorten or drop the prompts that RL would shorten or drop."""
 
     def length(prompt: Any) -> int:
         return prompt_lengths(tokenizer, [prompt])[0]
@@ -114,7 +127,7 @@ def _as_answer(prompt: Any, program: str) -> Any:
 
 
 def _seq2seq_trainer(
-    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: TrainingArguments
+    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: Any
 ) -> Seq2SeqTrainer:
     def to_ids(row: dict[str, str]) -> dict[str, list[int]]:
         labels = tokenizer(text_target=row["completion"])["input_ids"]
@@ -123,12 +136,12 @@ def _seq2seq_trainer(
             "labels": labels[: training_args.max_completion_length],
         }
 
-    on_the_right = copy.deepcopy(tokenizer)
-    on_the_right.padding_side = "right"  # positions of an encoder count from the first column
+    right_padding = copy.deepcopy(tokenizer)
+    right_padding.padding_side = "right"  # positions of an encoder count from the first column
     return Seq2SeqTrainer(
         model,
         Seq2SeqTrainingArguments(**settings),
         train_dataset=pairs.map(to_ids, remove_columns=pairs.column_names),
-        data_collator=DataCollatorForSeq2Seq(on_the_right, model),
+        data_collator=DataCollatorForSeq2Seq(right_padding, model),
         processing_class=tokenizer,
     )
