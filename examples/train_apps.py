@@ -44,7 +44,7 @@ def main(load_problems=load_apps_problems) -> None:
         "num_samples": script_args.eval_samples,
         "temperature": training_args.temperature,
         "top_p": training_args.top_p,
-        "max_new_tokens": training_args.max_completion_length,
+        "max_completion_length": training_args.max_completion_length,
         "max_prompt_length": training_args.max_prompt_length,
         "batch_size": script_args.eval_batch_size,
     }

@@ -19,7 +19,7 @@ PUBLIC = ["trl_rltf", *(f"trl_rltf.{path.name}" for path in PACKAGES)]
 ROOMS = {
     "_lazy": set(),
     "cli": {"scripts"},
-    "presets": {"rewards", "trainer"},
+    "presets": {"execution", "rewards", "trainer"},
     "completions": {"execution"},
     "critic": {"completions", "execution", "generation", "metrics", "rewards"},
     "data": {"execution", "execution.wire"},

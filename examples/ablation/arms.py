@@ -17,8 +17,8 @@ class Arm:
         method (`str`, *optional*, defaults to `"rltf"`): `"rltf"`, `RLTFTrainer`; `"grpo"` or `"rloo"`, TRL's own trainer (for an
             encoder-decoder, which these refuse, `RLTFTrainer` with the same baseline); `"ppocoder"`, `RLTFTrainer` with the
             reward of PPOCoder; `"supervised"`.
-        paper_feedback (`bool`, *optional*, defaults to `False`): Whether the reward is that of `UnitTestRewardFunction.paper`.
-        feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`, or of its `paper`.
+        paper_feedback (`bool`, *optional*, defaults to `False`): Whether the reward is that of `paper_reward`.
+        feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`, or of `paper_reward`.
         settings (`dict`, *optional*): Settings of the trainer's configuration.
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
         critic (`bool`, *optional*, defaults to `False`): Whether a critic weighs the tokens.
@@ -49,11 +49,11 @@ _PAPER: dict[str, Any] = {
     "beta": 0.0,
 }
 _REFRESH = {"update_steps": 10}
-_COARSE: dict[str, Any] = {"adaptive_weight": 0.0, "fine_weight": 0.0}
+_COARSE: dict[str, Any] = {"adaptive_weight": 0.0, "token_weight": 0.0}
 _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2, "loss_type": "grpo"}
 # The penalty of the paper on top of the share of tests passed.
-_PENALTY: dict[str, Any] = {"fine_weight": 0.3, "fine_baseline": "none"}
-_SCALAR = {"fine_weight": 0.0}  # the share of tests passed and nothing else
+_PENALTY: dict[str, Any] = {"token_weight": 0.3, "token_feedback": "statement_penalty"}
+_SCALAR = {"token_weight": 0.0}  # the share of tests passed and nothing else
 # Reference solutions hold a policy together: with them it bears a learning rate at which the others fall apart.
 _REFERENCES = {"learning_rate": 1e-4}
 _NO_REFERENCES = {"ce_loss_weight": 0.0}
@@ -126,7 +126,7 @@ _ARMS = (
         "coarse-adaptive",
         "outcome classes, and the share of tests passed",
         paper_feedback=True,
-        feedback={"fine_weight": 0.0},
+        feedback={"token_weight": 0.0},
         settings=_NO_REFERENCES,
     ),
     Arm(
@@ -139,11 +139,11 @@ _ARMS = (
         "coarse-adaptive-expression",
         "all feedback of the paper, at the sub-expression",
         paper_feedback=True,
-        feedback={"granularity": "expression"},
+        feedback={"token_feedback": "expression_penalty"},
         settings=_NO_REFERENCES,
     ),
-    Arm("weight-0.3", "credit of lines, weighs less", feedback={"fine_weight": 0.3}, settings=_NO_REFERENCES),
-    Arm("weight-2", "credit of lines, weighs more", feedback={"fine_weight": 2.0}, settings=_NO_REFERENCES),
+    Arm("weight-0.3", "credit of lines, weighs less", feedback={"token_weight": 0.3}, settings=_NO_REFERENCES),
+    Arm("weight-2", "credit of lines, weighs more", feedback={"token_weight": 2.0}, settings=_NO_REFERENCES),
     Arm(
         "penalty-line",
         "share of tests passed, a penalty on the failing statement",
@@ -153,19 +153,19 @@ _ARMS = (
     Arm(
         "penalty-expression",
         "share of tests passed, a penalty on the sub-expression",
-        feedback={**_PENALTY, "granularity": "expression"},
+        feedback={**_PENALTY, "token_feedback": "expression_penalty"},
         settings=_NO_REFERENCES,
     ),
     Arm(
         "penalty-normalized",
         "a penalty on the sub-expression, as heavy for short ones",
-        feedback={**_PENALTY, "granularity": "expression", "normalize_span": True},
+        feedback={**_PENALTY, "token_feedback": "expression_penalty", "normalize_span": True},
         settings=_NO_REFERENCES,
     ),
     Arm(
         "penalty-centered",
         "a penalty of 1 on the sub-expression, minus its mean in the group",
-        feedback={**_PENALTY, "granularity": "expression", "fine_weight": 1.0},
+        feedback={**_PENALTY, "token_feedback": "expression_penalty", "token_weight": 1.0},
         settings={"center_token_rewards": True, **_NO_REFERENCES},
     ),
     Arm("groups-of-4", "credit of lines, twice the prompts", settings={"num_generations": 4, **_NO_REFERENCES}),

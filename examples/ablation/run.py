@@ -30,12 +30,16 @@ from trl_rltf.execution import LocalRunner
 from trl_rltf.generation import Sampling
 from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
 from trl_rltf.mini import make_mini_critic
-from trl_rltf.rewards.feedback import COARSE_REWARDS, PAPER_FEEDBACK
+from trl_rltf.presets import PAPER_REWARD, paper_reward
+from trl_rltf.rewards.outcome import COARSE_REWARDS
 
 
 GROUP_SIZE = MINI_SETTINGS["num_generations"]
 # All arms are evaluated in the same way, whatever temperature they train at.
-EVALUATION = {"temperature": MINI_SETTINGS["temperature"], "max_new_tokens": MINI_SETTINGS["max_completion_length"]}
+EVALUATION = {
+    "temperature": MINI_SETTINGS["temperature"],
+    "max_completion_length": MINI_SETTINGS["max_completion_length"],
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def _defaults(arm: Arm) -> dict[str, Any]:
     feedback = {
         **{p.name: p.default for p in inspect.signature(UnitTestRewardFunction).parameters.values()},
         "coarse_rewards": COARSE_REWARDS,
-        **(PAPER_FEEDBACK if arm.paper_feedback else {}),
+        **(PAPER_REWARD if arm.paper_feedback else {}),
     }
     coarse_rewards = {outcome.name: reward for outcome, reward in feedback.pop("coarse_rewards").items()}
     return {
@@ -275,7 +279,7 @@ def _trainer(
 
 
 def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
-    make_reward = UnitTestRewardFunction.paper if arm.paper_feedback else UnitTestRewardFunction
+    make_reward = paper_reward if arm.paper_feedback else UnitTestRewardFunction
     unit_tests = make_reward(runner, **arm.feedback)
     if arm.method == "ppocoder":
         return PPOCoderReward(unit_tests)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from trl_rltf import UnitTestRewardFunction
 from trl_rltf.completions import extract_program
 from trl_rltf.completions.program import completion_text, prompt_text
+from trl_rltf.presets import paper_reward
 
 
 def test_the_text_of_a_prompt_is_that_of_its_text_parts():
@@ -35,7 +35,7 @@ LIST_ITEM = "1. Double it:\n   ```python\n   n = int(input())\n   print(n * {})\
 
 
 def test_a_program_in_a_list_item_is_graded(runner, tokenizer):
-    function = UnitTestRewardFunction.paper(runner, granularity="expression")
+    function = paper_reward(runner, token_feedback="expression_penalty")
     texts = [LIST_ITEM.format(factor) for factor in ("2", "x")]
     ids = [tokenizer(text)["input_ids"] for text in texts]
     tests = [{"inputs": ["3\n"], "outputs": ["6\n"]}] * 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import CriticRewardFunction, TokenReward, UnitTestRewardFunction
-from trl_rltf.critic import Critic, CriticReading
+from trl_rltf.critic import Critic, CriticOutput
 from trl_rltf.critic.model import LABELS, OUTCOMES, encode_program
 from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.mini import make_mini_critic
@@ -29,13 +29,13 @@ class Saying(Critic):
 
     def __call__(self, prompts, completions):
         self.num_read += len(completions)
-        readings = []
+        outputs = []
         for prompt, text in zip(prompts, completions, strict=True):
             ranges = encode_program(self.processing_class, prompt, text, None).ranges
             logits = torch.zeros(len(ranges), len(LABELS))
             logits[[self.is_sure(begin, end) for begin, end in ranges], OUTCOMES.index(self.outcome)] = 50.0
-            readings.append(CriticReading(logits, ranges))
-        return readings
+            outputs.append(CriticOutput(logits, ranges))
+        return outputs
 
 
 def weights_of(runner, policy_tokenizer, critic, completions, prompt="Add."):
@@ -57,11 +57,11 @@ def test_a_weight_is_the_critics_probability_of_the_outcome_at_that_token(runner
 
 
 def test_the_end_token_of_the_policy_has_the_weight_of_the_end_of_the_program(tokenizer, critic):
-    (reading,) = critic(["Add."], ["x = 1\n"])
+    (output,) = critic(["Add."], ["x = 1\n"])
     function = CriticRewardFunction(lambda **columns: [TokenReward(0.0, [0.0] * 5, outcome=Outcome.PASS)], critic)
     ids = [*tokenizer("x = 1\n")["input_ids"], tokenizer.eos_token_id]
     (reward,) = function(["Add."], ["x = 1\n"], [ids], processing_class=tokenizer)
-    assert reward.weights[-1] == pytest.approx(float(reading.verdict[OUTCOMES.index(Outcome.PASS)]))
+    assert reward.weights[-1] == pytest.approx(float(output.verdict[OUTCOMES.index(Outcome.PASS)]))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_the_end_token_of_the_policy_has_the_weight_of_the_end_of_the_program(to
 def test_the_tokens_of_another_tokenizer_are_found_by_their_characters(policy_ranges, expected):
     probabilities = torch.tensor([0.1, 0.2, 0.4, 0.9])
     logits = torch.stack([probabilities.log(), *[((1 - probabilities) / 3).log()] * 3], dim=1)
-    reading = CriticReading(logits, [(0, 2), (2, 4), (5, 8), (8, 10**9)])
-    assert reading.at(policy_ranges, Outcome.SYNTAX_ERROR) == pytest.approx(expected)
+    output = CriticOutput(logits, [(0, 2), (2, 4), (5, 8), (8, 10**9)])
+    assert output.at_tokens(policy_ranges, Outcome.SYNTAX_ERROR) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kinds", [("tokenizer", "sentencepiece_tokenizer"), ("sentencepiece_tokenizer", "tokenizer")])
@@ -120,11 +120,11 @@ def test_a_batch_is_read_as_its_programs_alone_and_equal_ones_once(tokenizer, cr
     hook.remove()
     assert sum(rows) == 4
     small = Critic(critic.model, tokenizer, batch_size=1)
-    for text, reading in zip(texts, together, strict=True):
+    for text, output in zip(texts, together, strict=True):
         (alone,) = small(["Add."], [text])
-        torch.testing.assert_close(reading.logits, alone.logits, rtol=1e-4, atol=1e-5)
-        assert reading.ranges == alone.ranges
-        assert len(reading.logits) == len(tokenizer(text)["input_ids"]) + 1
+        torch.testing.assert_close(output.logits, alone.logits, rtol=1e-4, atol=1e-5)
+        assert output.ranges == alone.ranges
+        assert len(output.logits) == len(tokenizer(text)["input_ids"]) + 1
 
 
 def test_labels_in_another_order_mean_the_same(tokenizer, critic):
@@ -153,19 +153,19 @@ def test_a_long_prompt_loses_its_beginning_and_a_long_completion_its_end(tokeniz
 
 def test_tokens_that_the_critic_did_not_see_have_the_weight_of_the_last_that_it_did(tokenizer, critic):
     short = Critic(critic.model, tokenizer, max_length=5)
-    (reading,) = short([""], ["print(12345)"])
-    seen = reading.ranges[-1][0]
+    (output,) = short([""], ["print(12345)"])
+    seen = output.ranges[-1][0]
     assert (
-        reading.at([(seen, seen + 1), (seen + 3, seen + 4)], Outcome.PASS)
-        == [pytest.approx(float(reading.probabilities(Outcome.PASS)[-1]))] * 2
+        output.at_tokens([(seen, seen + 1), (seen + 3, seen + 4)], Outcome.PASS)
+        == [pytest.approx(float(output.probabilities(Outcome.PASS)[-1]))] * 2
     )
 
 
 def test_the_verdict_is_the_end_of_the_program_or_the_highest_logits():
     logits = torch.tensor([[9.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
     ranges = [(0, 1), (1, 99)]
-    assert int(CriticReading(logits, ranges).verdict.argmax()) == 3
-    assert int(CriticReading(logits, ranges, "max").verdict.argmax()) == 0
+    assert int(CriticOutput(logits, ranges).verdict.argmax()) == 3
+    assert int(CriticOutput(logits, ranges, "max").verdict.argmax()) == 0
 
 
 def test_the_rewards_are_those_of_the_wrapped_function(runner, tokenizer, critic):
@@ -235,7 +235,7 @@ def test_how_often_the_critic_is_right_is_logged(runner, tokenizer):
 def test_a_critic_is_loaded_from_a_folder(tmp_path, tokenizer, as_text):
     from transformers import T5Config, T5ForTokenClassification
 
-    from trl_rltf.critic.training import LABEL_SETTINGS
+    from trl_rltf.critic.model import LABEL_SETTINGS
 
     model = make_mini_critic(tokenizer, hidden_size=32, num_layers=1)
     if not as_text:
@@ -244,9 +244,9 @@ def test_a_critic_is_loaded_from_a_folder(tmp_path, tokenizer, as_text):
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     function = CriticRewardFunction(lambda **columns: [], str(tmp_path))
-    (reading,) = function.critic(["Add."], [SUM_PROGRAM])
+    (output,) = function.critic(["Add."], [SUM_PROGRAM])
     (expected,) = Critic(model, tokenizer)(["Add."], [SUM_PROGRAM])
-    torch.testing.assert_close(reading.logits, expected.logits)
+    torch.testing.assert_close(output.logits, expected.logits)
 
 
 def test_a_token_reward_with_weights_survives_pickling():

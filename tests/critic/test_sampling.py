@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trl_rltf.critic import Critic, CriticReading
+from trl_rltf.critic import Critic, CriticOutput
 from trl_rltf.critic.model import LABELS, OUTCOMES, encode_program
 from trl_rltf.critic.sampling import best_prefix, continue_completions, refine_with_critic
 from trl_rltf.execution import Outcome
@@ -11,7 +11,7 @@ from trl_rltf.generation import Sampling, generate_completions
 from trl_rltf.mini import make_mini_model
 
 
-SHORT = Sampling(max_new_tokens=12)
+SHORT = Sampling(max_completion_length=12)
 PASS = OUTCOMES.index(Outcome.PASS)
 
 
@@ -29,7 +29,7 @@ class Liking(Critic):
         self.processing_class, self.word = tokenizer, word
 
     def __call__(self, prompts, completions):
-        readings = []
+        outputs = []
         for text in completions:
             ranges = encode_program(self.processing_class, "", text, None).ranges
             end = text.find(self.word) + len(self.word)
@@ -37,13 +37,13 @@ class Liking(Critic):
             for token, (begin, stop) in enumerate(ranges):
                 logits[token, PASS] = 5.0 * (begin < end <= stop)
             logits[-1, PASS] = text.count(self.word)
-            readings.append(CriticReading(logits, ranges))
-        return readings
+            outputs.append(CriticOutput(logits, ranges))
+        return outputs
 
 
-def reading_of(probabilities, ranges):
+def output_of(probabilities, ranges):
     passing = torch.tensor(probabilities)
-    return CriticReading(torch.stack([*[((1 - passing) / 3).log()] * 3, passing.log()], dim=1), ranges)
+    return CriticOutput(torch.stack([*[((1 - passing) / 3).log()] * 3, passing.log()], dim=1), ranges)
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,21 @@ def reading_of(probabilities, ranges):
 )
 def test_a_completion_is_cut_after_the_token_that_the_critic_believes_in_most(probabilities, prefix):
     ranges = [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10**9)]
-    assert best_prefix("abcdefgh", reading_of(probabilities, ranges)) == prefix
+    assert best_prefix("abcdefgh", output_of(probabilities, ranges)) == prefix
 
 
 @pytest.mark.parametrize("text", ["", "a"])
 def test_a_completion_of_one_token_is_written_anew(text):
     ranges = [(0, 1)] * len(text) + [(len(text), 10**9)]
-    assert best_prefix(text, reading_of([0.9] * len(ranges), ranges)) == ""
+    assert best_prefix(text, output_of([0.9] * len(ranges), ranges)) == ""
 
 
 def test_a_completion_goes_on_from_its_prefix_as_the_policy_would(policy, tokenizer):
     """Without sampling, what follows is the most probable token after prompt and prefix."""
     prompts, prefixes = ["QUESTION: add", "Q", "Q"], ["x = 1\nprint(", "", "y = "]
-    texts = continue_completions(policy, tokenizer, prompts, prefixes, Sampling(temperature=0, max_new_tokens=20))
+    texts = continue_completions(
+        policy, tokenizer, prompts, prefixes, Sampling(temperature=0, max_completion_length=20)
+    )
     for prompt, prefix, text in zip(prompts, prefixes, texts, strict=True):
         prompt_ids, ids = tokenizer(prompt)["input_ids"], tokenizer(prefix)["input_ids"] if prefix else []
         with torch.no_grad():
@@ -87,7 +89,9 @@ def test_the_same_seed_gives_the_same_completions_and_leaves_the_random_state_al
     state = torch.random.get_rng_state()
     policy.train()
     first, second = (
-        continue_completions(policy, tokenizer, ["Q"] * 3, ["a = ", "", "b"], Sampling(1.0, max_new_tokens=8), seed=5)
+        continue_completions(
+            policy, tokenizer, ["Q"] * 3, ["a = ", "", "b"], Sampling(1.0, max_completion_length=8), seed=5
+        )
         for _ in range(2)
     )
     assert first == second
@@ -133,7 +137,7 @@ def test_a_stop_string_ends_a_completion(policy, tokenizer):
     (whole,) = continue_completions(policy, tokenizer, ["Q"], ["x = "], SHORT)
     stop = whole[6:8]
     (cut,) = continue_completions(
-        policy, tokenizer, ["Q"], ["x = "], Sampling(max_new_tokens=12, stop_strings=(stop,))
+        policy, tokenizer, ["Q"], ["x = "], Sampling(max_completion_length=12, stop_strings=(stop,))
     )
     assert cut == whole[: whole.index(stop)]
 
@@ -151,9 +155,9 @@ def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
     ("arguments", "message"),
     [
         ({"completions": [[]]}, "Problem 0 has no completions"),
-        ({"completions": [["x"], ["y"]]}, "one entry a problem"),
-        ({"passed": [[True, False]]}, "one for each completion"),
-        ({"passed": []}, "one entry a problem"),
+        ({"completions": [["x"], ["y"]]}, "one entry per problem"),
+        ({"passed": [[True, False]]}, "one flag per completion"),
+        ({"passed": []}, "one entry per problem"),
         ({"num_samples": 0}, "`num_samples=0`"),
         ({"num_prefixes": 0}, "`num_prefixes=0`"),
     ],

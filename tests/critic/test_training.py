@@ -58,8 +58,8 @@ def test_a_critic_learns_what_can_be_told_from_the_program(train, tokenizer, poo
 def test_what_it_knows_depends_on_what_it_has_read(train, tokenizer):
     critic = Critic(train(separable(200, 0)).model, tokenizer)
     text = "y = 2\nz = [3]\nx[9]\ny = 2\n"
-    (reading,) = critic([""], [text])
-    before, after = reading.at([(text.index("z"), text.index("z") + 1), (len(text) - 2, len(text))], 1)
+    (output,) = critic([""], [text])
+    before, after = output.at_tokens([(text.index("z"), text.index("z") + 1), (len(text) - 2, len(text))], 1)
     assert before < 0.6
     assert after > 0.9
 
@@ -176,10 +176,10 @@ def test_samples_of_which_none_is_graded_are_refused(train):
 
 def test_held_out_samples_are_of_other_problems():
     samples = Dataset.from_list([SAMPLE | {"problem_id": f"p{i % 10}"} for i in range(40)])
-    train_set, test_set = split_by_problem(samples, 0.2, seed=3)
+    train_set, test_set = split_by_problem(samples, test_size=0.2, seed=3)
     assert (len(train_set), len(test_set)) == (32, 8)
     assert not set(train_set["problem_id"]) & set(test_set["problem_id"])
-    assert split_by_problem(samples, 0.2, seed=3)[1]["problem_id"] == test_set["problem_id"]
+    assert split_by_problem(samples, test_size=0.2, seed=3)[1]["problem_id"] == test_set["problem_id"]
     with pytest.raises(ValueError, match="of one problem"):
         split_by_problem(samples.select([0, 10]))
 

@@ -159,11 +159,11 @@ def test_a_different_source_of_a_value_is_a_different_data_flow(examples):
 def test_the_reward_of_ppocoder_is_the_outcome_plus_both_matches(examples, runner):
     from _ppocoder import PPOCoderReward
 
-    from trl_rltf import UnitTestRewardFunction
+    from trl_rltf.presets import paper_reward
 
     tests = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
     program = "print(sum(map(int, input().split())))\n"
-    reward = PPOCoderReward(UnitTestRewardFunction.paper(runner, adaptive_weight=0.0, fine_weight=0.0))
+    reward = PPOCoderReward(paper_reward(runner, adaptive_weight=0.0, token_weight=0.0))
     rewards = reward(prompts=["", ""], completions=[program, "print("], solutions=[[program]] * 2, tests=[tests] * 2)
     assert rewards[0] == pytest.approx(2.0)  # no variables: nothing flows
     assert rewards[1] == pytest.approx(-1.0, abs=0.2)

@@ -12,7 +12,7 @@ from trl_rltf.generation.sampling import encode_prompt
 from trl_rltf.trainer.prompt_limit import PromptLimit
 
 
-GREEDY = Sampling(temperature=0, max_new_tokens=8)
+GREEDY = Sampling(temperature=0, max_completion_length=8)
 PROMPTS = ["print", "Read a line of integers. Print how many there are.\n", "def f(x):\n    return"]
 
 
@@ -50,9 +50,9 @@ def test_only_the_completion_comes_back(policy):
 @pytest.mark.parametrize("policy", ["llama"], indirect=True)
 def test_a_stop_string_ends_a_completion_and_is_no_part_of_it(policy):
     model, tokenizer = policy
-    whole = generate_completions(model, tokenizer, PROMPTS, Sampling(max_new_tokens=16))
+    whole = generate_completions(model, tokenizer, PROMPTS, Sampling(max_completion_length=16))
     stop = whole[0][3:5]
-    cut = generate_completions(model, tokenizer, PROMPTS[:1], Sampling(max_new_tokens=16, stop_strings=(stop,)))
+    cut = generate_completions(model, tokenizer, PROMPTS[:1], Sampling(max_completion_length=16, stop_strings=(stop,)))
     assert len(stop) == 2
     assert stop not in cut[0]
 
@@ -62,7 +62,7 @@ def test_long_prompts_lose_their_beginning(policy):
     model, tokenizer = policy
     tail = "x = input()\n"
     length = len(tokenizer(tail)["input_ids"])
-    bounded = Sampling(temperature=0, max_new_tokens=8, max_prompt_length=length - 1)
+    bounded = Sampling(temperature=0, max_completion_length=8, max_prompt_length=length - 1)
     texts = generate_completions(model, tokenizer, ["a\n" * 50 + tail, "b\n" * 60 + tail], bounded)
     assert texts[0] == texts[1]
 
@@ -93,13 +93,15 @@ def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
     (whole,) = generate_completions(model, tokenizer, PROMPTS[:1], GREEDY)
     assert whole.is_clipped
     (stopped,) = generate_completions(
-        model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_new_tokens=8, stop_strings=(whole[1:3],))
+        model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_completion_length=8, stop_strings=(whole[1:3],))
     )
     assert not stopped.is_clipped
     # Each token is an end token: the first one ends the completion, also where it is the last that is allowed.
     model.generation_config.eos_token_id = list(range(model.config.vocab_size))
     for length in (1, 8):
-        (ended,) = generate_completions(model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_new_tokens=length))
+        (ended,) = generate_completions(
+            model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_completion_length=length)
+        )
         assert not ended.is_clipped
     assert [text.is_clipped for text in pickle.loads(pickle.dumps([whole, ended]))] == [True, False]
 
@@ -107,7 +109,7 @@ def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
 @pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)
 def test_the_generation_settings_of_the_model_do_not_shape_samples(policy):
     model, tokenizer = policy
-    sampling = Sampling(temperature=1.0, top_p=1.0, max_new_tokens=12)
+    sampling = Sampling(temperature=1.0, top_p=1.0, max_completion_length=12)
     before = generate_completions(model, tokenizer, PROMPTS, sampling, seed=3)
     model.generation_config.update(top_k=1, repetition_penalty=5.0, temperature=0.01)
     assert generate_completions(model, tokenizer, PROMPTS, sampling, seed=3) == before
@@ -119,7 +121,7 @@ def test_a_model_may_have_an_end_token_of_its_own(policy):
     inputs = tokenizer(PROMPTS[0], return_tensors="pt")
     first = model(**inputs).logits[0, -1].argmax().item()
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, first]
-    ended = Sampling(temperature=0, max_new_tokens=8)
+    ended = Sampling(temperature=0, max_completion_length=8)
     assert len(generate_completions(model, tokenizer, [PROMPTS[0]], ended)[0]) <= len(tokenizer.decode([first]))
 
 
@@ -143,7 +145,7 @@ def test_a_chat_template_writes_the_special_tokens_alone(policy):
     [
         ({"temperature": -1}, "`temperature` is -1"),
         ({"top_p": 0}, "`top_p` is 0"),
-        ({"max_new_tokens": 0}, "`max_new_tokens` is 0"),
+        ({"max_completion_length": 0}, "`max_completion_length` is 0"),
         ({"max_prompt_length": 0}, "`max_prompt_length` is 0"),
         ({"stop_strings": ("",)}, "an empty text"),
     ],
@@ -164,7 +166,7 @@ def test_weights_have_a_fingerprint():
 @pytest.mark.parametrize("name", ["bart", "qwen2"])
 def test_a_model_s_own_settings_do_not_shape_its_samples(name):
     model, tokenizer = architectures.make(name)
-    sampling = Sampling(temperature=0, max_new_tokens=8)
+    sampling = Sampling(temperature=0, max_completion_length=8)
     plain = generate_completions(model, tokenizer, ["def f(x):"], sampling)
     own = model.generation_config
     own.forced_bos_token_id, own.forced_eos_token_id, own.min_new_tokens, own.num_beams = 40, 41, 8, 3

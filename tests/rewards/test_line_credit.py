@@ -53,7 +53,7 @@ def test_lines_are_compared_with_those_of_the_group_that_got_as_far(runner, toke
 
 
 def test_what_follows_a_crash_was_never_run(runner, tokenizer):
-    function = UnitTestRewardFunction(runner, fine_weight=2.0)
+    function = UnitTestRewardFunction(runner, token_weight=2.0)
     assert credits_of(function, tokenizer, [RIGHT, CRASHES_EARLY]) == [[1, 1], [-1, 0]]
 
 

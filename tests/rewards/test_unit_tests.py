@@ -7,14 +7,14 @@ from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import TokenReward, UnitTestRewardFunction
 from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Verdict
-from trl_rltf.rewards import FeedbackRules
+from trl_rltf.presets import paper_reward
 
 
 FOUR_TESTS = {"inputs": ["1\n", "2\n", "3\n", "4\n"], "outputs": ["1", "2", "3", "5"]}
 
 
 def rewards_of(runner, tokenizer, completions, tests=SUM_TESTS, **options):
-    function = UnitTestRewardFunction.paper(runner, **options)
+    function = paper_reward(runner, **options)
     ids = [tokenizer(text)["input_ids"] for text in completions]
     return function(
         prompts=[""] * len(ids),
@@ -29,7 +29,7 @@ def rewards_of(runner, tokenizer, completions, tests=SUM_TESTS, **options):
     ("source", "reward"), [(SUM_PROGRAM, 1.0), ("print(9)", -0.3), ("print(x)", -0.6), ("print(", -1.0)]
 )
 def test_the_paper_rewards_each_outcome_class(runner, tokenizer, source, reward):
-    assert rewards_of(runner, tokenizer, [source], adaptive_weight=0, fine_weight=0) == [pytest.approx(reward)]
+    assert rewards_of(runner, tokenizer, [source], adaptive_weight=0, token_weight=0) == [pytest.approx(reward)]
 
 
 def test_the_adaptive_reward_grows_with_the_share_of_tests_passed(runner, tokenizer):
@@ -41,8 +41,8 @@ def test_the_adaptive_reward_grows_with_the_share_of_tests_passed(runner, tokeni
 
 def test_a_program_that_raises_gets_the_ratio_only_if_asked(runner, tokenizer):
     source = "n = int(input())\nprint(n if n < 4 else nothing)"
-    plain = rewards_of(runner, tokenizer, [source], FOUR_TESTS, fine_weight=0)
-    asked = rewards_of(runner, tokenizer, [source], FOUR_TESTS, fine_weight=0, adaptive_runtime_errors=True)
+    plain = rewards_of(runner, tokenizer, [source], FOUR_TESTS, token_weight=0)
+    asked = rewards_of(runner, tokenizer, [source], FOUR_TESTS, token_weight=0, adaptive_runtime_errors=True)
     assert plain == [pytest.approx(-0.6)]
     assert asked == [pytest.approx(-0.6 + 1.3 * 3 / 4)]
 
@@ -58,30 +58,30 @@ def test_only_the_tokens_of_the_failing_statement_are_punished(runner, tokenizer
     assert float(reward) == pytest.approx(-0.6)
 
 
-def test_expression_granularity_punishes_fewer_tokens(runner, tokenizer):
+def test_expression_penalty_punishes_fewer_tokens(runner, tokenizer):
     source = "a = 1\nb = 2 + undefined + 3 + 4 + 5\n"
     (line,) = rewards_of(runner, tokenizer, [source])
-    (expression,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    (expression,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     assert 0 < sum(v < -0.7 for v in expression.tokens) < sum(v < -0.7 for v in line.tokens)
 
 
-def test_expression_granularity_punishes_the_token_that_ends_a_program_too_early(runner, tokenizer):
+def test_expression_penalty_punishes_the_token_that_ends_a_program_too_early(runner, tokenizer):
     source = "a = [1, 2]\nprint(a"
     line, expression = (
-        rewards_of(runner, tokenizer, [f"{source}\n"], granularity=granularity)[0].tokens
-        for granularity in ("line", "expression")
+        rewards_of(runner, tokenizer, [f"{source}\n"], token_feedback=f"{unit}_penalty")[0].tokens
+        for unit in ("statement", "expression")
     )
     assert line == [pytest.approx(-1.3)] * len(line)
     before = len(tokenizer(source)["input_ids"])
     assert expression == [pytest.approx(-1.3 if index == before else -1.0) for index in range(len(expression))]
     # Cut off at the length limit, no token has ended it.
-    (cut,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    (cut,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     assert cut.tokens == [pytest.approx(-1.3)] * len(cut.tokens)
 
 
-def test_expression_granularity_punishes_the_line_break_where_a_colon_is_missing(runner, tokenizer):
+def test_expression_penalty_punishes_the_line_break_where_a_colon_is_missing(runner, tokenizer):
     source = "def f(v)\n    return v\n"
-    (reward,) = rewards_of(runner, tokenizer, [source], granularity="expression")
+    (reward,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     texts = [tokenizer.decode([index]) for index in tokenizer(source)["input_ids"]]
     punished = "".join(text for text, value in zip(texts, reward.tokens, strict=True) if value < -1.1)
     assert "\n" in punished
@@ -119,7 +119,7 @@ def test_the_default_is_the_share_of_tests_passed(runner):
 
 
 def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
-    function = UnitTestRewardFunction.paper(runner)
+    function = paper_reward(runner)
     text = f"```python\n{SUM_PROGRAM}```"
     ids = tokenizer(text)["input_ids"]
     completions = [
@@ -133,7 +133,7 @@ def test_chat_messages_are_graded_by_their_text(runner, tokenizer):
 
 
 def test_without_token_ids_or_tokenizer_it_is_a_plain_reward(runner):
-    function = UnitTestRewardFunction.paper(runner)
+    function = paper_reward(runner)
     assert function(prompts=["", ""], completions=["print(x)", ""], tests=[SUM_TESTS] * 2) == [-0.6, -0.3]
     (reward,) = function(prompts=[""], completions=["print(x)"], completion_ids=[[5, 6]], tests=[SUM_TESTS])
     assert reward.tokens == [-0.6, -0.6]
@@ -225,24 +225,19 @@ def test_malformed_tests_name_the_row_and_the_problem(runner):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fine_weight": -1}, "`fine_weight` is -1"),
+        ({"token_weight": -1}, "`token_weight` is -1"),
         ({"adaptive_weight": float("nan")}, "`adaptive_weight` is nan"),
         ({"coarse_weight": "1"}, "`coarse_weight` is '1', but must be a number"),
-        ({"granularity": "word"}, "`granularity` is 'word'"),
-        ({"fine_baseline": "mean"}, "`fine_baseline` is 'mean'"),
-        ({"granularity": "expression"}, "`granularity='expression'` needs `fine_baseline='none'`"),
+        ({"token_feedback": "line"}, "`token_feedback` is 'line', but must be None or one of 'line_credit', "),
+        ({"normalize_span": True}, "needs a penalty, but `token_feedback` is 'line_credit'"),
+        ({"normalize_span": True, "token_feedback": None}, "needs a penalty, but `token_feedback` is None"),
         ({"coarse_rewards": {Outcome.PASS: 1.0}}, "no reward for FAILURE, RUNTIME_ERROR, SYNTAX_ERROR"),
         ({"coarse_rewards": {"PASS": 1.0}}, "no reward for PASS, .* Its keys are members of `Outcome`"),
     ],
 )
-def test_rules_out_of_range_are_refused(options, message):
+def test_settings_out_of_range_are_refused(runner, options, message):
     with pytest.raises(ValueError, match=message):
-        FeedbackRules(**options)
-
-
-def test_a_group_has_no_span_to_normalise_by(runner):
-    with pytest.raises(ValueError, match="`normalize_span=True` needs `fine_baseline='none'`"):
-        UnitTestRewardFunction(runner, normalize_span=True)
+        UnitTestRewardFunction(runner, **options)
 
 
 def test_the_reward_function_needs_the_opt_in(monkeypatch):

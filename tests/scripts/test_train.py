@@ -153,7 +153,8 @@ def test_an_instruction_model_trains_on_mbpp_with_chat_prompts(tmp_path, pretrai
 def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch, runner):
     from trl import ModelConfig, TrlParser
 
-    from trl_rltf import RLTFConfig, UnitTestRewardFunction
+    from trl_rltf import RLTFConfig
+    from trl_rltf.presets import paper_config, paper_reward
 
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     from _training import ProblemArguments, unit_test_reward
@@ -161,7 +162,7 @@ def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch, 
     parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
     config = str(ROOT / "examples" / "configs" / f"{name}.yaml")
     script_args, training_args, _ = parser.parse_args_and_config(["--config", config, "--output_dir", str(tmp_path)])
-    paper = RLTFConfig.paper(output_dir=str(tmp_path))
+    paper = paper_config(output_dir=str(tmp_path))
     given = (
         "baseline ce_loss_weight loss_type scale_rewards beta learning_rate weight_decay lr_scheduler_type warmup_steps "
         "temperature top_p num_generations max_completion_length"
@@ -169,7 +170,8 @@ def test_the_presets_are_the_settings_of_the_paper(name, tmp_path, monkeypatch, 
     for setting in given.split():
         assert getattr(training_args, setting) == getattr(paper, setting), setting
     assert (script_args.buffer_capacity, script_args.update_steps) == (6400, 50)
-    assert unit_test_reward(script_args, runner).rules == UnitTestRewardFunction.paper(runner).rules
+    reward, expected = vars(unit_test_reward(script_args, runner)), vars(paper_reward(runner))
+    assert reward == expected
     whole_groups = training_args.per_device_train_batch_size * training_args.steps_per_generation
     assert whole_groups % training_args.num_generations == 0
 

@@ -10,8 +10,9 @@ from architectures import CAUSAL, ENCODER_DECODERS, TARGETS, make
 from peft import LoraConfig
 from support import by_length, snapshot
 
-from trl_rltf import OnlineBuffer, RLTFConfig, UnitTestRewardFunction
+from trl_rltf import OnlineBuffer, RLTFConfig
 from trl_rltf.completions import token_ranges
+from trl_rltf.presets import paper_reward
 
 
 ALL = (*ENCODER_DECODERS, *CAUSAL)
@@ -63,7 +64,7 @@ def test_the_penalty_falls_on_the_tokens_of_the_failing_statement(name: str, mak
         return {"prompt_ids": prompt_ids, "completion_ids": [ids] * len(prompts), "logprobs": None}
 
     trainer = make_trainer(
-        UnitTestRewardFunction.paper(runner),
+        paper_reward(runner),
         model_override=model,
         tokenizer_override=tokenizer,
         rollout_func=write_the_faulty_program,

@@ -8,9 +8,10 @@ from support import by_length, gradients_of_log_probs, history
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, TokenReward, UnitTestRewardFunction
-from trl_rltf.critic import Critic, CriticReading
+from trl_rltf.critic import Critic, CriticOutput
 from trl_rltf.critic.model import LABELS, encode_program
 from trl_rltf.mini import make_mini_critic
+from trl_rltf.presets import paper_reward
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ class Certain(Critic):
         return [_Sure(torch.zeros(len(row), len(LABELS)), row) for row in ranges]
 
 
-class _Sure(CriticReading):
-    def at(self, ranges, outcome):
+class _Sure(CriticOutput):
+    def at_tokens(self, ranges, outcome):
         return [1.0] * len(ranges)
 
 
@@ -103,7 +104,7 @@ def test_with_the_greedy_baseline_only_sampled_completions_are_weighed(make_trai
 
 def test_a_real_critic_weighs_what_the_unit_tests_found(make_trainer, batches, runner, tokenizer, problems):
     critic = Critic(make_mini_critic(tokenizer, hidden_size=32, num_layers=1), tokenizer)
-    plain = UnitTestRewardFunction.paper(runner)
+    plain = paper_reward(runner)
     trainer = make_trainer(CriticRewardFunction(plain, critic), baseline="none", scale_rewards="none", max_steps=1)
     source = "a = 1\nb = undefined\nc = 3\n"
     ids = tokenizer(source)["input_ids"]
@@ -111,8 +112,8 @@ def test_a_real_critic_weighs_what_the_unit_tests_found(make_trainer, batches, r
     trainer.train()
     batch = batches[0]
     prompt = tokenizer.decode(batch["prompt_ids"][0][batch["prompt_mask"][0].bool()])
-    (reading,) = critic([prompt], [source])
-    weights = reading.logits.softmax(-1)[:-1, LABELS.index("RUNTIME_ERROR")]
+    (output,) = critic([prompt], [source])
+    weights = output.logits.softmax(-1)[:-1, LABELS.index("RUNTIME_ERROR")]
     (reward,) = plain([""], [source], [ids], [problems[0]["tests"]], processing_class=tokenizer)
     assert sorted({round(value, 4) for value in reward.tokens}) == [-0.9, -0.6]
     torch.testing.assert_close(batch["advantages"][0], torch.tensor(reward.tokens) * weights, rtol=1e-4, atol=1e-5)

@@ -42,20 +42,6 @@ def test_values_out_of_range_are_refused(tmp_path, arguments, message):
         RLTFConfig(output_dir=str(tmp_path), **arguments)
 
 
-def test_the_paper_preset_has_the_settings_of_the_paper(tmp_path):
-    config = RLTFConfig.paper(output_dir=str(tmp_path))
-    assert (config.baseline, config.ce_loss_weight, config.beta, config.scale_rewards) == ("greedy", 1.0, 0.0, "none")
-    assert (config.learning_rate, config.weight_decay, config.warmup_steps) == (2e-6, 0.05, 500)
-    assert config.lr_scheduler_type == "polynomial"
-    assert (config.temperature, config.top_p, config.num_generations) == (0.6, 0.95, 20)
-    assert (config.max_prompt_length, config.max_completion_length) == (800, 512)
-    assert config.generation_batch_size % config.num_generations == 0
-
-
-def test_the_paper_preset_can_be_overridden(tmp_path):
-    assert RLTFConfig.paper(output_dir=str(tmp_path), learning_rate=1e-5).learning_rate == 1e-5
-
-
 def test_it_runs_on_a_machine_without_an_accelerator(tmp_path):
     import torch
 

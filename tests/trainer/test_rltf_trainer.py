@@ -11,12 +11,13 @@ from support import Spy, by_length, gradients_of_log_probs, history, snapshot
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFTrainer, TokenReward, UnitTestRewardFunction
+from trl_rltf.presets import paper_reward
 from trl_rltf.trainer import _trl as trl_names
 from trl_rltf.trainer import grpo_hooks
 
 
 def test_every_parameter_moves(make_trainer, runner):
-    trainer = make_trainer(UnitTestRewardFunction.paper(runner))
+    trainer = make_trainer(paper_reward(runner))
     before = snapshot(trainer.model)
     trainer.train()
     assert [name for name, value in trainer.model.named_parameters() if torch.equal(value, before[name])] == []
@@ -54,7 +55,7 @@ def test_two_tokens_of_one_completion_get_different_gradients(make_trainer, toke
 def test_the_error_line_of_a_program_gets_its_own_advantage(make_trainer, runner, tokenizer):
     source = "a = 1\nb = undefined\nc = 3\n"
     ids = tokenizer(source)["input_ids"]
-    reward = UnitTestRewardFunction.paper(runner)
+    reward = paper_reward(runner)
     trainer = make_trainer(reward, baseline="none", scale_rewards="none", max_steps=1)
     trainer._generate_single_turn = lambda prompts, *rest, **kw: ([list(ids) for _ in prompts], None)
     spy = Spy(trainer)
@@ -252,7 +253,7 @@ def test_lora_training_changes_adapter_weights_only(make_trainer, runner):
     from peft import LoraConfig
 
     trainer = make_trainer(
-        UnitTestRewardFunction.paper(runner),
+        paper_reward(runner),
         peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"),
     )
     before = snapshot(trainer.model)

@@ -1,6 +1,6 @@
-"""The critic of CodeRL: how likely each outcome of a program is, as seen from each of its tokens."""
+"""The critic of CodeRL: the probability of each outcome at each token."""
 
-# Dimensions: T tokens of a completion with its end, C = 4 outcomes.
+# Dimensions: T tokens of a completion including the end token, C = 4 outcomes.
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bisect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -18,23 +18,29 @@ from ..completions.tokens import token_ranges
 from ..execution import Outcome
 
 
-# The outcomes that the unit tests tell apart, in the order of their values; their names are the critic's labels.
+# The outcomes of unit tests in the order of their values; their names are the critic's labels.
 OUTCOMES = tuple(sorted(outcome for outcome in Outcome if outcome is not Outcome.NOT_GRADABLE))
 LABELS = tuple(outcome.name for outcome in OUTCOMES)
-POOLINGS = ("last", "max")
-_FAR = 2**62  # the end of a program, as an index of a character
+# Arguments for `from_pretrained` of `AutoModelForTokenClassification`, or for the configuration of a new model.
+LABEL_SETTINGS: dict[str, Any] = {
+    "num_labels": len(LABELS),
+    "id2label": dict(enumerate(LABELS)),
+    "label2id": {label: index for index, label in enumerate(LABELS)},
+}
+Pooling = Literal["last", "max"]
+_FAR = 2**62  # end of the range of characters of the end token
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedProgram:
     """
-    Prompt and completion as the critic reads them.
+    Token ids of a prompt and a completion.
 
     Args:
         input_ids (`list[int]`): Start token, prompt, completion, end token.
-        num_prompt_tokens (`int`): How many of them come before the completion.
-        ranges (`list[tuple[int, int]]`): Characters of the completion that each token after the prompt stands for; the end
-            token stands for what comes after the last of them.
+        num_prompt_tokens (`int`): Number of tokens before the completion, start token included.
+        ranges (`list[tuple[int, int]]`): Half-open character range in the completion of each token after the prompt; that of the
+            end token begins after the last character.
     """
 
     input_ids: list[int]
@@ -48,12 +54,15 @@ def encode_program(tokenizer: Any, prompt: str, completion: str, max_length: int
 
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The critic's tokenizer.
-        prompt (`str`): Prompt; it loses its beginning where there is not room for all of it.
-        completion (`str`): Completion; it loses its end where it alone is too long.
-        max_length (`int`, *optional*): Number of tokens in all; `None` is no limit.
+        prompt (`str`): Prompt. Its beginning is cut if both do not fit.
+        completion (`str`): Completion. Its end is cut if it does not fit by itself.
+        max_length (`int`, *optional*): Maximum number of tokens in all; `None` sets no limit.
 
     Returns:
-        [`EncodedProgram`]: Token ids, and the characters of the completion that they stand for.
+        [`EncodedProgram`]: Token ids and character ranges.
+
+    Raises:
+        ValueError: If the tokenizer has no token for the end of a text.
     """
     first = next((i for i in (tokenizer.cls_token_id, tokenizer.bos_token_id) if i is not None), None)
     last = next((i for i in (tokenizer.sep_token_id, tokenizer.eos_token_id) if i is not None), None)
@@ -76,43 +85,43 @@ def encode_program(tokenizer: Any, prompt: str, completion: str, max_length: int
     return EncodedProgram([*before, *ids, last], len(before), [*ranges, (end, _FAR)])
 
 
-def check_labels(config: Any) -> list[int]:
+def outcome_columns(config: Any) -> list[int]:
     """
-    Find the critic's class of each outcome.
+    Find the output column of each outcome.
 
     Args:
         config ([`~transformers.PreTrainedConfig`]): Configuration of the critic.
 
     Returns:
-        `list[int]`: Index of the class of each outcome, in the order of [`LABELS`].
+        `list[int]`: Index of the class of each outcome, in the order of `LABELS`.
 
     Raises:
-        ValueError: If it has other labels.
+        ValueError: If the labels of the critic are not the names of the outcomes.
     """
     names = {name: int(index) for name, index in config.label2id.items()}
     if set(names) != set(LABELS):
         raise ValueError(
-            f"The critic has the labels {sorted(names)}, but must have {', '.join(LABELS)}: the outcomes of the unit tests. Train "
-            "one with `examples/train_critic.py`, or set `id2label` and `label2id` of its configuration."
+            f"The critic has the labels {sorted(names)}, but must have {', '.join(LABELS)}: the outcomes of the unit tests. "
+            "Train a critic with `examples/train_critic.py`, or set `id2label` and `label2id` of its configuration."
         )
     return [names[label] for label in LABELS]
 
 
 @dataclass(frozen=True, slots=True)
-class CriticReading:
+class CriticOutput:
     """
-    What the critic thinks of one program.
+    Predictions of the critic for one program.
 
     Args:
-        logits (`torch.Tensor`): Of each outcome at each token, shape `(T, C)`; the last token is the end of the program.
-        ranges (`list[tuple[int, int]]`): Characters of the completion that each token stands for.
-        pooling (`str`): What the verdict on the whole is taken from: `"last"`, the end of the program, or `"max"`, the
-            highest logit of each outcome.
+        logits (`torch.Tensor`): Logits of the outcomes at each token, shape `(T, C)`; the last token is the end token.
+        ranges (`list[tuple[int, int]]`): Half-open character range of each token in the completion, length `T`.
+        pooling (`str`, *optional*, defaults to `"last"`): Logits that the verdict is made from: `"last"`, those of the end token,
+            or `"max"`, the maximum over the tokens.
     """
 
     logits: torch.Tensor
     ranges: list[tuple[int, int]]
-    pooling: str = "last"
+    pooling: Pooling = "last"
 
     @property
     def verdict(self) -> torch.Tensor:
@@ -121,21 +130,21 @@ class CriticReading:
         return logits.softmax(-1)
 
     def probabilities(self, outcome: Outcome) -> torch.Tensor:
-        """Probability of an outcome at each token of the critic, shape `(T,)`."""
+        """Probability of an outcome at each of the critic's tokens, shape `(T,)`."""
         return self.logits.softmax(-1)[:, OUTCOMES.index(outcome)]
 
-    def at(self, ranges: Sequence[tuple[int, int]], outcome: Outcome) -> list[float]:
+    def at_tokens(self, ranges: Sequence[tuple[int, int]], outcome: Outcome) -> list[float]:
         """
         Probability of an outcome at the tokens of another tokenizer.
 
         Args:
-            ranges (`Sequence[tuple[int, int]]`): Characters of the completion that each of those tokens stands for; a token
-                without any, such as that of the end, stands for the place that it is at.
+            ranges (`Sequence[tuple[int, int]]`): Half-open character range of each of those tokens in the completion. An empty
+                range, such as that of an end token, marks a position.
             outcome ([`~execution.Outcome`]): The outcome.
 
         Returns:
-            `list[float]`: For each token, the mean over the critic's tokens that it shares a character with; where there is
-            none, such as in blanks, that of the critic's token before it.
+            `list[float]`: For each token, the mean over the critic's tokens that share a character with it. If no token does,
+            as in blanks, the probability at the critic's token before it.
         """
         probabilities = self.probabilities(outcome).tolist()
         starts, ends = [begin for begin, _ in self.ranges], [end for _, end in self.ranges]
@@ -150,29 +159,30 @@ class CriticReading:
 
 class Critic:
     """
-    A token classifier of four classes, the outcomes of unit tests, that reads prompts and completions.
+    Token classifier whose four classes are the outcomes of unit tests.
 
     Args:
         model (`str` or [`~transformers.PreTrainedModel`]):
             Model for token classification, or its name or path. Its labels are `SYNTAX_ERROR`, `RUNTIME_ERROR`, `FAILURE` and
             `PASS`.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
-            Its tokenizer, which need not be that of the policy. Defaults to the one that lies beside the model.
+            Tokenizer of the critic, which may differ from that of the policy. Defaults to the tokenizer saved with the model.
         device (`str` or `torch.device`, *optional*):
-            Where it runs. Defaults to where the model is; for a name, to the accelerator of the process, else the CPU.
+            Device of the critic. Defaults to that of the model; for a name, to the accelerator of the process, otherwise the CPU.
         batch_size (`int`, *optional*, defaults to `32`):
-            Programs that it reads at a time.
+            Number of programs per forward pass.
         max_length (`int`, *optional*):
-            Tokens of prompt and completion that it reads. Defaults to what its configuration and tokenizer can take.
+            Maximum number of tokens of prompt and completion. Defaults to the limit in its configuration and tokenizer.
 
     Raises:
-        ValueError: If its labels are others, or a number is out of range.
+        ValueError: If its labels are not the four outcomes, or a number is out of range.
     """
 
     def __init__(
         self,
         model: Any,
         processing_class: Any = None,
+        *,
         device: str | torch.device | None = None,
         batch_size: int = 32,
         max_length: int | None = None,
@@ -191,30 +201,30 @@ class Critic:
             from transformers import AutoTokenizer
 
             processing_class = AutoTokenizer.from_pretrained(processing_class or model.config._name_or_path)
-        self._columns = check_labels(model.config)
-        self.pooling: str = model.config.to_dict().get("critic_pooling", "last")
+        self._columns = outcome_columns(model.config)
+        self.pooling: Pooling = model.config.to_dict().get("critic_pooling", "last")
         self.model = (model if device is None else model.to(device)).eval()
         self.processing_class = processing_class
         self.batch_size = batch_size
         self.max_length = longest_input(model.config, processing_class) if max_length is None else max_length
 
     @torch.no_grad()
-    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any]) -> list[CriticReading]:
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any]) -> list[CriticOutput]:
         """
-        Read programs.
+        Predict the outcome of programs.
 
         Args:
             prompts (`Sequence`): Prompts, as text or as chat messages.
-            completions (`Sequence`): Their completions, as text or as chat messages.
+            completions (`Sequence`): Completions, as text or as chat messages.
 
         Returns:
-            `list[CriticReading]`: One a completion. Equal ones are read once.
+            `list[CriticOutput]`: One entry per completion. Equal pairs are evaluated once.
         """
         pairs = [(prompt_text(p), completion_text(c)) for p, c in zip(prompts, completions, strict=True)]
         encoded = {pair: encode_program(self.processing_class, *pair, self.max_length) for pair in set(pairs)}
-        # Programs of about the same length together, so that little of a batch is padding.
+        # Programs of similar length share a batch, which saves padding.
         unique = sorted(encoded, key=lambda pair: (len(encoded[pair].input_ids), pair))
-        readings: dict[tuple[str, str], CriticReading] = {}
+        outputs: dict[tuple[str, str], CriticOutput] = {}
         for start in range(0, len(unique), self.batch_size):
             batch = unique[start : start + self.batch_size]
             rows = [torch.tensor(encoded[pair].input_ids) for pair in batch]
@@ -228,13 +238,13 @@ class Critic:
             logits = self.model(**inputs).logits.float().cpu()[..., self._columns]
             for pair, row in zip(batch, logits, strict=True):
                 program = encoded[pair]
-                own = row[program.num_prompt_tokens : len(program.input_ids)]
-                readings[pair] = CriticReading(own, program.ranges, self.pooling)
-        return [readings[pair] for pair in pairs]
+                completion_logits = row[program.num_prompt_tokens : len(program.input_ids)]
+                outputs[pair] = CriticOutput(completion_logits, program.ranges, self.pooling)
+        return [outputs[pair] for pair in pairs]
 
 
 def longest_input(config: Any, tokenizer: Any) -> int | None:
-    """How many tokens a model takes, if its configuration or tokenizer says so."""
+    """Maximum number of tokens of a model, or `None` if no limit is configured."""
     settings = config.to_dict()
     limits = [settings.get("max_position_embeddings"), tokenizer.model_max_length]
     return min((limit for limit in limits if limit is not None and 0 < limit < 10**9), default=None)

@@ -1,4 +1,4 @@
-"""A reward function whose token rewards weigh as much as a critic believes, at that token, in what the tests found."""
+"""Weight each token's advantage by a critic's probability of the observed outcome."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from ..completions.program import completion_text
 from ..completions.tokens import token_ranges
 from ..execution import Outcome
 from ..rewards.token_reward import TokenReward
-from .model import OUTCOMES, Critic, CriticReading
+from .model import OUTCOMES, Critic, CriticOutput
 
 
 class CriticRewardFunction:
     """
-    Weigh the advantage of each token by a critic's probability, at that token, of the outcome that the unit tests found, as
-    CodeRL (arXiv 2207.01780) and the official code of RLTF do. Equation of CodeRL:
+    Weight each token's advantage by a critic's probability of the observed outcome.
+
+    CodeRL (arXiv 2207.01780) and the official code of RLTF do this. Equation of CodeRL, with the outcome u of the tests:
     ∇L = -(r(W) - r(W_baseline)) · Σ_t q(u | w_1..t) · ∇ log π(w_t).
 
-    The rewards stay what the wrapped function gives. [`RLTFTrainer`] applies the weights after it has subtracted the
-    baseline; TRL's own trainers take the number and leave the critic unused.
+    The rewards are those of the wrapped function. [`RLTFTrainer`] applies the weights after it has subtracted the baseline;
+    TRL's own trainers use the plain number and the critic does not run.
 
     Example:
 
@@ -32,9 +33,9 @@ class CriticRewardFunction:
 
     Args:
         reward_function (`Callable`):
-            Gives a [`TokenReward`] with an `outcome` for each completion, as [`UnitTestRewardFunction`] does, or `None`.
-        critic ([`~rewards.Critic`] or `str`):
-            The critic, or its name or path.
+            Returns a [`TokenReward`] with an `outcome` for each completion, as [`UnitTestRewardFunction`] does, or `None`.
+        critic ([`~critic.Critic`] or `str`):
+            Critic, or its name or path.
 
     Raises:
         TypeError: If the reward function is asynchronous.
@@ -44,11 +45,11 @@ class CriticRewardFunction:
     def __init__(self, reward_function: Callable[..., Any], critic: Critic | str):
         if inspect.iscoroutinefunction(reward_function):
             raise TypeError(
-                "`reward_function` is asynchronous, but the critic reads after it: pass an ordinary function."
+                "`reward_function` is asynchronous, but the critic needs its result. Pass a synchronous function."
             )
         self.reward_function = reward_function
         self.critic = critic if isinstance(critic, Critic) else Critic(critic)
-        # The rewards are those of the function, and are logged under its name.
+        # The rewards are those of the wrapped function, so they are logged under its name.
         self.__name__ = reward_function.__name__
         parameters = inspect.signature(reward_function).parameters.values()
         self._passes_tokenizer = any(p.name == "processing_class" or p.kind is p.VAR_KEYWORD for p in parameters)
@@ -63,7 +64,7 @@ class CriticRewardFunction:
         **columns: Any,
     ) -> list[TokenReward | None]:
         """
-        Grade completions, and weigh their tokens.
+        Reward completions and weight their tokens.
 
         Args:
             prompts (`Sequence`): Prompts, as text or as chat messages.
@@ -71,13 +72,13 @@ class CriticRewardFunction:
             completion_ids (`Sequence[Sequence[int]]`, *optional*): Token ids of each completion.
             processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The policy's tokenizer.
             log_metric (`Callable`, *optional*): TRL's hook for metrics.
-            **columns: For the wrapped function, like all of the above.
+            **columns: Other arguments of the wrapped function, which also gets those above.
 
         Returns:
-            `list[TokenReward | None]`: What the wrapped function gave, with `weights`.
+            `list[TokenReward | None]`: Rewards of the wrapped function, with `weights`.
 
         Raises:
-            TypeError: If the wrapped function gave a reward that does not say the outcome.
+            TypeError: If the wrapped function returned a reward without an outcome.
         """
         arguments = {"completion_ids": completion_ids, "log_metric": log_metric, **columns}
         if self._passes_tokenizer and processing_class is not None:
@@ -87,18 +88,19 @@ class CriticRewardFunction:
             if reward is not None and (not isinstance(reward, TokenReward) or reward.outcome is None):
                 raise TypeError(
                     f"The reward function {self.__name__!r} returned a {type(reward).__name__} without an outcome for completion "
-                    f"{row}, but the critic weighs what the tests found. Return a `TokenReward` with `outcome`, or `None`."
+                    f"{row}, but the weight is the critic's probability of the outcome. Return a `TokenReward` with `outcome`, or "
+                    "`None`."
                 )
-        # Without them nothing can be weighed: these are TRL's own trainers, which want numbers.
+        # TRL's own trainers use the plain numbers; only `RLTFTrainer` passes its tokenizer.
         if completion_ids is None or processing_class is None:
             return rewards
         graded = [row for row, reward in enumerate(rewards) if reward is not None]
-        readings = self.critic([prompts[row] for row in graded], [completions[row] for row in graded])
-        for row, reading in zip(graded, readings, strict=True):
+        outputs = self.critic([prompts[row] for row in graded], [completions[row] for row in graded])
+        for row, output in zip(graded, outputs, strict=True):
             text = completion_text(completions[row])
-            rewards[row] = _weighed(rewards[row], reading, text, completion_ids[row], processing_class)
+            rewards[row] = _weighted(rewards[row], output, text, completion_ids[row], processing_class)
         if log_metric is not None and graded:
-            _log([rewards[row].outcome for row in graded], readings, log_metric)
+            _log([rewards[row].outcome for row in graded], outputs, log_metric)
         return rewards
 
     def check_dataset(self, dataset: Any) -> None:
@@ -106,33 +108,31 @@ class CriticRewardFunction:
         Check a dataset before training starts, as the wrapped function does.
 
         Args:
-            dataset ([`~datasets.Dataset`]): Training set.
+            dataset ([`~datasets.Dataset`]): Training or evaluation set.
         """
         if hasattr(self.reward_function, "check_dataset"):
             self.reward_function.check_dataset(dataset)
 
 
-def _weighed(
-    reward: TokenReward, reading: CriticReading, text: str, ids: Sequence[int], tokenizer: Any
-) -> TokenReward:
+def _weighted(reward: TokenReward, output: CriticOutput, text: str, ids: Sequence[int], tokenizer: Any) -> TokenReward:
     ranges = token_ranges(ids, text, tokenizer)
-    if text and all(begin == end for begin, end in ranges):  # its tokens cannot be told apart
+    if text and all(begin == end for begin, end in ranges):  # the tokens could not be found in the text
         ranges = [(0, len(text))] * len(ids)
     assert reward.outcome is not None
-    weights = reading.at(ranges, reward.outcome)
-    if reward.weights is not None:  # of another critic
+    weights = output.at_tokens(ranges, reward.outcome)
+    if reward.weights is not None:  # those of another critic
         weights = [old * new for old, new in zip(reward.weights, weights, strict=True)]
     return TokenReward(reward, reward.tokens, weights, reward.outcome)
 
 
 def _log(
-    outcomes: Sequence[Outcome], readings: Sequence[CriticReading], log_metric: Callable[[str, float], None]
+    outcomes: Sequence[Outcome], outputs: Sequence[CriticOutput], log_metric: Callable[[str, float], None]
 ) -> None:
-    right = [
-        OUTCOMES[int(reading.verdict.argmax())] is outcome for outcome, reading in zip(outcomes, readings, strict=True)
+    is_correct = [
+        OUTCOMES[int(output.verdict.argmax())] is outcome for outcome, output in zip(outcomes, outputs, strict=True)
     ]
-    believed = [
-        float(reading.verdict[OUTCOMES.index(outcome)]) for outcome, reading in zip(outcomes, readings, strict=True)
+    probabilities = [
+        float(output.verdict[OUTCOMES.index(outcome)]) for outcome, output in zip(outcomes, outputs, strict=True)
     ]
-    log_metric("critic/accuracy", sum(right) / len(right))
-    log_metric("critic/probability", sum(believed) / len(believed))
+    log_metric("critic/accuracy", sum(is_correct) / len(is_correct))
+    log_metric("critic/probability", sum(probabilities) / len(probabilities))

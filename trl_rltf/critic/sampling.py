@@ -1,25 +1,28 @@
-"""Write programs anew from where a critic believed in them most: the critic sampling of CodeRL (arXiv 2207.01780)."""
+"""Resample programs from a critic's best prefixes: critic sampling (arXiv 2207.01780)."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..execution import Outcome
+from ..completions import extract_program
+from ..execution import Outcome, Program, Runner
 from ..generation.completion import Completion
 from ..generation.sampling import (
     Sampling,
     completions_of,
     encode_prompt,
     end_tokens,
-    generate_plainly,
     generation_arguments,
+    weights_fingerprint,
 )
-from . import Critic, CriticReading
-from .model import OUTCOMES
+from ..generation.settings import ignoring_generation_config
+from ..metrics.samplers import PolicySampler
+from .model import OUTCOMES, Critic, CriticOutput
 
 
 def refine_with_critic(
@@ -30,75 +33,86 @@ def refine_with_critic(
     completions: Sequence[Sequence[str]],
     passed: Sequence[Sequence[bool]] | None,
     sampling: Sampling,
+    *,
     num_samples: int = 10,
     num_prefixes: int = 1,
     batch_size: int = 64,
     seed: int = 0,
 ) -> list[list[Completion]]:
     """
-    Write new programs for problems from the best beginnings of old ones.
+    Sample new programs from the best prefixes of earlier ones.
 
-    Of the completions of a problem, those that pass the visible tests are candidates; if none does, all are. The
-    `num_prefixes` that the critic believes in most are cut off by [`best_prefix`], and the policy goes on from there.
+    The candidates are the completions of a problem that pass the visible tests, or all if none does. Those `num_prefixes` to
+    which the critic gives the highest probability of `PASS` are cut by [`best_prefix`], and the policy continues from there.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): Policy, causal or encoder-decoder.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
-        critic ([`~rewards.Critic`]): The critic.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the policy.
+        critic ([`Critic`]): The critic.
         prompts (`Sequence`): Prompt of each problem, as text or as chat messages.
         completions (`Sequence[Sequence[str]]`): Completions of each problem, as text.
-        passed (`Sequence[Sequence[bool]]` or `None`): Whether each of them passes the visible tests. `None` if there are no
-            such tests: then all are candidates.
-        sampling ([`Sampling`]): How to sample.
-        num_samples (`int`, *optional*, defaults to `10`): New completions a problem.
-        num_prefixes (`int`, *optional*, defaults to `1`): Old completions a problem that they are made from, in turn.
-        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
+        passed (`Sequence[Sequence[bool]]` or `None`): Whether each completion passes the visible tests. `None` if there are no
+            visible tests; all completions are candidates then.
+        sampling ([`Sampling`]): Sampling settings.
+        num_samples (`int`, *optional*, defaults to `10`): Number of new completions per problem.
+        num_prefixes (`int`, *optional*, defaults to `1`): Number of prefixes per problem; new completions use them in turn.
+        batch_size (`int`, *optional*, defaults to `64`): Completions per batch of generation.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
 
     Returns:
-        `list[list[Completion]]`: New completions of each problem, prefix included, to be graded like any others.
+        `list[list[Completion]]`: New completions of each problem, prefix included.
 
     Raises:
-        ValueError: If a problem has no completions, `passed` has another shape, or a number is below 1.
+        ValueError: If a problem has no completions, the shapes of `completions` and `passed` differ, or a number is below 1.
     """
     if num_samples < 1 or num_prefixes < 1:
         raise ValueError(f"`num_samples={num_samples}` and `num_prefixes={num_prefixes}` must be at least 1.")
-    marks = [[True] * len(texts) for texts in completions] if passed is None else passed
-    if len(prompts) != len(completions) or list(map(len, completions)) != list(map(len, marks)):
-        raise ValueError("`completions` and `passed` need one entry a problem, and `passed` one for each completion.")
+    flags = [[True] * len(texts) for texts in completions] if passed is None else passed
+    if len(prompts) != len(completions) or list(map(len, completions)) != list(map(len, flags)):
+        raise ValueError(
+            "`completions` and `passed` need one entry per problem, and `passed` one flag per completion."
+        )
     requests = []
-    for index, (prompt, texts, good) in enumerate(zip(prompts, completions, marks, strict=True)):
+    for index, (prompt, texts, is_candidate) in enumerate(zip(prompts, completions, flags, strict=True)):
         if not texts:
             raise ValueError(f"Problem {index} has no completions to start from. Sample some first.")
-        candidates = [text for text, is_good in zip(texts, good, strict=True) if is_good] or list(texts)
-        readings = dict(zip(candidates, critic([prompt] * len(candidates), candidates), strict=True))
-        best = sorted(readings.items(), key=_belief, reverse=True)[:num_prefixes]
-        prefixes = itertools.cycle(best_prefix(text, reading) for text, reading in best)
+        candidates = list(itertools.compress(texts, is_candidate)) or list(texts)
+        outputs = dict(zip(candidates, critic([prompt] * len(candidates), candidates), strict=True))
+        best = sorted(outputs.items(), key=_pass_probability, reverse=True)[:num_prefixes]
+        prefixes = itertools.cycle(best_prefix(text, output) for text, output in best)
         requests += [(prompt, prefix) for prefix in itertools.islice(prefixes, num_samples)]
-    beginnings = [prompt for prompt, _ in requests], [prefix for _, prefix in requests]
-    texts = continue_completions(model, tokenizer, *beginnings, sampling, batch_size, seed)
+    texts = continue_completions(
+        model,
+        tokenizer,
+        [prompt for prompt, _ in requests],
+        [prefix for _, prefix in requests],
+        sampling,
+        batch_size=batch_size,
+        seed=seed,
+    )
     return [texts[start : start + num_samples] for start in range(0, len(texts), num_samples)]
 
 
-def _belief(candidate: tuple[str, CriticReading]) -> float:
+def _pass_probability(candidate: tuple[str, CriticOutput]) -> float:
     return float(candidate[1].verdict[OUTCOMES.index(Outcome.PASS)])
 
 
-def best_prefix(completion: str, reading: CriticReading) -> str:
+def best_prefix(completion: str, output: CriticOutput) -> str:
     """
-    Cut a completion off after the token at which the critic believes most that it will pass.
+    Cut a completion after the token with the highest probability of `PASS`.
 
-    Its last token does not count: from there, nothing would be left to write anew.
+    The last token is not considered: a cut after it leaves nothing to sample.
 
     Args:
         completion (`str`): The completion.
-        reading ([`~rewards.CriticReading`]): What the critic says of it.
+        output ([`CriticOutput`]): Prediction of the critic for the completion.
 
     Returns:
-        `str`: Beginning of the completion; the first of the best. Empty if it has one token or none.
+        `str`: Beginning of the completion, the shortest of several with the same probability; empty if the completion has fewer than
+        two tokens.
     """
-    probabilities = reading.probabilities(Outcome.PASS)[:-2]  # nor does the end
-    return completion[: reading.ranges[int(probabilities.argmax())][1]] if len(probabilities) else ""
+    probabilities = output.probabilities(Outcome.PASS)[:-2]  # without the last token and the end token
+    return completion[: output.ranges[int(probabilities.argmax())][1]] if len(probabilities) else ""
 
 
 @torch.no_grad()
@@ -108,20 +122,21 @@ def continue_completions(
     prompts: Sequence[Any],
     prefixes: Sequence[str],
     sampling: Sampling,
+    *,
     batch_size: int = 64,
     seed: int = 0,
 ) -> list[Completion]:
     """
-    Sample completions that begin as given.
+    Sample completions that begin with given prefixes.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): Policy, causal or encoder-decoder.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the policy.
         prompts (`Sequence`): Prompts, as text or as chat messages.
-        prefixes (`Sequence[str]`): How the completion of each prompt begins; an empty one is sampled from the start.
-        sampling ([`Sampling`]): How to sample; the prefix counts among the tokens that a completion may have.
-        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
-        seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is left as it was.
+        prefixes (`Sequence[str]`): Beginning of the completion of each prompt; may be empty.
+        sampling ([`Sampling`]): Sampling settings; the tokens of a prefix count towards `max_completion_length`.
+        batch_size (`int`, *optional*, defaults to `64`): Completions per batch of generation.
+        seed (`int`, *optional*, defaults to `0`): Seed of the sampling; the random state of the caller is restored.
 
     Returns:
         `list[Completion]`: Completions, prefix included.
@@ -131,9 +146,9 @@ def continue_completions(
     rows = []
     for index, (prompt, prefix) in enumerate(zip(prompts, prefixes, strict=True)):
         prompt_ids = encode_prompt(tokenizer, prompt, sampling.max_prompt_length, known)
-        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_new_tokens]
+        prefix_ids = _prefix_ids(tokenizer, prefix, is_encoder_decoder)[: sampling.max_completion_length]
         rows.append((index, prompt_ids, prefix_ids))
-    # Prefixes of one length together: nothing has to be padded inside a decoder's input.
+    # Prefixes of equal length share a batch, so the input of a decoder needs no padding.
     rows.sort(key=lambda row: len(row[2]))
     groups = [list(g) for _, g in itertools.groupby(rows, key=lambda row: len(row[2]) if is_encoder_decoder else 0)]
     batches = [group[start : start + batch_size] for group in groups for start in range(0, len(group), batch_size)]
@@ -154,7 +169,7 @@ def _continue(
 ) -> list[Completion]:
     is_encoder_decoder = model.config.is_encoder_decoder
     contexts = [ids if is_encoder_decoder else [*ids, *prefix_ids] for _, ids, prefix_ids in batch]
-    # As for completions without a prefix: an encoder is padded at the end, a causal model in front.
+    # As for completions without a prefix: an encoder is padded on the right, a causal model on the left.
     side = "right" if is_encoder_decoder else "left"
     inputs = tokenizer.pad({"input_ids": contexts}, return_tensors="pt", padding_side=side).to(model.device)
     arguments: dict[str, Any] = {key: inputs[key] for key in ("input_ids", "attention_mask")}
@@ -163,15 +178,15 @@ def _continue(
         start = [[_decoder_start(model), *prefix_ids] for _, _, prefix_ids in batch]
         arguments["decoder_input_ids"] = torch.tensor(start, device=model.device)
         skipped = len(start[0])
-    generated = generate_plainly(
-        model,
-        **arguments,
-        **generation_arguments(model, tokenizer, sampling),
-        max_new_tokens=max(1, sampling.max_new_tokens - min(len(prefix_ids) for _, _, prefix_ids in batch)),
-    )
-    # Decoded together with the prefix: some tokenizers drop a blank at the beginning of a text.
+    with ignoring_generation_config(model):
+        generated = model.generate(
+            **arguments,
+            **generation_arguments(model, tokenizer, sampling),
+            max_new_tokens=max(1, sampling.max_completion_length - min(len(prefix_ids) for _, _, prefix_ids in batch)),
+        )
+    # Decode prefix and new tokens together: some tokenizers drop a blank at the beginning of a text.
     rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
-    ids = [[*prefix_ids, *new_ids][: sampling.max_new_tokens] for (_, _, prefix_ids), new_ids in rows]
+    ids = [[*prefix_ids, *new_ids][: sampling.max_completion_length] for (_, _, prefix_ids), new_ids in rows]
     new = [row[len(prefix_ids) :] for row, (_, _, prefix_ids) in zip(ids, batch, strict=True)]
     return completions_of(tokenizer, ids, new, end_tokens(model, tokenizer), sampling.stop_strings)
 
@@ -185,6 +200,70 @@ def _decoder_start(model: Any) -> int:
 def _prefix_ids(tokenizer: Any, prefix: str, is_encoder_decoder: bool) -> list[int]:
     if not prefix:
         return []
-    # A decoder of its own begins as its tokenizer says (CodeT5: with `<s>`); a causal model goes on after the prompt.
+    # The input of a decoder starts with the special tokens of its tokenizer (CodeT5: `<s>`); that of a causal model continues
+    # the prompt.
     ids: list[int] = tokenizer(prefix, add_special_tokens=is_encoder_decoder)["input_ids"]
     return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids
+
+
+@dataclass(slots=True)
+class CriticSampler:
+    """
+    Critic sampling (CodeRL), as a sampler of an evaluation.
+
+    It draws the requested number of samples, runs the visible tests, cuts the programs with the highest probability of `PASS`,
+    and draws the same number of samples from these prefixes. Only the second samples are returned.
+
+    Args:
+        policy ([`~metrics.PolicySampler`]): Sampler of the policy.
+        critic ([`Critic`]): Critic that selects and cuts programs.
+        runner ([`~execution.Runner`]): Runs the visible tests.
+        visible_tests (`Callable`): Returns the visible tests of a problem, or `None`, see [`~data.visible_tests`].
+        num_prefixes (`int`, *optional*, defaults to `5`): Number of first samples per problem that are continued.
+    """
+
+    policy: PolicySampler
+    critic: Critic
+    runner: Runner
+    visible_tests: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    num_prefixes: int = 5
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights of policy and critic."""
+        return f"{self.policy.fingerprint}-{weights_fingerprint(self.critic.model)}"
+
+    def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
+        """Sample, run the visible tests, and resample from the best prefixes."""
+        first = self.policy.sample(problems, num_samples, seed)
+        return refine_with_critic(
+            self.policy.model,
+            self.policy.tokenizer,
+            self.critic,
+            [self.policy.prompt(row) for row in problems],
+            first,
+            self._passed(problems, first),
+            self.policy.sampling,
+            num_samples=num_samples,
+            num_prefixes=self.num_prefixes,
+            batch_size=self.policy.batch_size,
+            seed=~seed,  # negative, so no first samples have this seed
+        )
+
+    def program(self, completion: str) -> str:
+        """Find the program in a completion."""
+        return extract_program(completion).code
+
+    def _passed(self, problems: Sequence[Mapping[str, Any]], completions: list[list[Completion]]) -> list[list[bool]]:
+        tests = [self.visible_tests(row) for row in problems]
+        programs = [
+            Program(self.program(text), visible)
+            for visible, texts in zip(tests, completions, strict=True)
+            for text in texts
+            if visible is not None
+        ]
+        reports = iter(self.runner.run(programs))
+        return [
+            [visible is None or next(reports).outcome is Outcome.PASS for _ in texts]
+            for visible, texts in zip(tests, completions, strict=True)
+        ]

@@ -1,4 +1,4 @@
-"""Train a critic on programs that have been graded, and measure how often it is right."""
+"""Train a critic on graded programs and measure its accuracy."""
 
 # Dimensions: B programs, T tokens, C = 4 outcomes.
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from datasets import Dataset
@@ -19,33 +19,27 @@ from transformers import Trainer, TrainingArguments
 
 from ..completions.program import completion_text, prompt_text
 from ..execution import Outcome
-from .model import LABELS, OUTCOMES, POOLINGS, Critic, check_labels, encode_program, longest_input
+from .model import LABELS, OUTCOMES, Critic, Pooling, encode_program, longest_input, outcome_columns
 
 
 COLUMNS = ("prompt", "completion", "outcome")
-# Give these to `from_pretrained` of `AutoModelForTokenClassification`.
-LABEL_SETTINGS: dict[str, Any] = {
-    "num_labels": len(LABELS),
-    "id2label": dict(enumerate(LABELS)),
-    "label2id": {label: index for index, label in enumerate(LABELS)},
-}
 _IGNORED = -100
 
 
 def read_graded_samples(path: str | Path, prompts: Mapping[str, Any] | None = None) -> Dataset:
     """
-    Read graded programs from a file.
+    Read graded samples from a file.
 
     Args:
         path (`str` or `Path`): JSON Lines with at least `prompt`, `completion` and `outcome` in each row.
-        prompts (`Mapping[str, Any]`, *optional*): Prompts by `problem_id`, for rows without one, such as those of an
+        prompts (`Mapping[str, Any]`, *optional*): Prompts by `problem_id`, for rows without a prompt, such as those of an
             evaluation.
 
     Returns:
-        [`~datasets.Dataset`]: Rows with these columns, and `problem_id` if the file has it.
+        [`~datasets.Dataset`]: Columns `prompt`, `completion` and `outcome`; and `problem_id`, if the file has it.
 
     Raises:
-        ValueError: If a line is not JSON, or its outcome is unknown. The message names the line.
+        ValueError: If a line is not JSON, a column is missing, or an outcome is unknown. The message names the line.
     """
     rows = []
     for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
@@ -74,16 +68,16 @@ def _checked_row(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def graded_only(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
-    Check samples, and leave out those that could not be graded.
+    Check samples, and drop those that could not be graded.
 
     Args:
-        samples (`Iterable[Mapping]`): Rows with `prompt`, `completion` and `outcome`, the name of one.
+        samples (`Iterable[Mapping]`): Rows with `prompt`, `completion` and `outcome` (the name of an [`~execution.Outcome`]).
 
     Returns:
-        `list[dict]`: The rows whose outcome is known.
+        `list[dict]`: The rows that have been graded.
 
     Raises:
-        ValueError: If a column is missing or an outcome unknown; or if no sample is left.
+        ValueError: If a column is missing, an outcome is unknown, or no sample has been graded.
     """
     rows = [_checked_row(row, f"row {index} of the samples") for index, row in enumerate(samples)]
     graded = [row for row in rows if row["outcome"] in LABELS]
@@ -92,21 +86,23 @@ def graded_only(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return graded
 
 
-def split_by_problem(samples: Dataset, test_size: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
+def split_by_problem(samples: Dataset, *, test_size: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
     """
-    Hold out whole problems, so that what a critic knows of a program is not what it remembers of its problem.
+    Split samples into a training and a test set of different problems.
+
+    A critic could remember the problems that it was trained on, so its accuracy on them says little.
 
     Args:
-        samples ([`~datasets.Dataset`]): Graded samples; those with the same `problem_id`, else the same `prompt`, are of one
-            problem.
+        samples ([`~datasets.Dataset`]): Graded samples. Problems are told apart by `problem_id`, or by `prompt` if there is no
+            such column.
         test_size (`float`, *optional*, defaults to `0.2`): Share of the problems that is held out.
-        seed (`int`, *optional*, defaults to `0`): Seed of the choice.
+        seed (`int`, *optional*, defaults to `0`): Seed of the random choice of problems.
 
     Returns:
-        `tuple`: Samples to train on, and held-out ones.
+        `tuple[Dataset, Dataset]`: Training samples and held-out samples.
 
     Raises:
-        ValueError: If there is only one problem.
+        ValueError: If there are fewer than two problems.
     """
     keys = samples["problem_id" if "problem_id" in samples.column_names else "prompt"]
     problems = sorted(set(keys))
@@ -121,21 +117,22 @@ def split_by_problem(samples: Dataset, test_size: float = 0.2, seed: int = 0) ->
 
 class CriticTrainer(Trainer):
     """
-    Train a token classifier to tell the outcome of a program.
+    Train a token classifier to predict the outcome of a program.
 
     Args:
-        model ([`~transformers.PreTrainedModel`]): Model for token classification, with the outcomes as labels.
+        model ([`~transformers.PreTrainedModel`]): Model for token classification whose labels are the outcomes.
         args ([`~transformers.TrainingArguments`]): Configuration.
         train_dataset ([`~datasets.Dataset`]): Graded samples, with columns `prompt`, `completion` and `outcome`.
-        processing_class ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
-        pooling (`str`, *optional*, defaults to `"last"`): `"last"` teaches each token of the completion the outcome of its
-            program, and the verdict on a program is that of its end; `"max"` teaches the highest logit of each outcome over
-            the tokens, which is nearer to CodeRL.
-        max_length (`int`, *optional*): Tokens of prompt and completion. Defaults to what the model and tokenizer can take.
-        **kwargs: The other arguments of [`~transformers.Trainer`].
+        processing_class ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the model.
+        pooling (`str`, *optional*, defaults to `"last"`): `"last"` labels each token of the completion with the outcome of its
+            program, and the verdict on a program is that of its end token; `"max"` trains the maximum logit of each outcome over
+            the tokens, which is closer to CodeRL.
+        max_length (`int`, *optional*): Maximum number of tokens of prompt and completion. Defaults to the limit of model and
+            tokenizer.
+        **kwargs: Other arguments of [`~transformers.Trainer`].
 
     Raises:
-        ValueError: If the labels are others, the samples lack a column, or the pooling is unknown.
+        ValueError: If the labels are not the outcomes, a column is missing, or the pooling is unknown.
     """
 
     def __init__(
@@ -144,14 +141,15 @@ class CriticTrainer(Trainer):
         args: TrainingArguments,
         train_dataset: Dataset,
         processing_class: Any,
-        pooling: str = "last",
+        *,
+        pooling: Pooling = "last",
         max_length: int | None = None,
         **kwargs: Any,
     ):
-        if pooling not in POOLINGS:
+        if pooling not in get_args(Pooling):
             raise ValueError(f"`pooling` is {pooling!r}, but must be 'last' or 'max'.")
-        columns = check_labels(model.config)
-        model.config.critic_pooling = pooling  # saved with the model, for who reads it
+        columns = outcome_columns(model.config)
+        model.config.critic_pooling = pooling  # saved with the model; `Critic` reads it
         max_length = longest_input(model.config, processing_class) if max_length is None else max_length
         rows = []
         for sample in graded_only(train_dataset):
@@ -173,7 +171,7 @@ class CriticTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Cross entropy of the outcome: at each token of the completion, or of the highest logits over them."""
+        """Cross entropy of the outcome, at each completion token or of their maximum logits."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
         logits = outputs.logits.float()
@@ -202,27 +200,27 @@ class _Collator:
 @dataclass(frozen=True, slots=True)
 class CriticEvaluation:
     """
-    How often a critic is right.
+    Accuracy of a critic.
 
     Args:
-        counts (`dict[str, int]`): Samples of each outcome.
-        num_right (`dict[str, int]`): How many of them the critic's verdict names.
-        token_probability (`dict[str, float]`): Mean, over the tokens of the completions of each outcome, of the probability
-            that the critic gives it there: the weight that such tokens get.
+        counts (`dict[str, int]`): Number of samples of each outcome.
+        num_correct (`dict[str, int]`): Number of those for which the critic's verdict is the outcome.
+        token_probability (`dict[str, float]`): Mean probability of the outcome at the tokens of its completions: the weight that
+            these tokens get.
     """
 
     counts: dict[str, int]
-    num_right: dict[str, int]
+    num_correct: dict[str, int]
     token_probability: dict[str, float]
 
     @property
     def accuracy(self) -> float:
-        """Share of the samples whose outcome the critic names."""
-        return sum(self.num_right.values()) / sum(self.counts.values())
+        """Share of the samples for which the critic's verdict is the outcome."""
+        return sum(self.num_correct.values()) / sum(self.counts.values())
 
     @property
     def majority(self) -> float:
-        """Share of the most frequent outcome: the accuracy of a critic that always names it."""
+        """Share of the most frequent outcome: the accuracy of a constant prediction."""
         return max(self.counts.values()) / sum(self.counts.values())
 
 
@@ -231,23 +229,23 @@ def evaluate_critic(critic: Critic, samples: Iterable[Mapping[str, Any]]) -> Cri
     Compare the verdicts of a critic with those of the unit tests.
 
     Args:
-        critic ([`~rewards.Critic`]): The critic.
+        critic ([`Critic`]): The critic.
         samples (`Iterable[Mapping]`): Graded samples, with `prompt`, `completion` and `outcome`.
 
     Returns:
-        [`CriticEvaluation`]: Counts for each outcome; an outcome without samples is left out.
+        [`CriticEvaluation`]: Counts of each outcome that has samples.
     """
     rows = graded_only(samples)
-    readings = critic([row["prompt"] for row in rows], [row["completion"] for row in rows])
+    outputs = critic([row["prompt"] for row in rows], [row["completion"] for row in rows])
     counts: Counter[str] = Counter(row["outcome"] for row in rows)
-    right: Counter[str] = Counter()
+    correct: Counter[str] = Counter()
     probabilities: dict[str, list[torch.Tensor]] = {label: [] for label in counts}
-    for row, reading in zip(rows, readings, strict=True):
-        right[row["outcome"]] += LABELS[int(reading.verdict.argmax())] == row["outcome"]
-        probabilities[row["outcome"]].append(reading.probabilities(OUTCOMES[LABELS.index(row["outcome"])]))
+    for row, output in zip(rows, outputs, strict=True):
+        correct[row["outcome"]] += LABELS[int(output.verdict.argmax())] == row["outcome"]
+        probabilities[row["outcome"]].append(output.probabilities(OUTCOMES[LABELS.index(row["outcome"])]))
     present = [label for label in LABELS if counts[label]]
     return CriticEvaluation(
         {label: counts[label] for label in present},
-        {label: right[label] for label in present},
+        {label: correct[label] for label in present},
         {label: float(torch.cat(probabilities[label]).mean()) for label in present},
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .problems import check_difficulties, check_solutions, is_missing, make_problem, parse_json, read_text, to_dataset
+from .problems import check_solutions, is_missing, make_problem, parse_difficulties, parse_json, read_text, to_dataset
 from .prompts import apps_prompt
 
 
@@ -37,7 +37,7 @@ def load_apps(
         FileNotFoundError: If the folder, or its split, is not there.
         ValueError: If a file is malformed, tests are empty, or a difficulty is unknown. The message names the file.
     """
-    wanted = None if difficulties is None else check_difficulties(difficulties)
+    wanted = None if difficulties is None else parse_difficulties(difficulties)
     root = Path(path).expanduser()
     if root.is_dir():
         raw = _read_folder(root, split)

@@ -105,7 +105,7 @@ def to_dataset(problems: Iterable[dict[str, Any]]) -> Dataset:
     return Dataset.from_list(list(problems), features=FEATURES)
 
 
-def check_difficulties(difficulties: Sequence[str] | None) -> tuple[str, ...]:
+def parse_difficulties(difficulties: Sequence[str] | None) -> tuple[str, ...]:
     """
     Check a choice of difficulties.
 

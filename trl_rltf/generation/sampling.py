@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from .completion import Completion
 from .prompts import shorten_prompt
-from .settings import plain_sampling
+from .settings import ignoring_generation_config
 
 
 _FINGERPRINT_VALUES = 1024  # of each parameter; enough to tell two sets of weights apart, and quick for any size
@@ -27,7 +27,7 @@ class Sampling:
     Args:
         temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 takes the most likely token.
         top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
-        max_new_tokens (`int`, *optional*, defaults to `512`): Tokens a completion may have.
+        max_completion_length (`int`, *optional*, defaults to `512`): Tokens a completion may have.
         max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content, as in
             [`RLTFTrainer`].
         stop_strings (`tuple[str, ...]`, *optional*): Texts that end a completion; they are not part of it.
@@ -38,7 +38,7 @@ class Sampling:
 
     temperature: float = 0.6
     top_p: float = 0.95
-    max_new_tokens: int = 512
+    max_completion_length: int = 512
     max_prompt_length: int | None = None
     stop_strings: tuple[str, ...] = ()
 
@@ -47,7 +47,10 @@ class Sampling:
             raise ValueError(f"`temperature` is {self.temperature}, but must be at least 0.")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"`top_p` is {self.top_p}, but must be above 0 and at most 1.")
-        for name, value in (("max_new_tokens", self.max_new_tokens), ("max_prompt_length", self.max_prompt_length)):
+        for name, value in (
+            ("max_completion_length", self.max_completion_length),
+            ("max_prompt_length", self.max_prompt_length),
+        ):
             if value is not None and value < 1:
                 raise ValueError(f"`{name}` is {value}, but must be at least 1.")
         if "" in self.stop_strings:
@@ -172,13 +175,13 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
     # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
     side = "right" if is_encoder_decoder else "left"
     inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side=side).to(model.device)
-    generated = generate_plainly(
-        model,
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        **generation_arguments(model, tokenizer, sampling),
-        max_new_tokens=sampling.max_new_tokens,
-    )
+    with ignoring_generation_config(model):
+        generated = model.generate(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            **generation_arguments(model, tokenizer, sampling),
+            max_new_tokens=sampling.max_completion_length,
+        )
     # An encoder-decoder gives back what its decoder wrote, from its start token on; a causal model also the prompt.
     start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
     new_ids = generated[:, start:].tolist()
@@ -211,19 +214,6 @@ def completions_of(
         cut = cut_at_stop(text, stop_strings)
         completions.append(Completion(cut, len(cut) == len(text) and not set(ends).intersection(new)))
     return completions
-
-
-def generate_plainly(model: Any, **arguments: Any) -> torch.Tensor:
-    """
-    Generate with these arguments alone; what the model's own settings say beside special tokens is set aside.
-
-    Args:
-        model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
-        **arguments: Arguments of `generate`.
-    """
-    with plain_sampling(model):
-        generated: torch.Tensor = model.generate(**arguments)
-    return generated
 
 
 def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_
 
 
 @contextlib.contextmanager
-def plain_sampling(model: Any) -> Iterator[None]:
+def ignoring_generation_config(model: Any) -> Iterator[None]:
     """
     Take beams, forced tokens, penalties and the like out of a model's generation settings for a while.
 

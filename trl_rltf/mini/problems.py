@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..data.problems import check_difficulties, make_problem, to_dataset
+from ..data.problems import make_problem, parse_difficulties, to_dataset
 from ..data.prompts import apps_prompt
 
 
@@ -99,7 +99,7 @@ def make_mini_apps(
     """
     if split not in _SPLIT_SIZES:
         raise ValueError(f"`split` is {split!r}, but must be 'train' or 'test'.")
-    wanted = check_difficulties(difficulties)
+    wanted = parse_difficulties(difficulties)
     num_problems = _SPLIT_SIZES[split] if num_problems is None else num_problems
     if num_problems < 1:
         raise ValueError(f"`num_problems` is {num_problems}, but must be at least 1.")

@@ -8,23 +8,25 @@ from .._lazy import lazy_names
 
 
 if TYPE_CHECKING:
-    from .feedback import ErrorScope as ErrorScope
-    from .feedback import Feedback as Feedback
-    from .feedback import FeedbackRules as FeedbackRules
-    from .feedback import error_scope as error_scope
+    from .outcome import OutcomeReward as OutcomeReward
+    from .penalty import ErrorScope as ErrorScope
+    from .penalty import error_scope as error_scope
     from .token_reward import TokenReward as TokenReward
     from .unit_tests import UnitTestRewardFunction as UnitTestRewardFunction
+    from .unit_tests import unit_test_reward as unit_test_reward
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        ".feedback": (
+        ".outcome": ("OutcomeReward",),
+        ".penalty": (
             "ErrorScope",
-            "Feedback",
-            "FeedbackRules",
             "error_scope",
         ),
         ".token_reward": ("TokenReward",),
-        ".unit_tests": ("UnitTestRewardFunction",),
+        ".unit_tests": (
+            "UnitTestRewardFunction",
+            "unit_test_reward",
+        ),
     },
 )

@@ -1,19 +1,28 @@
-"""The reward function: runs the unit tests of each completion and returns a reward for each of its tokens."""
+"""Reward completions by running their programs on unit tests."""
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from ..completions.program import ExtractedProgram, completion_text, extract_program
-from ..completions.tokens import end_token, span_tokens, token_ranges
+from ..completions.tokens import token_ranges
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
-from .feedback import COARSE_REWARDS, PAPER_FEEDBACK, ErrorScope, Feedback, FeedbackRules
 from .line_credit import Attempt, attempt_of, line_credits
+from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
+from .penalty import penalized_tokens, spread_penalty
 from .token_reward import TokenReward
 
 
+TokenFeedback = Literal["line_credit", "statement_penalty", "expression_penalty"]
+_PENALTY_UNITS: Mapping[str, Literal["statement", "expression"]] = {
+    "statement_penalty": "statement",
+    "expression_penalty": "expression",
+}
+_ERRORS = (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
 _NO_TESTS = (
     "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
     '`{"inputs": ["1 2\\n"], "outputs": ["3\\n"]}`; the loaders of `trl_rltf.data` make it.'
@@ -22,47 +31,49 @@ _NO_TESTS = (
 
 class UnitTestRewardFunction:
     """
-    Reward completions by running their programs on unit tests: the share of tests passed, and on top of it a credit for the
-    tokens of each line. [`UnitTestRewardFunction.paper`] gives the multi-granularity feedback of the paper.
+    Reward completions by running their programs on unit tests.
+
+    The reward of a completion is the share of tests passed; each token also gets a credit for its line.
+    [`~presets.paper_reward`] gives the multi-granularity feedback of the paper (section 3.3 of arXiv 2307.04349).
 
     It works in [`RLTFTrainer`], which uses the reward of each token, and unchanged in TRL's `GRPOTrainer` and
     `RLOOTrainer`, for which each entry is a plain number.
 
     Args:
         runner ([`~execution.Runner`], *optional*):
-            What runs the tests. Defaults to a [`~execution.LocalRunner`] with its default limits.
+            Runs the tests. Defaults to a [`~execution.LocalRunner`] with its default limits.
         coarse_weight (`float`, *optional*, defaults to `1.0`):
-            Factor of the reward of the outcome class. `0` switches it off, also for PASS.
+            Factor of the reward of the outcome class. `0` disables it, also for `PASS`.
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
-            Factor of the adaptive reward, which rises with the share of tests passed, from the reward of FAILURE to that of
-            PASS.
-        fine_weight (`float`, *optional*, defaults to `1.0`):
-            Weight of the reward of single tokens (λ). `0` switches it off.
-        fine_baseline (`str`, *optional*, defaults to `"group"`):
-            What the tokens get. `"group"`: λ times 1 or 0, whether their line got past parsing, minus the share of the
-            programs for the same prompt in which it did, of those that got as far; and the same for running, see
-            [`line_credits`]. Where a group is divided among processes, each compares its part. `"none"`: -λ for the tokens
-            of the error, as in the paper.
-        granularity (`str`, *optional*, defaults to `"line"`):
-            Tokens of an error: `"line"`, the failing statement; `"expression"`, the failing sub-expression, which needs
-            `fine_baseline="none"`.
+            Factor of the adaptive reward, which rises with the share of tests passed from the reward of `FAILURE` to that of
+            `PASS`. `0` disables it.
+        token_feedback (`str`, *optional*, defaults to `"line_credit"`):
+            Reward that tokens get in addition to the reward of the completion:
+
+            - `"line_credit"`: λ times 1 or 0, whether their line parsed, minus the mean over the programs for the same prompt
+              that got as far; and the same for running, see [`line_credits`]. If a group is divided among processes, each
+              process compares its part.
+            - `"statement_penalty"`: -λ for the tokens of the failing statement, as in the paper.
+            - `"expression_penalty"`: -λ for the tokens of the failing sub-expression. Not in the paper.
+            - `None`: nothing.
+        token_weight (`float`, *optional*, defaults to `1.0`):
+            Weight λ of the token feedback. `0` disables it.
         normalize_span (`bool`, *optional*, defaults to `False`):
-            Multiply -λ by T / |span|, so that all errors weigh the same in a mean over tokens. It needs
-            `fine_baseline="none"`. Not in the paper.
+            Multiply a penalty by T / |span|, so that all errors weigh the same in a mean over tokens. Not in the paper.
         adaptive_runtime_errors (`bool`, *optional*, defaults to `True`):
             Also count the tests passed by programs that raise in some of them. Not in the paper.
         coarse_rewards (`Mapping[Outcome, float]`, *optional*):
-            Reward of each outcome class. Defaults to 1 for PASS and 0 for the others, so that coarse and adaptive reward
+            Reward of each outcome class. Defaults to 1 for `PASS` and 0 for the others, so that coarse and adaptive reward
             together are the share of tests passed.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
-            Tokenizer that finds the tokens of a line or an error. [`RLTFTrainer`] hands over its own; without one, all tokens of a
-            completion get the reward of the sequence.
+            Tokenizer that finds the tokens of a line or an error. [`RLTFTrainer`] passes its own; without one, all tokens of a
+            completion get the reward of the completion.
         allow_code_eval (`bool`, *optional*):
             Opt in to running model-written code, for the default runner. Defaults to `HF_ALLOW_CODE_EVAL`.
 
     Raises:
         TypeError: If the runner has no method `run`.
-        ValueError: If an argument is out of range, or nobody opted in to running model-written code.
+        ValueError: If an argument is out of range, or the user did not opt in to running model-written code.
     """
 
     __name__ = "unit_test_reward"
@@ -70,11 +81,11 @@ class UnitTestRewardFunction:
     def __init__(
         self,
         runner: Runner | None = None,
+        *,
         coarse_weight: float = 1.0,
         adaptive_weight: float = 1.0,
-        fine_weight: float = 1.0,
-        fine_baseline: str = "group",
-        granularity: str = "line",
+        token_feedback: TokenFeedback | None = "line_credit",
+        token_weight: float = 1.0,
         normalize_span: bool = False,
         adaptive_runtime_errors: bool = True,
         coarse_rewards: Mapping[Outcome, float] | None = None,
@@ -85,35 +96,29 @@ class UnitTestRewardFunction:
             raise TypeError(
                 f"`runner` is a {type(runner).__name__}, but must have a method `run` that grades programs."
             )
-        self.rules = FeedbackRules(
+        if token_feedback is not None and token_feedback not in get_args(TokenFeedback):
+            raise ValueError(
+                f"`token_feedback` is {token_feedback!r}, but must be None or one of "
+                f"{', '.join(map(repr, get_args(TokenFeedback)))}."
+            )
+        check_weight("token_weight", token_weight)
+        if normalize_span and token_feedback not in _PENALTY_UNITS:
+            raise ValueError(
+                f"`normalize_span=True` needs a penalty, but `token_feedback` is {token_feedback!r}. Use "
+                f"{' or '.join(map(repr, _PENALTY_UNITS))}."
+            )
+        self.outcome_reward = OutcomeReward(
             coarse_weight=coarse_weight,
             adaptive_weight=adaptive_weight,
-            fine_weight=fine_weight,
-            fine_baseline=fine_baseline,
-            granularity=granularity,
             adaptive_runtime_errors=adaptive_runtime_errors,
             coarse_rewards=dict(COARSE_REWARDS if coarse_rewards is None else coarse_rewards),
         )
-        if normalize_span and fine_baseline == "group":
-            raise ValueError("`normalize_span=True` needs `fine_baseline='none'`: credits of a group have no span.")
-        self.runner = LocalRunner(allow_code_eval=allow_code_eval) if runner is None else runner
+        self.token_feedback: TokenFeedback | None = token_feedback
+        self.token_weight = token_weight
+        self._active_feedback = token_feedback if token_weight > 0 else None
         self.normalize_span = normalize_span
+        self.runner = LocalRunner(allow_code_eval=allow_code_eval) if runner is None else runner
         self.processing_class = processing_class
-
-    @classmethod
-    def paper(cls, runner: Runner | None = None, **overrides: Any) -> Self:
-        """
-        The feedback of the paper (arXiv 2307.04349, section 3.3): PASS 1.0, FAILURE from -0.3 up with the share of tests passed,
-        RUNTIME_ERROR -0.6, SYNTAX_ERROR -1.0, and -0.3 on the tokens of the failing statement.
-
-        Args:
-            runner ([`~execution.Runner`], *optional*): What runs the tests.
-            **overrides: Any argument of [`UnitTestRewardFunction`]; it replaces the value of the paper.
-
-        Returns:
-            [`UnitTestRewardFunction`]: The reward function.
-        """
-        return cls(runner, **{**PAPER_FEEDBACK, **overrides})
 
     def __call__(
         self,
@@ -165,26 +170,20 @@ class UnitTestRewardFunction:
         tokenizer = self.processing_class or processing_class
         ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
         groups = [str(entry) for entry in (tests if prompts is None else prompts)]
-        attempts = self._attempts(groups, reports, programs, texts, ids, tokenizer)
-        credits = line_credits(attempts)
+        completed = [_Completed(*row) for row in zip(groups, reports, programs, texts, ids, strict=True)]
+        feedback = self._token_feedback(completed, tokenizer)
         rewards: list[TokenReward | None] = []
-        errors: list[bool] = []  # of each program with an error: whether its place was found
-        for index, report in enumerate(reports):
+        localized: list[bool] = []  # of each program with an error
+        for report, (deltas, is_localized) in zip(reports, feedback, strict=True):
             if report.outcome is Outcome.NOT_GRADABLE:
                 rewards.append(None)
                 continue
-            feedback = self.rules(report)
-            marked = _marked_tokens(feedback, programs[index], texts[index], ids[index], tokenizer)
-            tokens = self._spread(feedback, marked, len(ids[index]))
-            credit = credits[index]
-            if credit is not None:
-                tokens = [reward + self.rules.fine_weight * own for reward, own in zip(tokens, credit, strict=True)]
-            if self.rules.fine_weight > 0 and report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR):
-                attempt = attempts[index]
-                is_credited = attempt is not None and any(line in attempt.error_lines for line in attempt.token_lines)
-                errors.append(bool(marked) or is_credited)
-            rewards.append(TokenReward(feedback.reward, tokens, None, report.outcome))
-        _log(reports, errors, seconds, log_extra, log_metric)
+            reward = self.outcome_reward(report)
+            # r_t = R_sequence + λ · f_t
+            rewards.append(TokenReward(reward, [reward + delta for delta in deltas], None, report.outcome))
+            if self._active_feedback is not None and report.outcome in _ERRORS:
+                localized.append(is_localized)
+        _log(reports, localized, seconds, log_extra, log_metric)
         return rewards
 
     def check_dataset(self, dataset: Any) -> None:
@@ -202,35 +201,86 @@ class UnitTestRewardFunction:
         problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
         _check_tests(dataset["tests"], problem_ids, "row {}")
 
-    def _attempts(
-        self,
-        groups: Sequence[str],
-        reports: Sequence[ExecutionReport],
-        programs: Sequence[ExtractedProgram],
-        texts: Sequence[str],
-        ids: Sequence[Sequence[int]],
-        tokenizer: Any,
-    ) -> list[Attempt | None]:
-        """How far programs got, of the groups in which one has an error: in the others there is nothing to compare."""
-        if self.rules.fine_baseline == "none" or self.rules.fine_weight == 0 or tokenizer is None or not any(ids):
-            return [None] * len(reports)
-        with_errors = {
-            group
-            for group, report in zip(groups, reports, strict=True)
-            if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
-        }
-        return [
-            attempt_of(group, report, program, token_ranges(tokens, text, tokenizer)) if group in with_errors else None
-            for group, report, program, text, tokens in zip(groups, reports, programs, texts, ids, strict=True)
-        ]
+    def _token_feedback(self, completed: Sequence[_Completed], tokenizer: Any) -> list[tuple[list[float], bool]]:
+        """Token rewards on top of the outcome reward, and whether tokens of an error were found."""
+        if self._active_feedback == "line_credit":
+            return self._line_credits(completed, tokenizer)
+        return [self._penalty(one, tokenizer) for one in completed]
 
-    def _spread(self, feedback: Feedback, marked: range, num_tokens: int) -> list[float]:
-        # r_t = R_seq + 1[t in span] · (-λ)
-        tokens = [feedback.reward] * num_tokens
-        scale = num_tokens / len(marked) if self.normalize_span and marked else 1.0
-        for index in marked:
-            tokens[index] += scale * feedback.penalty
-        return tokens
+    def _penalty(self, completed: _Completed, tokenizer: Any) -> tuple[list[float], bool]:
+        num_tokens = len(completed.ids)
+        if self._active_feedback is None:
+            return [0.0] * num_tokens, False
+        tokens = penalized_tokens(
+            completed.report,
+            _PENALTY_UNITS[self._active_feedback],
+            completed.program,
+            completed.text,
+            completed.ids,
+            tokenizer,
+        )
+        penalty = spread_penalty(tokens, num_tokens, weight=self.token_weight, normalize=self.normalize_span)
+        return penalty, bool(tokens)
+
+    def _line_credits(self, completed: Sequence[_Completed], tokenizer: Any) -> list[tuple[list[float], bool]]:
+        # In a group without an error there is nothing to compare.
+        groups = {one.group for one in completed if one.report.outcome in _ERRORS}
+        has_tokens = tokenizer is not None and any(one.ids for one in completed)
+        attempts: list[Attempt | None] = [
+            attempt_of(one.group, one.report, one.program, token_ranges(one.ids, one.text, tokenizer))
+            if has_tokens and one.group in groups
+            else None
+            for one in completed
+        ]
+        feedback = []
+        for one, attempt, credit in zip(completed, attempts, line_credits(attempts), strict=True):
+            if attempt is None or credit is None:
+                feedback.append(([0.0] * len(one.ids), False))
+                continue
+            is_localized = any(line in attempt.error_lines for line in attempt.token_lines)
+            feedback.append(([self.token_weight * value for value in credit], is_localized))
+        return feedback
+
+
+def unit_test_reward(
+    completions: Sequence[Any],
+    tests: Sequence[Any] | None = None,
+    processing_class: Any = None,
+    **columns: Any,
+) -> list[TokenReward | None]:
+    """
+    Reward completions by running their programs on unit tests, with default settings.
+
+    It is a [`UnitTestRewardFunction`] without arguments, made at the first call, so that TRL's command line can name it:
+    `HF_ALLOW_CODE_EVAL=1 trl grpo --reward_funcs trl_rltf.rewards.unit_test_reward`.
+
+    Args:
+        completions (`Sequence`): Completions, as text or as chat messages.
+        tests (`Sequence`): Column of unit tests, one entry per completion.
+        processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
+        **columns: The other arguments that TRL passes, see [`UnitTestRewardFunction`].
+
+    Returns:
+        `list[TokenReward | None]`: One entry per completion; `None` if the sandbox failed.
+
+    Raises:
+        ValueError: If `HF_ALLOW_CODE_EVAL` is not 1, or the column `tests` is missing or malformed.
+    """
+    return _default_function()(completions=completions, tests=tests, processing_class=processing_class, **columns)
+
+
+@functools.cache
+def _default_function() -> UnitTestRewardFunction:
+    return UnitTestRewardFunction()
+
+
+@dataclass(frozen=True, slots=True)
+class _Completed:
+    group: str
+    report: ExecutionReport
+    program: ExtractedProgram
+    text: str
+    ids: Sequence[int]
 
 
 def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where: str) -> None:
@@ -247,23 +297,9 @@ def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where:
             checked.add(entry)
 
 
-def _marked_tokens(
-    feedback: Feedback, program: ExtractedProgram, text: str, token_ids: Sequence[int], tokenizer: Any
-) -> range:
-    if feedback.scope is ErrorScope.GLOBAL:
-        return range(len(token_ids))
-    if feedback.scope is ErrorScope.IGNORE or tokenizer is None or not token_ids:
-        return range(0)
-    ranges = token_ranges(token_ids, text, tokenizer)
-    if feedback.span is None:
-        # Cut off at the length limit, no token has ended it: it is too long as a whole.
-        return end_token(program.source, program.start, ranges) or range(len(token_ids))
-    return span_tokens(feedback.span, program.source, program.start, ranges, program.indent)
-
-
 def _log(
     reports: Sequence[ExecutionReport],
-    errors: Sequence[bool],
+    localized: Sequence[bool],
     seconds: float,
     log_extra: Callable[[str, list[Any]], None] | None,
     log_metric: Callable[[str, float], None] | None,
@@ -283,8 +319,8 @@ def _log(
     graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
     if graded:
         log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))
-    if errors:
-        log_metric("outcome/localized", sum(errors) / len(errors))
+    if localized:
+        log_metric("outcome/localized", sum(localized) / len(localized))
     # Programs that had a say in a verdict of theirs: a share that rises is a policy that learns to cheat.
     log_metric("grading/self_graded", sum(bool(report.self_graded_tests) for report in reports) / len(reports))
     log_metric("grading/seconds", seconds)

@@ -16,7 +16,8 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, Trainin
 from trl import ModelConfig, TrlParser
 
 from trl_rltf.completions import extract_program
-from trl_rltf.critic.training import LABEL_SETTINGS, CriticEvaluation, read_graded_samples, split_by_problem
+from trl_rltf.critic.model import LABEL_SETTINGS
+from trl_rltf.critic.training import CriticEvaluation, read_graded_samples, split_by_problem
 from trl_rltf.execution import LocalRunner, Program
 from trl_rltf.generation import Sampling, generate_completions
 from trl_rltf.mini import make_mini_critic
@@ -98,7 +99,7 @@ def load_samples(
         policy.to(training_args.device)
     sampling = Sampling(
         temperature=script_args.temperature,
-        max_new_tokens=script_args.max_completion_length,
+        max_completion_length=script_args.max_completion_length,
         max_prompt_length=script_args.max_prompt_length,
     )
     with LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True) as runner:
@@ -153,7 +154,7 @@ def report(result: CriticEvaluation) -> None:
     for name in ("outcome", "samples", "named right", "probability at its tokens"):
         table.add_column(name, justify="left" if name == "outcome" else "right")
     for label, count in result.counts.items():
-        share = result.num_right[label] / count
+        share = result.num_correct[label] / count
         table.add_row(label, str(count), f"{share:.1%}", f"{result.token_probability[label]:.2f}")
     table.add_section()
     table.add_row("all", str(sum(result.counts.values())), f"{result.accuracy:.1%}", "")

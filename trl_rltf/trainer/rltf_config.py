@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
 
 import torch
 from trl import GRPOConfig
@@ -16,7 +15,7 @@ PROMPT_OVERFLOWS = ("truncate", "drop")
 @dataclass
 class RLTFConfig(GRPOConfig):
     """
-    Configuration of [`RLTFTrainer`]: all of [`~trl.GRPOConfig`], and the arguments below. [`RLTFConfig.paper`] gives the
+    Configuration of [`RLTFTrainer`]: all of [`~trl.GRPOConfig`], and the arguments below. [`~presets.paper_config`] gives the
     settings of the paper.
 
     Args:
@@ -126,36 +125,3 @@ class RLTFConfig(GRPOConfig):
                 "`baseline='greedy'` decodes with transformers and does not work with `use_vllm=True`. Use 'group_mean' or "
                 "'leave_one_out', which cost no extra generation."
             )
-
-    @classmethod
-    def paper(cls, **overrides: Any) -> Self:
-        """
-        The settings of the paper (arXiv 2307.04349), for CodeT5; what a batch holds is not given there and is ours.
-
-        Args:
-            **overrides: Any argument of [`RLTFConfig`]; it replaces the value of the paper.
-
-        Returns:
-            [`RLTFConfig`]: The configuration. Use it with `OnlineBuffer(capacity=6400, update_steps=50)`
-            and `UnitTestRewardFunction.paper()`.
-        """
-        settings: dict[str, Any] = {
-            "baseline": "greedy",  # the reward of the greedy decode of the same prompt
-            "ce_loss_weight": 1.0,  # the loss is the sum of the RL and the cross-entropy loss
-            "loss_type": "grpo",  # the mean over the tokens of a sample, then over samples
-            "scale_rewards": "none",  # rewards are not normalised
-            "beta": 0.0,  # no KL term
-            "learning_rate": 2e-6,
-            "weight_decay": 0.05,
-            "lr_scheduler_type": "polynomial",
-            "warmup_steps": 500,
-            "temperature": 0.6,
-            "top_p": 0.95,
-            "num_generations": 20,  # samples a prompt
-            "max_prompt_length": 800,  # source tokens of CodeT5; 1024 in all for CodeGen
-            "max_completion_length": 512,  # target tokens of CodeT5
-            "disable_dropout": True,  # not given; ours: with dropout, the greedy baseline would be a matter of chance
-            "per_device_train_batch_size": 4,  # not given; ours
-            "gradient_accumulation_steps": 5,  # not given; ours
-        }
-        return cls(**{**settings, **overrides})

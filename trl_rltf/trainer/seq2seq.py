@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig
 from trl.trainer.utils import selective_log_softmax, selective_log_softmax_and_entropy
 
-from ..generation.settings import plain_sampling
+from ..generation.settings import ignoring_generation_config
 from .rltf_config import RLTFConfig
 
 
@@ -138,7 +138,7 @@ class EncoderDecoder:
 
         model.generate = generate_after_prompt
         try:
-            with plain_sampling(model):
+            with ignoring_generation_config(model):
                 yield
         finally:
             del model.generate  # and the method of its class is there again
