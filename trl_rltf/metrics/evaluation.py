@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from datasets import Dataset
@@ -121,6 +121,36 @@ class Evaluation:
     def _scores(self, k: int, whole_module: bool = False) -> np.ndarray:
         correct = [problem.num_whole_correct if whole_module else problem.num_correct for problem in self.counts]
         return estimate_pass_at_k([problem.num_samples for problem in self.counts], correct, k)
+
+
+@overload
+def evaluate(
+    problems: Dataset,
+    sampler: Sampler | Callable[[], Sampler],
+    runner: Runner,
+    num_samples: int = ...,
+    *,
+    folder: None = ...,
+    visible_tests: VisibleTests | None = ...,
+    seed: int = ...,
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    problems: Dataset,
+    sampler: Sampler | Callable[[], Sampler],
+    runner: Runner,
+    num_samples: int = ...,
+    *,
+    folder: str | Path | None,
+    settings: Mapping[str, Any] | None = ...,
+    samples_per_shard: int = ...,
+    visible_tests: VisibleTests | None = ...,
+    seed: int = ...,
+    rank: int = ...,
+    world_size: int = ...,
+) -> Evaluation | None: ...
 
 
 def evaluate(

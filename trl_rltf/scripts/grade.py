@@ -1,4 +1,11 @@
-"""Grade files of programs from the command line: `python -m trl_rltf.execution grade programs.jsonl --tests tests.jsonl`."""
+"""
+Grade a file of programs.
+
+    trl-rltf grade programs.jsonl --tests tests.jsonl --allow_code_eval
+    python -m trl_rltf.execution grade programs.jsonl --tests tests.jsonl --allow_code_eval
+
+Neither imports torch.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +15,39 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from .errors import SandboxError
-from .program import Program, check_opt_in
-from .report import ExecutionReport, Outcome
-from .runner import LocalRunner
-from .sandbox.isolation import ISOLATION_CHOICES
-from .unit_tests.formats import parse_tests
-from .wire.plain_values import dump_json, load_json
+from ..execution import ExecutionReport, LocalRunner, Outcome, Program, SandboxError, parse_tests
+from ..execution.program import check_opt_in
+from ..execution.sandbox.isolation import ISOLATION_CHOICES
+from ..execution.wire.plain_values import dump_json, load_json
 
 
-_NOT_OF_THE_RUNNER = ("command", "programs", "tests", "output")
-_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+_FILES = ("programs", "tests", "output")  # the other arguments are those of the runner
+_INTERRUPTED = 130  # the exit status that a shell reports for Ctrl-C
 _DESCRIPTION = """Run Python programs against unit tests in a sandbox. Each line of PROGRAMS is a JSON object with `source`, and \
-with `problem_id` or with `tests` of its own; each line of the file of tests has `problem_id` and `tests`. Tests are \
-{"inputs": [...], "outputs": [...]}, the same with "fn_name", or {"asserts": [...], "setup": "..."}."""
+with `problem_id` or `tests`; each line of the file of tests has `problem_id` and `tests`. Tests are {"inputs": [...], \
+"outputs": [...]}, the same with "fn_name", or {"asserts": [...], "setup": "..."}."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """
+    Grade the programs, write a report per line, and print a summary.
+
+    Args:
+        args (`argparse.Namespace`): Arguments of [`make_parser`].
+        parser (`argparse.ArgumentParser`): The parser, which ends the process with a message if a file is malformed.
+
+    Returns:
+        `int`: Exit status.
+    """
     try:
         _check_output(args)
         rows, programs = _read(args.programs, args.tests)
         with _runner(args) as runner:
-            stream = runner.stream(programs)  # refuses malformed tests, before a file is written over
+            stream = runner.stream(programs)  # refuses malformed tests before the output file is overwritten
             with contextlib.nullcontext(sys.stdout) if args.output is None else args.output.open("w") as output:
                 return _grade(runner, rows, stream, output)
     except OSError as error:
@@ -45,30 +56,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _fail(parser, str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m trl_rltf.execution")
-    commands = parser.add_subparsers(dest="command", required=True)
-    grade = commands.add_parser("grade", help="grade the programs of a file", description=_DESCRIPTION)
-    grade.add_argument("programs", type=Path, help="JSON lines, one program each")
-    grade.add_argument("--tests", type=Path, help="JSON lines, the tests of one problem each")
-    grade.add_argument("--output", type=Path, help="where to write a report a line; standard output by default")
-    grade.add_argument("--num_workers", type=int, help="programs that run at a time; by default one a core")
-    grade.add_argument("--timeout", type=float, default=4.0, help="CPU seconds that each test may use (default: 4)")
-    grade.add_argument("--wall_timeout", type=float, help="elapsed seconds a test; by default three times the timeout")
-    grade.add_argument(
-        "--program_timeout", type=float, help="CPU seconds a program; by default the timeout for each test"
+def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
+    """
+    Make the parser of the command.
+
+    Args:
+        prog (`str`, *optional*): Name of the program in the help.
+
+    Returns:
+        `argparse.ArgumentParser`: The parser.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
+    parser.add_argument("programs", type=Path, help="JSON Lines, one program per line")
+    parser.add_argument("--tests", type=Path, help="JSON Lines, the tests of one problem per line")
+    parser.add_argument("--output", type=Path, help="file for the reports, one per line (default: standard output)")
+    parser.add_argument("--num_workers", type=int, help="programs that run at a time (default: the number of cores)")
+    parser.add_argument("--timeout", type=float, default=4.0, help="CPU seconds per test (default: 4)")
+    parser.add_argument(
+        "--wall_timeout", type=float, help="elapsed seconds per test (default: three times the timeout)"
     )
-    grade.add_argument("--memory_limit", type=int, default=2**30, help="bytes of a process (default: 1 GiB)")
-    grade.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="how programs are kept apart")
-    grade.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
-    grade.add_argument("--stop_on_first_failure", action="store_true", help="leave out tests after one has failed")
-    grade.add_argument("--process_per_test", action="store_true", help="compile a script again for each of its tests")
-    grade.add_argument(
+    parser.add_argument(
+        "--program_timeout",
+        type=float,
+        help="CPU seconds per program (default: the timeout times the number of tests)",
+    )
+    parser.add_argument("--memory_limit", type=int, default=2**30, help="bytes of memory per process (default: 1 GiB)")
+    parser.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="isolation of the programs")
+    parser.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
+    parser.add_argument("--stop_on_first_failure", action="store_true", help="skip the tests after a failed one")
+    parser.add_argument("--process_per_test", action="store_true", help="compile a script again for each of its tests")
+    parser.add_argument(
         "--whole_module",
         action="store_true",
-        help="count an error in code after what the tests use, as LiveCodeBench does",
+        help="count errors in code that the tests do not use, as LiveCodeBench does",
     )
-    grade.add_argument("--allow_code_eval", action="store_true", help="yes, run these programs")
+    parser.add_argument("--allow_code_eval", action="store_true", help="allow running model-written code")
     return parser
 
 
@@ -76,8 +98,8 @@ def _runner(args: argparse.Namespace) -> LocalRunner:
     try:
         check_opt_in(args.allow_code_eval or None)
     except ValueError as error:
-        raise ValueError(f"{error} Here, that argument is --allow_code_eval.") from None
-    options = {key: value for key, value in vars(args).items() if key not in _NOT_OF_THE_RUNNER}
+        raise ValueError(f"{error} On the command line, the argument is --allow_code_eval.") from None
+    options = {key: value for key, value in vars(args).items() if key not in _FILES}
     if not options["whole_module"]:
         del options["whole_module"]
     return LocalRunner(**{**options, "allow_code_eval": args.allow_code_eval or None})
@@ -86,7 +108,7 @@ def _runner(args: argparse.Namespace) -> LocalRunner:
 def _check_output(args: argparse.Namespace) -> None:
     for path in (args.programs, args.tests):
         if None not in (args.output, path) and args.output.is_file() and path.is_file() and args.output.samefile(path):
-            raise ValueError(f"{args.output}: this is a file to read from. Give --output another name.")
+            raise ValueError(f"{args.output}: this is an input file. Give --output another name.")
 
 
 def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], list[Program]]:
@@ -95,7 +117,7 @@ def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], lis
         problem_id = _problem_id(row, where)
         if problem_id in known:
             raise ValueError(
-                f"{where}: there are tests of problem {problem_id!r} already. Give each problem one line."
+                f"{where}: another line has the tests of problem {problem_id!r}. Give each problem one line."
             )
         known[problem_id] = _tests(row, where)
     rows, found = [], []
@@ -108,7 +130,7 @@ def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], lis
         else:
             problem_id = _problem_id(row, where)
             if problem_id not in known:
-                remedy = "Name their file with --tests." if tests is None else f"{tests} has no line of that problem."
+                remedy = "Name their file with --tests." if tests is None else f"{tests} has no line for that problem."
                 raise ValueError(f"{where}: there are no tests of problem {problem_id!r}. {remedy}")
             entry = known[problem_id]
         rows.append(row)
@@ -196,17 +218,13 @@ def _show_summary(runner: LocalRunner, reports: list[ExecutionReport], num_progr
     console.print(f"{passed} of {tests} tests passed; {len(reports) / max(seconds, 1e-9):.0f} programs/s; {isolation}")
     trailing = sum(report.trailing_error_type is not None for report in reports)
     if trailing:
-        console.print(f"{trailing} programs have an error after what the tests use, see `trailing_error_type`.")
-    guarded = sum(bool(report.self_graded_tests) for report in reports)
-    if guarded:
         console.print(
-            f"{guarded} programs had a say in a verdict of theirs, see `self_graded_tests` of their reports."
+            f"{trailing} programs have an error in code that the tests do not use; see `trailing_error_type`."
         )
+    self_graded = sum(bool(report.self_graded_tests) for report in reports)
+    if self_graded:
+        console.print(f"{self_graded} programs took part in their own verdict; see `self_graded_tests`.")
 
 
 def _fail(parser: argparse.ArgumentParser, message: str) -> NoReturn:
     parser.exit(2, f"{parser.prog}: {message}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

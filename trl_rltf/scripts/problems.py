@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..data import load_apps, load_mbpp
-from ..data.problems import check_difficulties
+from ..data.problems import parse_difficulties
 from ..mini import make_mini_apps
 from .arguments import RLTFScriptArguments
 from .tables import console
@@ -53,7 +53,7 @@ def _load_mini_apps(split: str, levels: list[str] | None) -> Dataset:
     problems = make_mini_apps(split)
     if levels is None:
         return problems
-    kept = check_difficulties(levels)
+    kept = parse_difficulties(levels)
     return problems.filter(lambda row: row["difficulty"] in kept)
 
 

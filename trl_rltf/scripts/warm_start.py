@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,62 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from trl import SFTConfig, SFTTrainer
+from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from ..generation import prompt_lengths
 from ..generation.prompts import shorten_prompt
-from ..mini import add_bug, add_slips
-from ..trainer import RLTFConfig
+from ..mini import add_bug, add_slips, make_mini_model
+from ..mini.demo import DEMO_WARM_START_STEPS
 from .arguments import RLTFScriptArguments
-from .policy import name_model
+from .policy import load_policy, name_model
 from .problems import uses_mini_apps
 
 
 NUM_DRAFTS = 8  # programs per problem in the warm start on MiniAPPS, each with another bug or none
+
+
+def load_policy_and_warm_start(
+    script_args: RLTFScriptArguments,
+    training_args: TrainingArguments,
+    model_args: ModelConfig,
+    train_set: Dataset,
+    **limits: Any,
+) -> tuple[Any, Any]:
+    """
+    Load the policy, or make the tiny one of the demo, and warm it up if the arguments say so.
+
+    The warmed-up policy is saved in the folder `warm-start` of the output folder. A resumed training loads it from there: its
+    checkpoints may hold an adapter only, whose base model is the warmed-up policy.
+
+    Args:
+        script_args ([`RLTFScriptArguments`]): Steps, learning rate and batches of the warm start.
+        training_args ([`~transformers.TrainingArguments`]): Output folder, seed, precision and device.
+        model_args ([`~trl.ModelConfig`]): The model. For an encoder-decoder, the task of its LoRA adapters is set.
+        train_set ([`~datasets.Dataset`]): Problems with solutions.
+        **limits: `max_prompt_length`, `max_completion_length` and `prompt_overflow`, see [`warm_start`].
+
+    Returns:
+        `tuple`: The model and its tokenizer.
+    """
+    folder = Path(training_args.output_dir) / "warm-start"
+    is_warm = bool(training_args.resume_from_checkpoint) and (folder / "config.json").is_file()
+    if is_warm:
+        model, tokenizer = load_policy(replace(model_args, model_name_or_path=str(folder)))
+    elif model_args.model_name_or_path is None:
+        model, tokenizer = make_mini_model(train_set, seed=training_args.seed, architecture=script_args.architecture)
+        if script_args.warm_start_steps is None and script_args.warm_start_epochs is None:
+            script_args = replace(script_args, warm_start_steps=DEMO_WARM_START_STEPS)
+    else:
+        model, tokenizer = load_policy(
+            model_args,
+            gguf_file=script_args.gguf_file,
+            trust_remote_code=getattr(training_args, "trust_remote_code", False),  # TrainingArguments have none
+        )
+    if model.config.is_encoder_decoder:
+        model_args.lora_task_type = "SEQ_2_SEQ_LM"
+    if not is_warm and (script_args.warm_start_steps or script_args.warm_start_epochs):
+        warm_start(model, tokenizer, train_set, script_args, training_args, folder=str(folder), **limits)
+    return model, tokenizer
 
 
 def warm_start(
@@ -34,10 +79,12 @@ def warm_start(
     tokenizer: Any,
     problems: Dataset,
     script_args: RLTFScriptArguments,
-    training_args: RLTFConfig | TrainingArguments,
+    training_args: TrainingArguments,
     *,
     folder: str,
     max_prompt_length: int | None = None,
+    max_completion_length: int | None = None,
+    prompt_overflow: str = "truncate",
     callbacks: list[TrainerCallback] | None = None,
 ) -> None:
     """
@@ -50,10 +97,12 @@ def warm_start(
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         problems ([`~datasets.Dataset`]): Problems with solutions.
         script_args ([`RLTFScriptArguments`]): Steps, learning rate and batches of the warm start.
-        training_args ([`RLTFConfig`] or [`~transformers.TrainingArguments`]): Seed, precision and device.
+        training_args ([`~transformers.TrainingArguments`]): Seed, precision and device.
         folder (`str`): Folder of the trained model.
         max_prompt_length (`int`, *optional*): Maximum number of tokens of a prompt. Defaults to the length that the tokenizer
             of an encoder-decoder allows.
+        max_completion_length (`int`, *optional*): Maximum number of tokens of a solution, for an encoder-decoder.
+        prompt_overflow (`str`, *optional*, defaults to `"truncate"`): Treatment of longer prompts, as in [`RLTFConfig`].
         callbacks (`list[TrainerCallback]`, *optional*): Callbacks of the training.
     """
     limit = max_prompt_length
@@ -78,9 +127,9 @@ def warm_start(
     }
     pairs = _make_pairs(problems, script_args, training_args.seed)
     if limit is not None:
-        pairs = _limit_prompts(pairs, tokenizer, limit, training_args.prompt_overflow)
+        pairs = _limit_prompts(pairs, tokenizer, limit, prompt_overflow)
     if model.config.is_encoder_decoder:
-        trainer = _seq2seq_trainer(model, tokenizer, pairs, settings, training_args)
+        trainer = _make_seq2seq_trainer(model, tokenizer, pairs, settings, max_completion_length)
     else:
         config = SFTConfig(**settings)
         trainer = SFTTrainer(model, args=config, train_dataset=pairs, processing_class=tokenizer)
@@ -126,14 +175,14 @@ def _as_answer(prompt: Any, program: str) -> Any:
     return [{"role": "assistant", "content": f"```python\n{program}\n```"}]
 
 
-def _seq2seq_trainer(
-    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], training_args: Any
+def _make_seq2seq_trainer(
+    model: Any, tokenizer: Any, pairs: Dataset, settings: dict[str, Any], max_completion_length: int | None
 ) -> Seq2SeqTrainer:
     def to_ids(row: dict[str, str]) -> dict[str, list[int]]:
         labels = tokenizer(text_target=row["completion"])["input_ids"]
         return {
             "input_ids": tokenizer(row["prompt"])["input_ids"],
-            "labels": labels[: training_args.max_completion_length],
+            "labels": labels[:max_completion_length],
         }
 
     right_padding = copy.deepcopy(tokenizer)
