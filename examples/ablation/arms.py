@@ -1,4 +1,4 @@
-"""The arms of the ablation: what each one trains with, and the tables that they stand in."""
+"""The arms of the ablation, and the tables that compare them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class Arm:
 
     Args:
         name (`str`): Name in tables and on the command line.
-        summary (`str`): What it is, in a few words.
-        method (`str`, *optional*, defaults to `"rltf"`): `"rltf"`, `RLTFTrainer`; `"grpo"` or `"rloo"`, TRL's own trainer (for an
-            encoder-decoder, which these refuse, `RLTFTrainer` with the same baseline); `"ppocoder"`, `RLTFTrainer` with the
+        summary (`str`): Description in a few words.
+        method (`str`, *optional*, defaults to `"rltf"`): `"rltf"`, `RLTFTrainer`; `"grpo"` or `"rloo"`, TRL's trainer (for an
+            encoder-decoder, which TRL refuses, `RLTFTrainer` with the same baseline); `"ppocoder"`, `RLTFTrainer` with the
             reward of PPOCoder; `"supervised"`.
         paper_feedback (`bool`, *optional*, defaults to `False`): Whether the reward is that of `paper_reward`.
         feedback (`dict`, *optional*): Arguments of `UnitTestRewardFunction`, or of `paper_reward`.
         settings (`dict`, *optional*): Settings of the trainer's configuration.
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
-        critic (`bool`, *optional*, defaults to `False`): Whether a critic weighs the tokens.
+        critic (`bool`, *optional*, defaults to `False`): Whether a critic weights the tokens.
         clean (`bool`, *optional*, defaults to `False`): Whether supervised programs are free of the bugs of the warm start.
     """
 
@@ -36,7 +36,7 @@ class Arm:
     clean: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """All that a result depends on."""
+        """Everything that a result depends on."""
         return {key: value for key, value in asdict(self).items() if key != "summary"}
 
 
@@ -54,7 +54,7 @@ _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2,
 # The penalty of the paper on top of the share of tests passed.
 _PENALTY: dict[str, Any] = {"token_weight": 0.3, "token_feedback": "statement_penalty"}
 _SCALAR = {"token_weight": 0.0}  # the share of tests passed and nothing else
-# Reference solutions hold a policy together: with them it bears a learning rate at which the others fall apart.
+# With reference solutions in the loss, training is stable at a learning rate at which the other arms diverge.
 _REFERENCES = {"learning_rate": 1e-4}
 _NO_REFERENCES = {"ce_loss_weight": 0.0}
 
@@ -62,10 +62,10 @@ _ARMS = (
     # The main table.
     Arm(
         "rltf",
-        "the defaults: share of tests passed, credit of lines, reference solutions",
+        "the defaults: share of tests passed, line credit, reference solutions",
         settings=_REFERENCES,
     ),
-    Arm("rltf-no-fine", "the same without the credit of lines", feedback=_SCALAR, settings=_REFERENCES),
+    Arm("rltf-no-fine", "the same without line credit", feedback=_SCALAR, settings=_REFERENCES),
     Arm(
         "rltf-no-ce",
         "without reference solutions, at the learning rate of grpo",
@@ -142,8 +142,8 @@ _ARMS = (
         feedback={"token_feedback": "expression_penalty"},
         settings=_NO_REFERENCES,
     ),
-    Arm("weight-0.3", "credit of lines, weighs less", feedback={"token_weight": 0.3}, settings=_NO_REFERENCES),
-    Arm("weight-2", "credit of lines, weighs more", feedback={"token_weight": 2.0}, settings=_NO_REFERENCES),
+    Arm("weight-0.3", "line credit, lower weight", feedback={"token_weight": 0.3}, settings=_NO_REFERENCES),
+    Arm("weight-2", "line credit, higher weight", feedback={"token_weight": 2.0}, settings=_NO_REFERENCES),
     Arm(
         "penalty-line",
         "share of tests passed, a penalty on the failing statement",
@@ -158,7 +158,7 @@ _ARMS = (
     ),
     Arm(
         "penalty-normalized",
-        "a penalty on the sub-expression, as heavy for short ones",
+        "a penalty on the sub-expression, the same for short and long ones",
         feedback={**_PENALTY, "token_feedback": "expression_penalty", "normalize_span": True},
         settings=_NO_REFERENCES,
     ),
@@ -168,7 +168,7 @@ _ARMS = (
         feedback={**_PENALTY, "token_feedback": "expression_penalty", "token_weight": 1.0},
         settings={"center_token_rewards": True, **_NO_REFERENCES},
     ),
-    Arm("groups-of-4", "credit of lines, twice the prompts", settings={"num_generations": 4, **_NO_REFERENCES}),
+    Arm("groups-of-4", "line credit, twice the prompts", settings={"num_generations": 4, **_NO_REFERENCES}),
     Arm(
         "grpo-groups-of-4",
         "TRL's GRPOTrainer, twice the prompts",
@@ -176,7 +176,7 @@ _ARMS = (
         feedback=_SCALAR,
         settings={"num_generations": 4},
     ),
-    Arm("ce-weight-1", "reference solutions weigh less", settings={"ce_loss_weight": 1.0, **_REFERENCES}),
+    Arm("ce-weight-1", "reference solutions, lower weight", settings={"ce_loss_weight": 1.0, **_REFERENCES}),
     Arm(
         "baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy", **_REFERENCES}
     ),
@@ -203,9 +203,9 @@ class Comparison:
     A table of arms.
 
     Args:
-        title (`str`): What is compared.
-        reference (`str`): Arm that the others are compared with.
-        arms (`list[str]`): The others.
+        title (`str`): Title of the table.
+        reference (`str`): Arm that the other arms are compared with.
+        arms (`list[str]`): The other arms.
     """
 
     title: str
@@ -241,7 +241,7 @@ TABLES = {
         ["coarse-fine", "coarse-adaptive", "coarse-adaptive-fine", "coarse-adaptive-expression", "rltf-no-ce"],
     ),
     "token-rewards": Comparison(
-        "Token rewards on top of what GRPO gets",
+        "Token rewards on top of the reward of GRPO",
         "grpo",
         [
             "rltf-no-ce",

@@ -1,19 +1,15 @@
-# /// script
-# requires-python = ">=3.11"
-# dependencies = ["trl-rltf[examples]"]
-# ///
 """
 Compare ways to train on MiniAPPS: RLTF, its parts, TRL's GRPO and RLOO, CodeRL, PPOCoder and supervised training.
 
 All arms of an architecture and a seed start from the same warm start, and use as many samples and optimizer steps:
 
     python examples/ablation.py                                    # the main table, both architectures, 5 seeds
-    python examples/ablation.py --quick                            # whether all of it runs: about 4 minutes on 2 cores
+    python examples/ablation.py --quick                            # a few steps of everything: about 4 minutes on 2 cores
     python examples/ablation.py --tables feedback buffer --architectures llama --num_seeds 3
     python examples/ablation.py --arms grpo rltf --max_steps 60 --output_dir outputs/long
 
-Called again, it goes on where it was ended; results with other settings lie beside each other. It writes results.parquet, and
-a table and plots for each architecture.
+Running it again runs only the missing arms; results of other settings are kept. It writes results.parquet, and a table and plots
+for each architecture.
 """
 
 import signal
@@ -21,13 +17,15 @@ import sys
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from _ablation_arms import ARMS, TABLES, Comparison
-from _ablation_queue import run_all
-from _ablation_report import legend, report
-from _ablation_results import write_parquet
-from _ablation_run import GROUP_SIZE, Run, Scale
-from _training_report import banner
 from trl import TrlParser
+
+from trl_rltf.scripts.tables import banner
+
+from .arms import ARMS, TABLES, Comparison
+from .queue import run_all
+from .report import legend, report
+from .results import write_parquet
+from .run import GROUP_SIZE, Run, Scale
 
 
 QUICK = Scale(
@@ -40,7 +38,7 @@ ARCHITECTURES = ("llama", "t5")
 
 @dataclass
 class AblationArguments:
-    """What to compare, and at which scale."""
+    """Arms to compare, and their scale."""
 
     tables: list[str] = field(default_factory=lambda: ["main"], metadata={"help": f"Tables: {', '.join(TABLES)}."})
     arms: list[str] | None = field(
@@ -50,33 +48,37 @@ class AblationArguments:
         default_factory=lambda: ["llama", "t5"], metadata={"help": "'llama', causal, and 't5', an encoder-decoder."}
     )
     num_seeds: int = field(default=5, metadata={"help": "Seeds of models and sampling: 1, 2, ..."})
-    num_jobs: int = field(default=2, metadata={"help": "Runs at a time, which share the cores."})
+    num_jobs: int = field(default=2, metadata={"help": "Runs at a time; they share the cores."})
     output_dir: str = field(default="outputs/ablation", metadata={"help": "Folder of runs, tables and plots."})
     quick: bool = field(
         default=False,
-        metadata={"help": "One seed and a few steps, whatever the flags below say: whether all arms run."},
+        metadata={"help": "One seed and a few steps, to try all arms. The arguments below are ignored."},
     )
     max_steps: int = field(default=Scale.max_steps, metadata={"help": "Optimizer steps."})
     samples_per_step: int = field(
-        default=Scale.samples_per_step, metadata={"help": "Samples of a step, in groups of 8, or of 4 in some arms."}
+        default=Scale.samples_per_step, metadata={"help": "Samples per step, in groups of 8, or of 4 in some arms."}
     )
     eval_steps: int = field(default=Scale.eval_steps, metadata={"help": "Steps between evaluations."})
     learning_rate: float = field(
-        default=Scale.learning_rate, metadata={"help": "Of arms that have rewards, unless they have their own."}
+        default=Scale.learning_rate,
+        metadata={"help": "Learning rate of arms with rewards, unless the arm sets another."},
     )
-    warmup_steps: int = field(default=Scale.warmup_steps, metadata={"help": "Steps in which it rises."})
-    warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before."})
+    warmup_steps: int = field(default=Scale.warmup_steps, metadata={"help": "Steps in which the learning rate rises."})
+    warm_start_steps: int = field(default=Scale.warm_start_steps, metadata={"help": "Supervised steps before RL."})
     bug_share: float = field(
-        default=Scale.bug_share, metadata={"help": "Without slips, share of these programs that have one bug."}
+        default=Scale.bug_share,
+        metadata={"help": "Without slips: share of the warm start's programs that have one bug."},
     )
     slip_share: float = field(
         default=Scale.slip_share,
-        metadata={"help": "Share of the lines of the warm start's programs that have a slip; 0: see --bug_share."},
+        metadata={
+            "help": "Share of the lines of the warm start's programs that have a slip; with 0, see --bug_share."
+        },
     )
 
 
 def comparisons(args: AblationArguments) -> dict[str, Comparison]:
-    """The tables that are asked for, where all flags are in range."""
+    """Check the arguments and choose the tables."""
     for given, known, flag in (
         (args.tables, TABLES, "tables"),
         (args.arms or [], ARMS, "arms"),
@@ -98,7 +100,8 @@ def comparisons(args: AblationArguments) -> dict[str, Comparison]:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the runs are ended with it
+    """Run the missing arms and report the tables."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the runs too
     (args,) = TrlParser(AblationArguments).parse_args_and_config()
     tables = comparisons(args)
     names = list(dict.fromkeys(arm for table in tables.values() for arm in table.all_arms))
@@ -127,8 +130,9 @@ def main() -> None:
         sys.exit(f"{len(failed)} runs failed: {', '.join(run.name for run in failed)}. Call it again to repeat them.")
 
 
-if __name__ == "__main__":
+def run_command() -> None:
+    """Run `main`; Ctrl-C ends it with a message."""
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Ended. Finished runs are kept: call it again to go on.")
+        sys.exit("Interrupted. Finished runs are kept: call it again to resume.")

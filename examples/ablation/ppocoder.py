@@ -1,6 +1,8 @@
 """
-The reward of PPOCoder (arXiv 2301.13816): outcome of the unit tests, plus how much of the reference's syntax tree and data flow
-the program has. Its KL penalty and clipping are settings of the trainer.
+The reward of PPOCoder (arXiv 2301.13816).
+
+It is the outcome of the unit tests, plus the shares of the reference's syntax tree and data flow that the program has. The KL
+penalty and the clipping of PPOCoder are settings of the trainer.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from trl_rltf.completions.program import completion_text
 
 
 _PARSER = Parser(Language(tree_sitter_python.language()))
-# Nodes that bind names, with the fields of what is bound and of what it is computed from.
+# Nodes that bind names, with the fields of the bound names and of the value.
 _BINDINGS = {
     "assignment": ("left", "right"),
     "augmented_assignment": ("left", "right"),
@@ -35,7 +37,7 @@ class PPOCoderReward:
     Reward of PPOCoder: `R_cs + R_ast + R_dfg` (equations 3 to 6).
 
     Args:
-        unit_tests ([`UnitTestRewardFunction`]): Gives R_cs, the reward of the outcome class.
+        unit_tests ([`UnitTestRewardFunction`]): Returns R_cs, the reward of the outcome class.
     """
 
     __name__ = "ppocoder_reward"
@@ -46,24 +48,24 @@ class PPOCoderReward:
     def __call__(
         self, prompts: Sequence[Any], completions: Sequence[Any], solutions: Sequence[list[str]], **columns: Any
     ) -> list[float | None]:
-        """Reward each completion; `None` where the tests could not be run."""
+        """Reward each completion; `None` if the tests could not be run."""
         outcomes = self.unit_tests(prompts=prompts, completions=completions, **columns)
         rewards: list[float | None] = []
         for outcome, completion, references in zip(outcomes, completions, solutions, strict=True):
             program = extract_program(completion_text(completion)).code
-            # One target a problem, as in the paper: the first of the reference solutions.
+            # One target per problem, as in the paper: the first of the reference solutions.
             matches = ast_match(program, references[0]) + data_flow_match(program, references[0])
             rewards.append(None if outcome is None else float(outcome) + matches)
         return rewards
 
 
 def ast_match(program: str, reference: str) -> float:
-    """Share of the reference's subtrees, written without names and values, that the program has."""
+    """Share of the reference's subtrees, without names and values, that the program has."""
     return _share_found(_subtrees, reference, program)
 
 
 def data_flow_match(program: str, reference: str) -> float:
-    """Share of the reference's data-flow edges, with variables numbered in order of appearance, that the program has."""
+    """Share of the reference's data-flow edges that the program has, with variables numbered in order of appearance."""
     return _share_found(_data_flow, reference, program)
 
 
@@ -71,7 +73,7 @@ def _share_found(count: Callable[[Node], Counter[Any]], reference: str, program:
     wanted = count(_parse(reference))
     try:
         found = count(_parse(program))
-    except RecursionError:  # a thousand brackets inside each other are nothing that a reference has
+    except RecursionError:  # thousands of nested brackets, which no reference has
         return 0.0
     return (wanted & found).total() / wanted.total() if wanted else 0.0
 
@@ -96,7 +98,7 @@ def _subtrees(root: Node) -> Counter[str]:
 
 @dataclass
 class _Flow:
-    """The edges of a program: each definition with the variables it is computed from, each use with the last definition."""
+    """Edges of a program: a definition and the variables in its value, or a use and its last definition."""
 
     edges: Counter[Any] = field(default_factory=Counter)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -133,7 +135,7 @@ def _walk(node: Node, flow: _Flow) -> None:
         for child in node.children_by_field_name("body"):
             _walk(child, flow)
     elif node.type in _SCOPES:
-        # The clauses bind what the body, which stands before them, uses.
+        # The body comes before the clauses that bind its names.
         for child in sorted(node.named_children, key=lambda child: child.type != "for_in_clause"):
             _walk(child, flow)
     elif node.type in ("parameters", "lambda_parameters"):

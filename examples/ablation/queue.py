@@ -1,4 +1,4 @@
-"""Run the processes of the ablation, a few at a time, and go on where an earlier call was ended."""
+"""Run the missing runs of the ablation in processes, a few at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
-from _ablation_run import Run
 from tqdm import tqdm
 
+from .run import Run
 
-SCRIPT = Path(__file__).with_name("_ablation_run.py")
+
+EXAMPLES = Path(__file__).resolve().parents[1]
 
 
 def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
     """
-    Execute runs, each in a process of its own.
+    Execute runs, each in a separate process.
 
     Args:
         runs (`Sequence[Run]`): The runs.
@@ -28,7 +29,7 @@ def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
         description (`str`): Label of the progress bar.
 
     Returns:
-        `list[Run]`: Those that failed.
+        `list[Run]`: The failed runs.
     """
     left = [run for run in runs if not run.result_path.is_file()]
     processes: dict[Run, subprocess.Popen[bytes]] = {}
@@ -53,11 +54,13 @@ def run_all(runs: Sequence[Run], num_jobs: int, description: str) -> list[Run]:
 
 def _execute(run: Run, num_jobs: int, processes: dict[Run, subprocess.Popen[bytes]]) -> int:
     threads = max(1, (os.cpu_count() or 1) // num_jobs)
-    environment = {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1", **os.environ}
+    path_of_modules = os.pathsep.join(filter(None, [str(EXAMPLES), os.environ.get("PYTHONPATH")]))
+    defaults = {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
+    environment = {**defaults, **os.environ, "PYTHONPATH": path_of_modules}
     path = _log_path(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
-        command = [sys.executable, str(SCRIPT), json.dumps(asdict(run))]
+        command = [sys.executable, "-m", "ablation.run", json.dumps(asdict(run))]
         process = processes[run] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
             return process.wait()

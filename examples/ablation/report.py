@@ -8,12 +8,13 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from _ablation_arms import ARMS, Comparison
-from _ablation_results import OUTCOMES, Curve, curve, difference, mean_difference, samples_ratio
-from _training_report import console
 from rich.table import Table
 
 from trl_rltf.metrics import Estimate, bootstrap_interval
+from trl_rltf.scripts.tables import console
+
+from .arms import ARMS, Comparison
+from .results import OUTCOMES, Curve, curve, difference, mean_difference, samples_ratio
 
 
 HEADERS = ("arm", "pass@1", "at the end", "while training", "share of samples")
@@ -38,8 +39,8 @@ def report(
     title = f"{comparison.title}: {architecture}, {seeds_text}"
     caption = (
         f"At the end: difference to {comparison.reference} in points, paired. While training: the same, of the mean over all "
-        "evaluations. Share of samples: of those that "
-        f"{comparison.reference} used, to get to the pass@1 that it ends with. []: 95 % bootstrap intervals."
+        "evaluations. Share of samples: those needed "
+        f"to reach the final pass@1 of {comparison.reference}, over those that it used. []: 95 % bootstrap intervals."
     )
     table = Table(title=title, caption=caption)
     for header in HEADERS:
@@ -89,7 +90,7 @@ def _mean(values: np.ndarray) -> str:
 
 
 def _draw_curves(curves: dict[str, Curve], title: str, path: Path) -> None:
-    """Held-out pass@1 over samples: means over seeds, with 95 % bootstrap bands."""
+    """Draw held-out pass@1 over samples: means over seeds, with 95 % bootstrap bands."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     for name, points in curves.items():
@@ -104,7 +105,7 @@ def _draw_curves(curves: dict[str, Curve], title: str, path: Path) -> None:
 
 
 def _draw_outcomes(curves: dict[str, Curve], title: str, path: Path) -> None:
-    """Shares of the outcomes of held-out samples over time, an arm a panel."""
+    """Draw the shares of the outcomes of held-out samples over time, one panel per arm."""
     plt = _pyplot()
     columns = min(4, len(curves))
     num_rows = -(-len(curves) // columns)
@@ -133,6 +134,6 @@ def _pyplot() -> Any:
 
 
 def legend(names: Sequence[str]) -> None:
-    """Say what each arm is."""
+    """Print the name and the summary of each arm."""
     for name in names:
         console.print(f"  [bold]{name}[/bold]: {ARMS[name].summary}", highlight=False)

@@ -1,4 +1,4 @@
-"""Results of the ablation: read the runs, write one parquet, compare arms by seeds and problems."""
+"""Results of the ablation: collect them in one file, and compare arms by seeds and problems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUM_RESAMPLES = 2000
 
 def write_parquet(paths: Iterable[Path], target: Path) -> pa.Table:
     """
-    Put the evaluations of all runs into one file, one row an evaluation.
+    Put the evaluations of all runs into one file, one row per evaluation.
 
     Args:
         paths (`Iterable[Path]`): Results of runs.
@@ -59,12 +59,12 @@ def write_parquet(paths: Iterable[Path], target: Path) -> pa.Table:
 @dataclass(frozen=True)
 class Curve:
     """
-    One arm of one architecture, over the seeds that have been run.
+    Learning curve of one arm and one architecture, over the seeds.
 
     Args:
         seeds (`list[int]`): The seeds, S of them.
-        steps (`np.ndarray`): Optimizer steps of the evaluations, shape `(E,)`, from 0.
-        train_samples (`np.ndarray`): Samples used by then, shape `(E,)`.
+        steps (`np.ndarray`): Optimizer steps of the evaluations, from 0, shape `(E,)`.
+        train_samples (`np.ndarray`): Samples used until then, shape `(E,)`.
         scores (`np.ndarray`): pass@1 of each held-out problem, shape `(S, E, P)`.
         outcomes (`dict[str, np.ndarray]`): Mean share of each outcome, shape `(E,)`.
     """
@@ -82,7 +82,7 @@ class Curve:
 
 
 def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Sequence[int]) -> Curve | None:
-    """The learning curve of an arm, from its warm starts on; `None` if a seed is missing."""
+    """Collect the learning curve of an arm, from its warm starts; `None` if a seed is missing."""
     by_seed = []
     for seed in seeds:
         mine = [row for row in rows if row["architecture"] == architecture and row["seed"] == seed]
@@ -101,12 +101,16 @@ def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Se
 
 
 def difference(arm: Curve, reference: Curve) -> Estimate:
-    """Difference in held-out pass@1 at the end, paired by seed and problem, with its 95 % interval over both."""
+    """Difference in final held-out pass@1, paired by seed and problem, with its interval over both."""
     return _estimate(arm.scores[:, -1] - reference.scores[:, -1])
 
 
 def mean_difference(arm: Curve, reference: Curve) -> Estimate:
-    """The same for the mean over all evaluations after the start: who learns faster is ahead in it, also if both end alike."""
+    """
+    Difference of the mean over all evaluations after the start.
+
+    An arm that learns faster is ahead in it, even if both end with the same pass@1.
+    """
     return _estimate((arm.scores - reference.scores)[:, 1:].mean(1))
 
 
@@ -116,9 +120,10 @@ def _estimate(paired: np.ndarray) -> Estimate:
 
 def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     """
-    Samples that an arm needs to reach the pass@1 that the reference ends with, over the samples that the reference used. Curves
-    are means over seeds, joined by straight lines; the interval is over seeds. Infinite if the arm does not get there; NaN if the
-    reference did not get anywhere itself.
+    Share of the reference's samples that an arm needs to reach the final pass@1 of the reference.
+
+    Curves are means over seeds, joined by straight lines; the interval is over seeds. The share is infinite if the arm does not
+    reach that pass@1, and NaN if the reference did not improve.
     """
     if reference.pass_at_1[:, -1].mean() <= reference.pass_at_1[:, 0].mean():
         return Estimate(float("nan"), float("nan"), float("nan"))
@@ -126,7 +131,7 @@ def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     value = _ratio(arm, reference, np.arange(count))
     rng = np.random.default_rng(0)
     draws = [_ratio(arm, reference, rng.integers(count, size=count)) for _ in range(_NUM_RESAMPLES)]
-    # A draw in which the arm does not get there is infinite, and nothing lies between it and a finite one.
+    # A draw in which the arm does not reach the goal is infinite, and cannot be interpolated with a finite one.
     low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
     return Estimate(value, float(low), float(high))
 

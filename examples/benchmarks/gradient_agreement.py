@@ -3,20 +3,20 @@
 # dependencies = ["trl-rltf[examples,peft]"]
 # ///
 """
-Measure whether unit tests can teach a policy anything: how much the gradients of independent batches agree.
+Measure how much the gradients of independent batches agree: whether unit tests can teach a policy anything.
 
-    accelerate launch examples/gradient_agreement.py --warm_start_bug_share 0 --warm_start_steps 150
+    accelerate launch examples/benchmarks/gradient_agreement.py --warm_start_bug_share 0 --warm_start_steps 150
 
-It takes the flags of train_apps.py, goes through the warm start, and prints pass@1 of the samples and the mean cosine between
-the gradients of 12 batches of prompts, with its standard error over batches. Around 0, a step of RL is mostly noise.
+It takes the arguments of train_apps.py, runs the warm start, and prints pass@1 of the samples and the mean cosine between the
+gradients of 12 batches of prompts, with its standard error over batches. Around 0, a step of RL is mostly noise.
 """
 
 import torch
-from _training import ProblemArguments, load_apps_problems, load_start, prepared, settings_for, unit_test_reward
-from trl import ModelConfig, TrlParser
 
-from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer
+from trl_rltf import RLTFTrainer
 from trl_rltf.execution import LocalRunner
+from trl_rltf.scripts import load_policy_and_warm_start, load_problems
+from trl_rltf.scripts.train import make_callbacks, make_parser, make_reward
 
 
 NUM_BATCHES = 12
@@ -33,22 +33,27 @@ class GradientRecorder(RLTFTrainer):
 
 
 def main() -> None:
-    parser = TrlParser((ProblemArguments, RLTFConfig, ModelConfig))
-    script_args, training_args, model_args = settings_for(parser)
-    train_set, _ = prepared(load_apps_problems(script_args), script_args)
-    model, tokenizer = load_start(script_args, training_args, model_args, train_set, training_args.max_prompt_length)
+    script_args, training_args, model_args = make_parser().parse_args_and_config()
+    train_set, _ = load_problems(script_args)
+    model, tokenizer = load_policy_and_warm_start(
+        script_args,
+        training_args,
+        model_args,
+        train_set,
+        max_prompt_length=training_args.max_prompt_length,
+        max_completion_length=training_args.max_completion_length,
+    )
     training_args.max_steps = NUM_BATCHES
     training_args.learning_rate = 0.0  # all gradients are of the same weights
-    training_args.ce_loss_weight = 0.0  # and of the rewards
+    training_args.ce_loss_weight = 0.0  # and of the rewards only
     runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
-    reward = unit_test_reward(script_args, runner)
     trainer = GradientRecorder(
         model=model,
-        reward_funcs=reward,
+        reward_funcs=make_reward(script_args, runner),
         args=training_args,
         train_dataset=train_set,
         processing_class=tokenizer,
-        callbacks=[OnlineBuffer(script_args.buffer_capacity)] if script_args.use_buffer else None,
+        callbacks=make_callbacks(script_args),
     )
     trainer.gradients = []
     trainer.train()

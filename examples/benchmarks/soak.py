@@ -1,4 +1,4 @@
-"""Grade very many programs in a row and look at what stays behind; part of `bench_execution.py`."""
+"""Grade many programs in a row and look for leaks; part of `bench_execution.py`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from _bench_workloads import assert_workload, stdin_workload
 from rich.table import Table
 from tqdm import tqdm
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
+
+from .workloads import assert_workload, stdin_workload
 
 
 _HOSTILE = (
@@ -31,7 +32,7 @@ _BATCH = 5000
 
 
 def soak(runner: LocalRunner, num_programs: int) -> Table:
-    """Memory, processes and files before, half-way and after."""
+    """Tabulate memory, processes and files before, during and after the programs."""
     table = Table(
         "programs", "programs/s", "this process, MB", "workers, MB", "processes", "scratch entries", title="Soak"
     )
@@ -65,7 +66,7 @@ def _programs(start: int, count: int) -> Iterator[Program]:
 
 def _traces(runner: LocalRunner) -> tuple[str, str, str, str]:
     ours = [os.getpid()]
-    for pid in ours:  # grows while it is walked: all descendants, zombies too
+    for pid in ours:  # grows during the loop: all descendants, zombies too
         ours += _children(pid)
     memory = {pid: _resident_bytes(pid) for pid in ours}
     scratch = len([path for path in Path("/tmp").iterdir() if path.name.startswith("trl-rltf-")])

