@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from trl_rltf.execution.sandbox.isolation import choose_isolation
 # A shell that starts the tests in the background has it ignored, and some tests press Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 def _if_it_works(name: str) -> Any:
@@ -50,6 +53,78 @@ def runner() -> Iterator[LocalRunner]:
     isolation = choose_isolation("auto").name
     with LocalRunner(num_workers=2, timeout=1.0, isolation=isolation) as local:
         yield local
+
+
+def _command(script: Path | str, *args: Any, python: Path | str = sys.executable) -> list[str]:
+    return [str(python), *(["-c", script] if isinstance(script, str) else [str(script)]), *map(str, args)]
+
+
+def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **(changes or {})}
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """
+    A function that runs a script, or code, in a fresh interpreter and waits for its end.
+
+    Args:
+        script (`Path` or `str`): File of the script, or code.
+        args (`Any`): Arguments of the command line.
+        env (`Mapping[str, str]`, *optional*): Variables to change in the environment, in which the package can be imported.
+        timeout (`float`, *optional*, defaults to `120.0`): Seconds after which it is killed, and the test fails.
+        check (`bool`, *optional*, defaults to `True`): Fail, with what it printed, if the exit code is not 0.
+        python (`Path` or `str`, *optional*): Another interpreter.
+        options: Other arguments of `subprocess.run`.
+
+    Returns:
+        `subprocess.CompletedProcess[str]`: Its exit code and what it printed.
+    """
+
+    def run(
+        script: Path | str,
+        *args: Any,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120.0,
+        check: bool = True,
+        python: Path | str = sys.executable,
+        **options: Any,
+    ) -> subprocess.CompletedProcess[str]:
+        command = _command(script, *args, python=python)
+        options = {"capture_output": True, "text": True, "env": _environment(env), **options}
+        result = subprocess.run(command, timeout=timeout, check=False, **options)
+        assert not check or result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+        return result
+
+    return run
+
+
+@pytest.fixture
+def start_script() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """
+    A function that starts a script, or code, and does not wait. What still runs at the end of the test is killed.
+
+    It takes the arguments of `run_script` but `timeout` and `check`; `options` are those of `subprocess.Popen`.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(
+        script: Path | str,
+        *args: Any,
+        env: Mapping[str, str] | None = None,
+        python: Path | str = sys.executable,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
+        command = _command(script, *args, python=python)
+        options = {"stdout": subprocess.PIPE, "text": True, "env": _environment(env), **options}
+        started.append(subprocess.Popen(command, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Right answers of any size, depth and kind pass, and hostile ones cost the caller little."""
+"""Right answers of any size, depth and kind pass, and hostile answers cost the caller little."""
 
 import time
 
@@ -14,10 +14,12 @@ def nested(depth, value=0):
 
 
 def outcome(runner, body, tests):
+    """The outcome of a function `f(n)` with this body."""
     return runner.run([Program(f"def f(n):\n    {body}\n", tests)])[0].outcome
 
 
 def call(expected, argument=3):
+    """A test that `f` returns a value for an argument."""
     return {"fn_name": "f", "inputs": [[argument]], "outputs": [expected]}
 
 
@@ -54,7 +56,7 @@ def test_a_right_answer_passes(runner, body, argument, expected):
         ("return 10**17 / 1", 10**17 + 3, Outcome.FAILURE),
     ],
 )
-def test_a_wrong_answer_does_not(runner, body, expected, right):
+def test_a_wrong_answer_does_not_pass(runner, body, expected, right):
     assert outcome(runner, body, call(expected)) is right
 
 
@@ -70,19 +72,19 @@ def test_a_wrong_answer_does_not(runner, body, expected, right):
         ("return {n: 1}.values()", "assert f(3) == [1]", Outcome.FAILURE),
     ],
 )
-def test_an_assert_says_of_views_and_iterators_what_python_says(runner, body, test, right):
+def test_views_and_iterators_in_an_assert_compare_as_in_python(runner, body, test, right):
     assert outcome(runner, body, {"asserts": [test]}) is right
 
 
 @pytest.mark.parametrize("source", ["print('1' * 400_000 + 'x')", "print('1.' * 200_000)", "print('1 ' * 200_000)"])
-def test_printed_text_does_not_hold_up_the_caller(runner, source):
+def test_long_printed_text_costs_the_caller_little_time(runner, source):
     began = time.thread_time()
     report = runner.run([Program(source, {"inputs": [""], "outputs": ["1.5"]})])[0]
     assert report.outcome is Outcome.FAILURE
-    assert time.thread_time() - began < 5  # minutes, with a number that is searched for in quadratic time
+    assert time.thread_time() - began < 5  # a quadratic search for numbers would take minutes
 
 
-def test_an_answer_above_the_limit_of_output_is_told_apart(runner):
+def test_an_answer_above_the_limit_of_output_is_an_error_of_its_test(runner):
     tests = {"fn_name": "f", "inputs": [[1], [20_000_000], [2]], "outputs": ["a", "a", "aa"]}
     report = runner.run([Program("def f(n):\n    return 'a' * n\n", tests)])[0]
     assert [verdict.name for verdict in report.verdicts] == ["PASSED", "ERROR", "PASSED"]

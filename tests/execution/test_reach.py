@@ -1,84 +1,90 @@
-"""What programs can see and change of the machine around them: nothing but what the table of the docs says."""
+"""Programs see and change nothing of the machine but the files and calls that the table of the docs lists."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from conftest import ISOLATIONS
+from conftest import ISOLATIONS, ROOT
+from processes import tree, wait_until, worker_pids
+from programs import source
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
 from trl_rltf.execution.sandbox.isolation import _changes_user
 
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-EMPTY = {"inputs": [""], "outputs": [""]}
+CALLERS = Path(__file__).parent / "callers"
+IS_REFUSED = {"FileNotFoundError", "PermissionError"}
 
 
-@pytest.fixture(params=["bubblewrap", "namespaces", "landlock"])
-def sealed_runner(request):
-    try:
-        with LocalRunner(num_workers=1, timeout=1.0, isolation=request.param) as local:
-            yield local
-    except RuntimeError as error:
-        pytest.skip(str(error))
+def one_run(text=""):
+    return {"inputs": [text], "outputs": [""]}
 
 
-def printed(runner, source):
-    return runner.run([Program(source, EMPTY)])[0].stdout.split()
+def printed(runner, name, text=""):
+    """The words that a program of the folder `probes` prints for an input."""
+    return runner.run([Program(source("probes", name), one_run(text))])[0].stdout.split()
 
 
-OPEN = "for path in {paths!r}:\n    try:\n        print(open(path, 'rb').read(1))\n    except OSError as error:\n        print(type(error).__name__)"
+@pytest.fixture
+def filtered_runner(any_runner):
+    """A runner of each isolation on a machine where system calls can be filtered."""
+    if "seccomp" not in any_runner.sandbox.layers:
+        pytest.skip("this machine has no filter of system calls")
+    return any_runner
 
 
 def test_the_files_of_the_checkout_are_out_of_sight(sealed_runner):
-    names = ["trl_rltf/mini/problems.py", "trl_rltf/rewards/feedback.py", "pyproject.toml", "docs/execution.md"]
-    paths = [str(CHECKOUT / name) for name in [*names, "tests/execution/test_reach.py"]]
-    assert all(Path(path).is_file() for path in paths)
-    seen = printed(sealed_runner, OPEN.format(paths=paths))
+    names = ["trl_rltf/mini/problems.py", "trl_rltf/execution/report.py", "pyproject.toml", "docs/execution.md"]
+    paths = [ROOT / name for name in [*names, "tests/execution/test_reach.py"]]
+    assert all(path.is_file() for path in paths)
+    seen = printed(sealed_runner, "opens_paths", "\n".join(map(str, paths)))
     assert len(seen) == len(paths)
-    assert set(seen) <= {"FileNotFoundError", "PermissionError"}
+    assert set(seen) <= IS_REFUSED
 
 
 @pytest.mark.parametrize("place", ["lib/python{}.{}/site-packages", "src/app"])
-def test_an_installed_package_is_out_of_sight_and_its_neighbours_are_not(sealed_runner, place, tmp_path):
-    """As after `pip install trl-rltf`, and as in a checkout that lies within the folder of the interpreter."""
-    environment = tmp_path / "environment"
-    command = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(environment)]
-    subprocess.run(command, check=True)
-    root = environment / place.format(*sys.version_info)
-    shutil.copytree(CHECKOUT / "trl_rltf", root / "trl_rltf", ignore=shutil.ignore_patterns("__pycache__"))
-    libraries = environment / "lib/python{}.{}/site-packages".format(*sys.version_info)
+def test_an_installed_package_is_out_of_sight_and_its_neighbours_are_not(
+    sealed_runner, place, virtual_environment, run_script
+):
+    """As after `pip install trl-rltf`, and as in a checkout inside the folder of the interpreter."""
+    root = virtual_environment / place.format(*sys.version_info)
+    copy_package(root)
+    libraries = virtual_environment / "lib/python{}.{}/site-packages".format(*sys.version_info)
     (libraries / "neighbour.py").write_text("value = 3\n")
-    hidden = [root / "trl_rltf" / "data" / "mini_apps.py"]
+    hidden = [root / "trl_rltf" / "mini" / "problems.py"]
     if place == "src/app":
-        shutil.copy(CHECKOUT / "pyproject.toml", root)
+        shutil.copy(ROOT / "pyproject.toml", root)
         (root / "tests").mkdir()
         (root / "tests" / "answers.txt").write_text("3")
         hidden += [root / "pyproject.toml", root / "tests" / "answers.txt"]
-    source = f"import neighbour\nprint(neighbour.value)\n{OPEN.format(paths=list(map(str, hidden)))}"
-    code = (
-        "from trl_rltf.execution import *\n"
-        f"with LocalRunner(num_workers=1, isolation={sealed_runner.sandbox.name!r}, allow_code_eval=True) as local:\n"
-        f"    report = local.run([Program({source!r}, {EMPTY!r})])[0]\nprint(report.stdout or report)"
-    )
-    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
-    result = subprocess.run(
-        [environment / "bin" / "python", "-c", code],
-        env=variables,
+    assert all(path.is_file() for path in hidden)
+    program = {
+        "source": source("probes", "opens_paths_next_to_a_module"),
+        "tests": one_run("\n".join(map(str, hidden))),
+    }
+    result = run_script(
+        CALLERS / "grade.py",
+        sealed_runner.sandbox.name,
+        json.dumps([program]),
+        python=virtual_environment / "bin" / "python",
+        env={"PYTHONPATH": str(root)},
         cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
     )
-    value, *seen = result.stdout.split()
-    assert value == "3", result
+    _, (_, output) = map(json.loads, result.stdout.splitlines())
+    value, *seen = output.split()
+    assert value == "3"
     assert len(seen) == len(hidden), result
-    assert set(seen) <= {"FileNotFoundError", "PermissionError"}
+    assert set(seen) <= IS_REFUSED
+
+
+def copy_package(folder):
+    """Put a copy of the package into a folder."""
+    shutil.copytree(ROOT / "trl_rltf", folder / "trl_rltf", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def test_the_names_sizes_and_times_of_other_files_are_out_of_sight(sealed_runner, tmp_path):
@@ -86,11 +92,8 @@ def test_the_names_sizes_and_times_of_other_files_are_out_of_sight(sealed_runner
         pytest.skip("Landlock alone has no rule for the attributes of files; the docs say so")
     canary = tmp_path / "canary"
     canary.write_text("x")
-    source = (
-        f"import os\nfor call in (os.stat, os.listdir):\n    for path in ({str(canary)!r}, {str(tmp_path)!r}, '/etc/passwd', '/boot'):\n"
-        "        try:\n            print(call(path))\n        except OSError as error:\n            print(error.errno)"
-    )
-    assert printed(sealed_runner, source) == ["2"] * 8
+    paths = [str(canary), str(tmp_path), "/etc/passwd", "/boot"]
+    assert printed(sealed_runner, "asks_about_paths", "\n".join(paths)) == ["2"] * 8
 
 
 # Each as its number on 64 bits and, where it differs, the one that 32-bit programs use.
@@ -112,225 +115,121 @@ REQUESTS = {
     "TIOCLINUX": (0x541C,),
     "NS_GET_USERNS": (0xB701,),
 }
-IOCTL = """
-import errno, fcntl, os
-file = os.open('own', os.O_RDWR | os.O_CREAT)
-for request in {requests!r}:
-    for high in (0, 1 << 32):
-        try:
-            ctypes_result = libc.ioctl(file, ctypes.c_ulong(request | high), bytes(4096))
-            print(request, ctypes_result if ctypes_result == 0 else errno.errorcode[ctypes.get_errno()])
-        except OSError as error:
-            print(request, error)
-"""
 
 
-def test_requests_that_change_attributes_of_files_or_ask_about_the_machine_are_refused(any_runner):
-    if "seccomp" not in any_runner.sandbox.layers:
-        pytest.skip("this machine has no filter of system calls")
+def test_requests_that_change_attributes_of_files_or_ask_about_the_machine_are_refused(filtered_runner):
     requests = [number for numbers in REQUESTS.values() for number in numbers]
-    source = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n" + IOCTL.format(requests=requests)
-    assert printed(any_runner, source)[1::2] == ["EPERM"] * 2 * len(requests)
+    results = printed(filtered_runner, "makes_device_requests", " ".join(map(str, requests)))
+    assert results[1::2] == ["EPERM"] * 2 * len(requests)
 
 
 def test_requests_that_any_program_makes_are_allowed(any_runner):
-    source = """
-import fcntl, os, struct, termios
-read, write = os.pipe()
-os.write(write, b'12345')
-print(struct.unpack('i', fcntl.ioctl(read, termios.FIONREAD, bytes(4)))[0])
-fcntl.ioctl(read, termios.FIONCLEX)
-print(os.get_inheritable(read))
-fcntl.ioctl(read, termios.FIOCLEX)
-os.set_blocking(read, False)
-print(os.get_inheritable(read), os.get_blocking(read), os.isatty(0))
-try:
-    os.get_terminal_size(0)
-except OSError as error:
-    print(error.errno == 25)  # what any file says that is no terminal
-"""
-    assert printed(any_runner, source) == ["5", "True", "False", "False", "False", "True"]
+    expected = ["5", "True", "False", "False", "False", "True"]
+    assert printed(any_runner, "makes_common_requests") == expected
 
 
-def test_changes_in_folders_of_others_cannot_be_watched(any_runner):
-    if "seccomp" not in any_runner.sandbox.layers:
-        pytest.skip("this machine has no filter of system calls")
-    source = (
-        "import ctypes\nlibc = ctypes.CDLL(None)\n"
-        "print(libc.inotify_init(), libc.inotify_init1(0), libc.inotify_add_watch(0, b'/', 256), libc.fanotify_init(0, 0))"
-    )
-    assert printed(any_runner, source) == ["-1"] * 4
+def test_changes_in_folders_of_others_cannot_be_watched(filtered_runner):
+    assert printed(filtered_runner, "watches_folders") == ["-1"] * 4
 
 
-def test_what_of_a_file_is_in_memory_can_neither_be_asked_nor_set(any_runner):
-    if "seccomp" not in any_runner.sandbox.layers:
-        pytest.skip("this machine has no filter of system calls")
-    source = (
-        "import ctypes, os\nfile = os.open(os.__file__, os.O_RDONLY)\n"
-        "calls = [lambda: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED), lambda: os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT)]\n"
-        "for call in calls:\n    try:\n        call()\n    except PermissionError:\n        print('refused')\n"
-        "print(ctypes.CDLL(None).mincore(None, 0, None), os.preadv(file, [bytearray(1)], 0))"
-    )
-    assert printed(any_runner, source) == ["refused", "refused", "-1", "1"]
+def test_the_pages_of_a_file_that_are_in_memory_can_be_neither_listed_nor_dropped(filtered_runner):
+    assert printed(filtered_runner, "asks_about_cached_pages") == ["refused", "refused", "-1", "1"]
 
 
 def test_attributes_of_devices_stay_as_they_are(sealed_runner):
-    # The same mode that they have, in case that it is not refused. Anyone who may write can set times to now.
-    times = None if os.getuid() == 0 else (7, 7)
-    paths = (
-        "/dev/null",
-        "/dev/zero",
-        "/dev/urandom",
-        "/dev/tty",
-        "/dev/pts",
-        "/dev/pts/ptmx",
-        "/proc/sys/kernel/ostype",
-    )
-    source = (
-        f"import os\nfor path in {paths}:\n"
-        f"    for call in (lambda: os.chmod(path, os.stat(path).st_mode & 0o777), lambda: os.utime(path, {times})):\n"
-        "        try:\n            call()\n            print(path)\n        except OSError:\n            pass\n"
-        "with open('/dev/null', 'w') as file:\n    file.write('x')"
-    )
-    assert printed(sealed_runner, source) == []
+    # Any user who may write can set times to now.
+    assert printed(sealed_runner, "changes_devices", "now" if os.getuid() == 0 else "then") == []
 
 
 def test_times_of_devices_are_now_for_each_test(sealed_runner):
     if os.getuid() == 0 or sealed_runner.sandbox.name != "bubblewrap":
         pytest.skip("here they cannot be set")
-    source = "import os, time\nprint(time.time() - os.stat('/dev/full').st_mtime < 1)\nos.utime('/dev/full')\ntime.sleep(0.6)"
     tests = {"inputs": [""] * 3, "outputs": ["True"] * 3}
-    (report,) = sealed_runner.run([Program(source, tests)])
+    (report,) = sealed_runner.run([Program(source("probes", "sets_the_times_of_a_device"), tests)])
     assert report.outcome is Outcome.PASS, report
 
 
 def test_tables_of_the_kernel_are_out_of_sight(sealed_runner):
-    names = (
-        "buddyinfo cmdline config.gz consoles crypto diskstats interrupts iomem ioports kallsyms kcore key-users keys kmsg "
-        "kpagecgroup kpagecount kpageflags locks modules pagetypeinfo partitions sched_debug slabinfo softirqs swaps "
-        "timer_list vmallocinfo vmstat zoneinfo pressure/cpu tty/drivers fs/jbd2 bus/input/devices"
-    ).split()
-    source = (
-        f"import os\nfor name in {names!r}:\n    try:\n        with open('/proc/' + name, 'rb', 0) as file:\n"
-        "            if file.read(1):\n                print(name)\n    except OSError:\n        pass"
-    )
-    assert printed(sealed_runner, source) == []
+    assert printed(sealed_runner, "reads_kernel_tables") == []
 
 
-def test_what_programs_read_in_proc_is_there_under_bubblewrap():
+def test_the_files_of_proc_that_programs_read_are_there_under_bubblewrap():
     try:
         with LocalRunner(num_workers=1, isolation="bubblewrap") as local:
-            source = "for name in 'cpuinfo meminfo loadavg uptime stat self/status mounts version'.split():\n    print(bool(open('/proc/' + name).read()))"
-            assert printed(local, source) == ["True"] * 8
+            assert printed(local, "reads_common_proc_files") == ["True"] * 8
     except RuntimeError as error:
         pytest.skip(str(error))
-
-
-LOOK = "for pid in (caller, worker):\n    for name in ('mem', 'environ'):\n        try:\n            print(open(f'/proc/{pid}/{name}', 'rb+' if name == 'mem' else 'rb', 0).fileno())\n        except OSError:\n            pass"
 
 
 def test_the_memory_of_the_caller_and_of_the_worker_is_out_of_reach(any_runner):
     if any_runner.sandbox.name == "process" and "Landlock" not in any_runner.sandbox.layers[0]:
         pytest.skip("without Landlock a program can look into any process of the same user; the docs say so")
-    names = ("mem",) if os.getuid() == 0 and any_runner.sandbox.name == "process" else ("mem", "environ")
-    source = f"import os\ncaller, worker = {os.getpid()}, os.getppid()\n" + LOOK.replace(
-        "('mem', 'environ')", repr(names)
-    )
-    assert printed(any_runner, source) == []
+    names = "mem" if os.getuid() == 0 and any_runner.sandbox.name == "process" else "mem environ"
+    assert printed(any_runner, "opens_memory_of_others", f"{os.getpid()} {names}") == []
 
 
-def test_the_memory_of_a_caller_without_privileges_is_out_of_reach(tmp_path):
-    """Root's memory needs privileges, which programs never have. Of another user's, the rights are the same as a program's."""
+def test_the_memory_of_a_caller_without_privileges_is_out_of_reach(tmp_path, run_script):
+    """To read root's memory takes privileges, which programs never have. Another caller has the same rights as a program."""
     python = "/usr/bin/python3"
     if not (_changes_user("process") and os.path.exists(python)):
         pytest.skip("the test changes the user, and needs a Python that each user can read")
-    if subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).returncode:
+    if run_script("import sys; sys.exit(sys.version_info < (3, 11))", python=python, check=False).returncode:
         pytest.skip(f"{python} is too old")
     package = tmp_path / "package"
-    shutil.copytree(CHECKOUT / "trl_rltf", package / "trl_rltf", ignore=shutil.ignore_patterns("__pycache__"))
+    copy_package(package)
+    shutil.copy(CALLERS / "grade.py", package)
     for folder in (*tmp_path.parents, tmp_path):
         if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
             folder.chmod(0o755)
-    source = f"import os\ncaller, worker = int(input()), os.getppid()\n{LOOK}"
-    code = (
-        "import os\nfrom trl_rltf.execution import *\n"
-        "with LocalRunner(num_workers=1, isolation='process', allow_code_eval=True) as local:\n"
-        f"    tests = {{'inputs': [str(os.getpid())], 'outputs': ['']}}\n"
-        f"    report = local.run([Program({source!r}, tests)])[0]\n"
-        "print(local.sandbox.layers[0], '|', report.outcome.name, report.stdout)"
-    )
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(
-        [python, "-c", code],
+    program = {
+        "source": source("probes", "opens_memory_of_others"),
+        "tests": one_run("CALLER_PID mem environ"),
+    }
+    result = run_script(
+        package / "grade.py",
+        "process",
+        json.dumps([program]),
+        python=python,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"},
         user=65534,
         group=65534,
         extra_groups=[],
-        env=environment,
         cwd="/",
-        capture_output=True,
-        text=True,
     )
-    layer, found = result.stdout.split("|")
-    if "Landlock" not in layer:
+    layers, report = map(json.loads, result.stdout.splitlines())
+    if "Landlock" not in layers[0]:
         pytest.skip("the kernel has no Landlock")
-    assert found.split() == ["PASS"], result
+    assert report == ["PASS", ""]
 
 
-SEND = """
-import ctypes, fcntl, os, signal, time
-libc, worker = ctypes.CDLL(None, use_errno=True), os.getppid()
-def own_and_signal():
-    read, write = os.pipe()
-    fcntl.fcntl(read, 10, signal.SIGKILL)
-    fcntl.fcntl(read, fcntl.F_SETOWN, worker)
-    fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
-    os.write(write, b'x')
-calls = [lambda: os.kill(worker, signal.SIGKILL), lambda: os.kill(worker, signal.SIGSTOP), lambda: os.killpg(worker, signal.SIGKILL),
-    lambda: libc.syscall(200, worker, 9), lambda: libc.tgkill(worker, worker, 9),
-    lambda: signal.pidfd_send_signal(os.pidfd_open(worker), signal.SIGKILL), own_and_signal]
-for call in calls:
-    try:
-        call()
-    except OSError:
-        pass
-time.sleep(0.1)
-try:
-    os.kill(-1, 0)  # asks whether a signal to all could be sent, and sends none; in a namespace, there is nobody else
-except OSError:
-    raise KeyError
-raise IndexError
-"""
-
-
-def test_a_program_cannot_end_or_stop_its_worker(any_runner):
-    if "seccomp" not in any_runner.sandbox.layers:
-        pytest.skip("this machine has no filter of system calls")
-    with LocalRunner(num_workers=1, timeout=2.0, isolation=any_runner.sandbox.name) as local:
+def test_a_program_cannot_end_or_stop_its_worker(filtered_runner):
+    with LocalRunner(num_workers=1, timeout=2.0, isolation=filtered_runner.sandbox.name) as local:
         local.run([Program(SUM_PROGRAM, SUM_TESTS)])
-        worker = local._pool.workers[0]
-        bad, good = local.run([Program(SEND, SUM_TESTS), Program(SUM_PROGRAM + "#", SUM_TESTS)])
-        assert local._pool.workers == [worker]
+        workers = worker_pids(local)
+        signals = Program(source("probes", "signals_its_worker"), SUM_TESTS)
+        bad, good = local.run([signals, Program(SUM_PROGRAM + "#", SUM_TESTS)])
+        assert worker_pids(local) == workers
     assert bad.outcome is Outcome.RUNTIME_ERROR, bad
-    if not any_runner.sandbox.processes:  # in a namespace it may signal its own parent, which it harms by that alone
+    if not local.sandbox.processes:  # in a namespace it may signal its parent, which harms nothing but itself
         assert bad.error_type == "KeyError"
     assert good.outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_files_of_a_program_do_not_outlive_a_caller_that_is_killed(isolation, tmp_path):
-    source = "import time\nopen('left', 'w').write('x' * 10**6)\nprint(input(), flush=True)\ntime.sleep(60)"
-    code = (
-        f"from trl_rltf.execution import *\nlocal = LocalRunner(num_workers=1, isolation={isolation!r}, allow_code_eval=True)\n"
-        f"local.run([Program('print(1)', {SUM_TESTS!r})])\nprint('ready', flush=True)\nlocal.run([Program({source!r}, {SUM_TESTS!r})])"
+def test_files_of_a_program_do_not_outlive_a_caller_that_is_killed(isolation, tmp_path, start_script):
+    program = source("probes", "leaves_a_large_file")
+    caller = start_script(
+        CALLERS / "wait_for_program.py",
+        isolation,
+        1,
+        program,
+        env={"TMPDIR": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    caller = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
-    assert caller.stdout.readline() == "ready\n"
-    time.sleep(0.5)
+    (worker,) = map(int, caller.stdout.readline().split())
+    assert list(tmp_path.iterdir()) or isolation == "bubblewrap"
+    num_processes = len(tree(worker))
+    assert wait_until(lambda: len(tree(worker)) > num_processes)
     caller.kill()
     caller.wait()
-    caller.stdout.close()
-    deadline = time.monotonic() + 20
-    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    assert wait_until(lambda: not list(tmp_path.iterdir())), list(tmp_path.iterdir())

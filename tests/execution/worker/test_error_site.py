@@ -1,4 +1,4 @@
-"""The table of errors: one example a row, as in docs/rewards.md, with its class and its place."""
+"""Each row of the table of errors in docs/rewards.md has an example here, with its scope and its place."""
 
 import pytest
 from support import SUM_TESTS
@@ -84,7 +84,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_the_table_of_errors(runner, name):
+def test_an_error_has_the_scope_and_the_place_of_the_table(runner, name):
     source, error_type, scope, statement, expression = TABLE[name]
     report = runner.run([Program(source, SUM_TESTS)])[0]
     assert str(report.error_type) in error_type.split("|")

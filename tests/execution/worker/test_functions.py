@@ -1,4 +1,4 @@
-"""Programs that are loaded for their functions: the longest whole beginning, what fails after it, and the prelude."""
+"""Programs that are loaded for their functions: the longest complete beginning, errors after it, and the prelude."""
 
 import pytest
 
@@ -12,7 +12,7 @@ INSIDE = {"asserts": ["x = f(1)\nassert x == f(1)", "assert f(2) == 3"]}
 RIGHT = "def f(x):\n    return x + 1\n"
 WRONG = "def f(x):\n    return x\n"
 
-# What follows a whole function: text, error type, place, and the outcome if the whole module counts.
+# Text after a complete function, type and place of its error, and the outcome if the whole module counts.
 TRAILING = {
     "an assert that was cut off": ("\nassert f(3) ==", "SyntaxError", Span(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
     "a text that was cut off": ('\nprint("f(3) is', "SyntaxError", Span(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
@@ -28,7 +28,7 @@ TRAILING = {
 
 @pytest.mark.parametrize("tests", [ASSERTS, CALLS, SCRIPT, INSIDE], ids=["asserts", "calls", "referee", "inside"])
 @pytest.mark.parametrize("name", TRAILING)
-def test_a_program_is_what_its_longest_whole_beginning_defines(runner, name, tests):
+def test_a_program_is_its_longest_complete_beginning(runner, name, tests):
     text, error_type, span, whole = TRAILING[name]
     right, wrong, alone = runner.run(
         [Program(RIGHT + text, tests), Program(WRONG + text, tests), Program(RIGHT, tests)]
@@ -41,7 +41,7 @@ def test_a_program_is_what_its_longest_whole_beginning_defines(runner, name, tes
 
 
 @pytest.mark.parametrize("name", TRAILING)
-def test_the_whole_module_counts_if_it_is_asked_for(name):
+def test_the_whole_module_counts_on_request(name):
     text, error_type, _, whole = TRAILING[name]
     with LocalRunner(num_workers=1, whole_module=True, allow_code_eval=True) as runner:
         reports = runner.run([Program(RIGHT + text, tests) for tests in (ASSERTS, CALLS, SCRIPT)])
@@ -54,7 +54,7 @@ def test_the_whole_module_counts_if_it_is_asked_for(name):
 
 
 @pytest.mark.parametrize("tests", [ASSERTS, CALLS, SCRIPT, INSIDE])
-def test_a_function_that_is_not_whole_is_a_syntax_error(runner, tests):
+def test_an_incomplete_function_is_a_syntax_error(runner, tests):
     for source in (
         "import math\ndef f(x):\n    return (x +",
         "import math\n\ndef f(x:\n    return x + 1\nprint(f(1))",
@@ -77,13 +77,13 @@ def test_an_assert_inside_a_function_is_an_error_at_its_place(runner):
     assert report.verdicts == (Verdict.ERROR, Verdict.PASSED)
 
 
-def test_a_decorated_method_and_a_nested_class_are_whole_or_not(runner):
+def test_an_incomplete_function_after_a_decorated_method_is_left_out(runner):
     source = "import functools\nclass Solution:\n    @functools.cache\n    def f(self, x):\n        return x + 1\n\n@functools.cache\ndef g("
     (report,) = runner.run([Program(source, CALLS)])
     assert (report.outcome, report.trailing_error_type) == (Outcome.PASS, "SyntaxError")
 
 
-def test_all_functions_that_the_tests_use_have_to_be_whole(runner):
+def test_all_functions_that_the_tests_use_must_be_complete(runner):
     tests = {"asserts": ["assert f(1) == 2", "assert g(1) == 2"]}
     (report,) = runner.run([Program(RIGHT + "def g(x):\n    return (x", tests)])
     assert report.outcome is Outcome.SYNTAX_ERROR
@@ -114,13 +114,13 @@ def test_a_long_tail_is_found_in_linear_time(runner):
         ("itertools", "[list(p) for p in pairwise([1, 2, 3])]", [[1, 2], [2, 3]]),
     ],
 )
-def test_call_based_programs_find_what_the_graders_import(runner, name, expression, value):
+def test_call_based_programs_find_the_names_that_graders_import(runner, name, expression, value):
     tests = {"fn_name": "f", "inputs": [[0]], "outputs": [value]}
     (report,) = runner.run([Program(f"def f(x: Optional[int]) -> List[int]:\n    return {expression}", tests)])
     assert report.outcome is Outcome.PASS, report
 
 
-def test_numpy_is_there_by_its_usual_name(runner):
+def test_numpy_is_available_by_its_usual_name(runner):
     pytest.importorskip("numpy")
     tests = {"fn_name": "f", "inputs": [[0]], "outputs": [3]}
     assert runner.run([Program("def f(x):\n    return int(np.sum([1, 2]))", tests)])[0].outcome is Outcome.PASS
@@ -129,7 +129,7 @@ def test_numpy_is_there_by_its_usual_name(runner):
 @pytest.mark.parametrize(
     "name", ["gcd", "factorial", "comb", "isqrt", "bisect_left", "mean", "sorted", "max", "sum", "len"]
 )
-def test_only_the_program_s_own_names_answer_for_it(runner, name):
+def test_a_function_that_the_program_does_not_define_is_a_name_error(runner, name):
     calls = {"fn_name": name, "inputs": [[[1, 3]]], "outputs": [3]}
     asserts = {"asserts": [f"assert {name}([1, 3]) == {name}([1, 3])"]}
     imported = {"asserts": [f"assert {name}(4, 6) == 2"], "setup": "from math import gcd, factorial, comb"}
@@ -140,7 +140,7 @@ def test_only_the_program_s_own_names_answer_for_it(runner, name):
     assert own.outcome is Outcome.PASS
 
 
-def test_a_setup_runs_before_the_program_and_its_names_are_its_own(runner):
+def test_a_setup_runs_before_the_program_and_keeps_its_names(runner):
     setup = "from typing import List\nimport math\ndef check(x):\n    assert f(x) == x + LIMIT\nLIMIT = 1"
     source = "LIMIT = 5\ndef check(x):\n    pass\ndef f(x: List[int]):\n    return x + math.floor(1.5)"
     right, wrong = (
@@ -150,7 +150,7 @@ def test_a_setup_runs_before_the_program_and_its_names_are_its_own(runner):
     assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAILURE)
 
 
-def test_integers_of_any_number_of_digits_go_in_and_come_out(runner):
+def test_integers_of_any_number_of_digits_are_arguments_and_answers(runner):
     big = 10**9000 + 7
     source = "def f(n):\n    return n + 1\ndef text(n):\n    import sys\n    return sys.get_int_max_str_digits()"
     tests = [

@@ -1,6 +1,7 @@
-"""Asserts that cannot be split: decided in a process that the program is not in, with Python's own meaning."""
+"""Asserts that cannot be split are decided in a process apart from the program, with the meaning of Python."""
 
 import pytest
+from programs import asserts, cells, names, source
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 
@@ -11,166 +12,66 @@ CHECK = (
 )
 TESTS = {"asserts": ["check(f)"], "setup": CHECK}
 
-# What a HumanEval or MBPP problem may hold: tests, a right program, a wrong one.
-FORMS = {
-    "a body of several asserts": (
-        {
-            "asserts": [
-                "METADATA = {}\ndef check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\ncheck(f)"
-            ]
-        },
-        "def f(x):\n    return x + 1",
-        "def f(x):\n    return 2",
-    ),
-    "a loop": (TESTS, "def f(n):\n    return 918 * n", "def f(n):\n    return 0"),
-    "two calls of the program": (
-        {"asserts": ["assert decode(encode('abc')) == 'abc'", "assert encode('abc') != decode('abc')"]},
-        "def encode(s):\n    return s[::-1]\ndef decode(s):\n    return s[::-1] if s[0] == 'c' else '?'",
-        "def encode(s):\n    return s\ndef decode(s):\n    return s",
-    ),
-    "a helper of the program": (
-        {"asserts": ["assert math.fabs(poly(f(3), 3)) < 1e-4"]},
-        "import math\ndef poly(c, x):\n    return c + x\ndef f(x):\n    return -x",
-        "import math\ndef poly(c, x):\n    return c + x\ndef f(x):\n    return x",
-    ),
-    "arithmetic on the answer": (
-        {"asserts": ["assert f(2) % 3 == 1", "assert round(f(2) - 3.5, 3) == 0.5"]},
-        "def f(x):\n    return 4",
-        "def f(x):\n    return 5.2",
-    ),
-    "an index of the answer": (
-        {"asserts": ["assert f(2)[0] == 2 and f(2)[-1] == 4"]},
-        "def f(x):\n    return [2, 3, 4]",
-        "def f(x):\n    return [3, 2]",
-    ),
-    "an exception that is expected": (
-        {
-            "asserts": [
-                "try:\n    f(-1)\nexcept ValueError as error:\n    assert 'negative' in str(error)\nelse:\n    assert False"
-            ]
-        },
-        "def f(x):\n    raise ValueError('negative')",
-        "def f(x):\n    raise KeyError('negative')",
-    ),
-    "an argument that is changed in place": (
-        {"asserts": ["data = [3, 1, 2]\nf(data)\nassert data == [1, 2, 3]"]},
-        "def f(data):\n    data.sort()",
-        "def f(data):\n    return sorted(data)",
-    ),
-    "an object of a class of the program": (
-        {"asserts": ["stack = Stack()\nstack.push(3)\nassert stack.pop() == 3\nassert len(stack) == 0"]},
-        "class Stack(list):\n    push = list.append",
-        "class Stack:\n    def push(self, x):\n        pass\n    def pop(self):\n        return 4\n    def __len__(self):\n        return 0",
-    ),
-    "a tree": (
-        {"asserts": ["root = Node(1)\nroot.left = Node(2)\nassert depth(root) == 2\nassert root.left.value == 2"]},
-        "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
-        "def depth(n):\n    return 1 + depth(n.left) if n else 0",
-        "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
-        "def depth(n):\n    return 1",
-    ),
-    "a generator": (
-        {"asserts": ["assert list(f(3)) == [0, 1, 2]", "assert [x + 1 for x in f(2)] == [1, 2]"]},
-        "def f(n):\n    yield from range(n)",
-        "def f(n):\n    yield 7",
-    ),
-    "dates": (
-        {"asserts": ["assert f() == datetime.date(2020, 1, 2)"]},
-        "import datetime\ndef f():\n    return datetime.date(2020, 1, 2)",
-        "import datetime\ndef f():\n    return datetime.date(2020, 1, 3)",
-    ),
-    "a module of the program": (
-        {"asserts": ["assert np.allclose(f(), [1.0, 2.0])"]},
-        "import numpy as np\ndef f():\n    return np.array([1.0, 2.0])",
-        "import numpy as np\ndef f():\n    return np.array([1.0, 2.5])",
-    ),
+
+def example(folder, name):
+    """Tests, the right programs and the wrong programs of a file."""
+    parts = cells(folder, name)
+    tests = asserts(parts)
+    return tests, *([Program(text, tests) for text in parts.get(title, [])] for title in ("right", "wrong"))
+
+
+# The folder `forms` has tests as in HumanEval and MBPP. In these the program takes part in the verdict, which is reported.
+SELF_GRADED_FORMS = {
+    "two_calls_of_the_program",
+    "a_helper_of_the_program",
+    "an_argument_that_is_changed_in_place",
+    "an_object_of_a_class_of_the_program",
+    "a_tree",
 }
 
 
-IN_THE_PROCESS_OF_THE_PROGRAM = {
-    "two calls of the program",
-    "a helper of the program",
-    "an argument that is changed in place",
-    "an object of a class of the program",
-    "a tree",
-}
-
-
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", names("forms"))
 def test_forms_of_real_tests_tell_right_from_wrong_without_the_program(runner, name):
-    tests, right, wrong = FORMS[name]
-    good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
+    _, right, wrong = example("forms", name)
+    good, bad = runner.run([*right, *wrong])
     assert good.outcome is Outcome.PASS, good
     assert bad.num_passed < bad.num_tests, bad
-    # Where the program has a say in the verdict, that is reported.
-    guarded = tuple(range(good.num_tests)) if name in IN_THE_PROCESS_OF_THE_PROGRAM else ()
-    assert good.self_graded_tests == bad.self_graded_tests == guarded
+    self_graded = tuple(range(good.num_tests)) if name in SELF_GRADED_FORMS else ()
+    assert good.self_graded_tests == bad.self_graded_tests == self_graded
 
 
-CHEATS = {
-    "looks for the expected value in all of its memory": (
-        "import gc, re\ndef f(n):\n    for item in gc.get_objects():\n        found = re.search(r'== ([0-9]{3}) ', str(item)[:5000])\n"
-        "        if found:\n            return int(found[1]) * n\n    return 7"
-    ),
-    "reads the test from the frames above": (
-        "import re, sys\ndef f(n):\n    frame = sys._getframe()\n    while frame:\n"
-        "        found = re.search(r'== ([0-9]{3}) ', str(frame.f_locals) + str(frame.f_globals))\n"
-        "        if found:\n            return int(found[1]) * n\n        frame = frame.f_back\n    return 7"
-    ),
-    "equal to everything": (
-        "class Same:\n    def __eq__(self, other):\n        return True\n    __ne__ = __eq__\ndef f(n):\n    return Same()"
-    ),
-    "an integer equal to everything": (
-        "class Same(int):\n    def __eq__(self, other):\n        return True\n    __hash__ = int.__hash__\ndef f(n):\n    return Same(7)"
-    ),
-    "replaces the check": "def check(candidate):\n    pass\ndef f(n):\n    return 7",
-    "replaces the built-ins": "import builtins\nbuiltins.range = lambda *a: []\ndef f(n):\n    return 7",
-    "leaves": "import os\ndef f(n):\n    os._exit(0)",
-    "leaves while loading": "import sys\nsys.exit(0)",
-    "raises what the test would raise": "def f(n):\n    raise AssertionError",
-    "swallows its own recursion": "def f(n):\n    try:\n        return f(n)\n    except RecursionError:\n        return 7",
-    "claims to be a function of another module": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'operator', 'truth'",
-    "claims to be the way out": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'os', '_exit'",
-    "claims to be eval": "def f(n):\n    return 7\nf.__module__, f.__qualname__ = 'builtins', 'eval'",
-    "writes a verdict to every descriptor": (
-        "import os\nfor fd in range(3, 100):\n    try:\n        os.write(fd, b'[true, false]' * 20)\n    except OSError:\n        pass\n"
-        "def f(n):\n    return 7"
-    ),
-    "answers for the program before it is asked": (
-        "import json, os, struct\nfor message in ({'compiled': True, 'error': None, 'site': None}, {'names': {'f': {'value': 918}}},\n"
-        "                {'value': 0}, {'value': 918}, {'value': 1836}):\n    data = json.dumps(message).encode()\n"
-        "    os.write(5, struct.pack('!I', len(data)) + data)\ndef f(n):\n    return 7"
-    ),
-    "gives names that nobody asked for": (
-        "import sys\nremote = sys.modules['trl_rltf.execution.worker.referee.server']\nanswer = remote._Program.answer\n"
-        "def lie(self, request):\n    reply = answer(self, request)\n    if request['do'] == 'look up':\n"
-        "        reply['names']['range'] = self._keep(lambda *a: [])\n    return reply\n"
-        "remote._Program.answer = lie\ndef f(n):\n    return 7"
-    ),
-    "reads what the test prints": (
-        "import os\ndef f(n):\n    seen = os.pread(1, 4000, 0).split()\n    return int(seen[-1]) if seen else 7"
-    ),
-    "raises StopIteration": "def f(n):\n    raise StopIteration",
-    "sends nonsense": "import os\nos.write(5, b'\\0\\0\\0\\5[[[[[')\ndef f(n):\n    return 7",
-    "sends lists without end": (
-        "import os, struct\ndata = b'[' * 100000\nos.write(5, struct.pack('!I', len(data)) + data[:50000])\ndef f(n):\n    return 7"
-    ),
-    "kills the referee": "import os\nfor pid in range(2, 40):\n    if pid != os.getpid():\n        try:\n            os.kill(pid, 9)\n"
-    "        except OSError:\n            pass\ndef f(n):\n    return 7",
-    "reads the referee's memory": (
-        "import os\nfound = 0\nfor pid in os.listdir('/proc'):\n    if pid.isdigit() and int(pid) != os.getpid():\n"
-        "        found += b'918' in open(f'/proc/{pid}/mem', 'rb').read(1)\ndef f(n):\n    return 918 * n if found else 7"
-    ),
+@pytest.fixture(scope="module")
+def quick_runner(runner):
+    """A runner of the strongest isolation for programs that use all of their time."""
+    limits = {"timeout": 0.5, "wall_timeout": 1.5}
+    with LocalRunner(num_workers=2, isolation=runner.sandbox.name, **limits) as quick:
+        yield quick
+
+
+# When one of the two processes ends, the other is killed, or sees it and ends by itself.
+ENDED = "SIGKILL|SystemExit"
+# Cheats that end with an error; all others reach their end and give a wrong answer.
+CHEATS_WITH_ERRORS = {
+    "kills_the_referee": ENDED,
+    "leaves": ENDED,
+    "leaves_while_loading": "NameError",
+    "raises_stopiteration": "StopIteration",
+    "raises_what_the_test_would_raise": "AssertionError",
+    "sends_lists_without_end": "TimeoutError",
+    "sends_nonsense": ENDED,
+    "writes_a_verdict_to_every_descriptor": "TimeoutError",
 }
 
 
-@pytest.mark.parametrize("name", CHEATS)
-def test_a_cheat_does_not_pass_a_referee(runner, name):
-    if name.startswith("kills") and runner.sandbox.name == "process":
-        pytest.skip("without isolation these could be processes of others")
-    bad, good = runner.run([Program(CHEATS[name], TESTS), Program("def f(n):\n    return 918 * n", TESTS)])
+@pytest.mark.parametrize("name", names("referee_cheats"))
+def test_a_cheat_does_not_pass_a_referee(quick_runner, name):
+    if name.startswith("kills") and not quick_runner.sandbox.processes:
+        pytest.skip("without a namespace these could be processes of others")
+    cheat = source("referee_cheats", name)
+    bad, good = quick_runner.run([Program(cheat, TESTS), Program("def f(n):\n    return 918 * n", TESTS)])
     assert bad.num_passed == 0, bad
-    assert bad.outcome in (Outcome.FAILURE, Outcome.RUNTIME_ERROR)
+    assert str(bad.error_type) in CHEATS_WITH_ERRORS.get(name, "None").split("|"), bad
+    assert bad.outcome is (Outcome.RUNTIME_ERROR if name in CHEATS_WITH_ERRORS else Outcome.FAILURE)
     assert good.outcome is Outcome.PASS
 
 
@@ -183,19 +84,18 @@ def test_a_cheat_does_not_pass_a_referee(runner, name):
         ("close(f(1), 7)", ""),
     ],
 )
-def test_a_helper_of_the_program_that_compares_is_reported(runner, test, setup):
-    source = "def close(a, b):\n    return True\ndef f(x):\n    return -1"
-    report = runner.run([Program(source, {"asserts": [test], "setup": setup})])[0]
+def test_a_comparison_by_a_helper_of_the_program_is_reported(runner, test, setup):
+    text = "def close(a, b):\n    return True\ndef f(x):\n    return -1"
+    report = runner.run([Program(text, {"asserts": [test], "setup": setup})])[0]
     assert report.self_graded_tests == (0,)
 
 
 def test_a_program_cannot_choose_to_be_its_own_judge(runner):
-    source = (
-        "import sys\nremote = sys.modules['trl_rltf.execution.worker.referee.server']\nremote.encode = lambda value: {'opaque': 'x'}\n"
-        "remote.is_plain = lambda data: True\ndef enc(s):\n    return '?'"
+    program = Program(
+        source("probes", "replaces_the_encoder_of_its_server"),
+        {"asserts": ["for s in ['ab', 'cd']:\n    assert enc(s) == s[::-1]"]},
     )
-    test = "for s in ['ab', 'cd']:\n    assert enc(s) == s[::-1]"
-    report = runner.run([Program(source, {"asserts": [test]})])[0]
+    (report,) = runner.run([program])
     assert (report.num_passed, report.self_graded_tests) == (0, ())
 
 
@@ -232,19 +132,10 @@ def test_a_program_cannot_choose_to_be_its_own_judge(runner):
         ),
     ],
 )
-def test_what_compares_is_never_the_program_s(runner, program, test, setup):
+def test_a_comparison_is_never_made_by_the_program(runner, program, test, setup):
     cheat = program + "def f(x):\n    try:\n        return A(0)\n    except NameError:\n        return -1"
     report = runner.run([Program(cheat, {"asserts": [test], "setup": setup})])[0]
     assert report.num_passed == 0, report
-
-
-CLASS = (
-    "class V:\n    def __init__(s, x):\n        s.x = x\n    def __add__(s, o):\n        return V(s.x + o.x)\n"
-    "    def __eq__(s, o):\n        return s.x == o.x\n    def __lt__(s, o):\n        return s.x < o.x\n"
-    "    def __hash__(s):\n        return s.x\n    def __contains__(s, x):\n        return x == s.x\n"
-    "class Own(Exception):\n    pass\ndef bad():\n    raise Own('no')\ndef count():\n    n = 0\n    while True:\n        yield n\n        n += 1\n"
-    "def show():\n    print('hi')\n"
-)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +151,9 @@ CLASS = (
         "import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()) as out:\n    show()\nassert out.getvalue() == 'hi\\n'",
     ],
 )
-def test_classes_exceptions_and_streams_of_a_program_mean_what_python_says(runner, test):
-    assert runner.run([Program(CLASS, {"asserts": [test]})])[0].outcome is Outcome.PASS
+def test_classes_exceptions_and_streams_of_a_program_have_the_meaning_of_python(runner, test):
+    (report,) = runner.run([Program(source("probes", "classes_of_every_kind"), {"asserts": [test]})])
+    assert report.outcome is Outcome.PASS, report
 
 
 def test_an_error_of_the_program_keeps_its_place(runner):
@@ -275,94 +167,33 @@ def test_a_syntax_error_and_a_missing_function_are_named(runner):
     assert (empty.outcome, empty.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
 
 
-def test_a_program_that_loops_and_a_test_that_loops_run_out_of_time(runner):
-    looping = runner.run([Program("def f(n):\n    while True:\n        pass", TESTS)])[0]
+def test_a_program_that_loops_and_a_test_that_loops_run_out_of_time(quick_runner):
+    looping = quick_runner.run([Program("def f(n):\n    while True:\n        pass", TESTS)])[0]
     assert looping.verdicts == (Verdict.TIMEOUT,)
     patient = {"asserts": ["while f(1):\n    pass\nassert f(0) == 0"]}
-    assert runner.run([Program("def f(n):\n    return n", patient)])[0].verdicts == (Verdict.TIMEOUT,)
+    assert quick_runner.run([Program("def f(n):\n    return n", patient)])[0].verdicts == (Verdict.TIMEOUT,)
 
 
 def test_an_equality_that_only_the_program_can_decide_is_reported(runner):
-    source = "class P:\n    def __init__(self, x):\n        self.x = x\n    def __eq__(self, other):\n        return self.x == other.x\n"
-    report = runner.run([Program(source + "def f(x):\n    return P(x)", {"asserts": ["assert f(1) == f(1)"]})])[0]
+    text = "class P:\n    def __init__(self, x):\n        self.x = x\n    def __eq__(self, other):\n        return self.x == other.x\n"
+    report = runner.run([Program(text + "def f(x):\n    return P(x)", {"asserts": ["assert f(1) == f(1)"]})])[0]
     assert report.outcome is Outcome.PASS
     assert report.self_graded_tests == (0,)
 
 
-STACK = "class Stack:\n    def __init__(self):\n        self.items = []\n    def push(self, x):\n        self.items.append(x)\n"
-STACK += "    def top(self):\n        return self.items[-1]\n    def __len__(self):\n        return len(self.items)"
-COUNTER = "count, seen = 0, []\ndef add(n):\n    global count\n    count += n\n    seen.append(n)\n    return count"
-# Tests that are right only if state goes on from one statement, or one assert, to the next; a right program, a wrong one.
-STATEFUL = {
-    "an object of the setup": (
-        {
-            "setup": "s = Stack()",
-            "asserts": ["s.push(1)\nassert s.top() == 1", "s.push(2)\nassert s.top() == len(s) == 2"],
-        },
-        STACK,
-        STACK.replace("self.items.append(x)", "self.items = [x]"),
-    ),
-    "a variable of an earlier assert": (
-        {
-            "asserts": [
-                "data = [3, 1]\nf(data)\nassert data == [1, 3]",
-                "assert f(data) is None",
-                "assert data[0] == 1",
-            ]
-        },
-        "def f(data):\n    data.sort()",
-        "def f(data):\n    data.sort(reverse=True)",
-    ),
-    "state inside the program": (
-        {"asserts": ["assert add(2) == 2", "assert add(3) == 5", "assert add(1) - 1 == 5"]},
-        COUNTER,
-        "def add(n):\n    return n",
-    ),
-    "variables of the program": (
-        {"asserts": ["add(2)\nassert count == 2 and seen == [2]", "add(3)\nassert count == sum(seen) == 5"]},
-        COUNTER,
-        COUNTER.replace("global count", "count = 0"),
-    ),
-    "a change inside a nested argument": (
-        {"asserts": ["row = [1]\ngrid = [row, [2]]\nf(grid)\nassert row == [1, 0] and grid == [[1, 0], [2, 0]]"]},
-        "def f(grid):\n    for row in grid:\n        row.append(0)",
-        "def f(grid):\n    grid[:] = [[0], [0]]",
-    ),
-    "the class that an object is derived from": (
-        {"setup": "b = Bag([1])", "asserts": ["assert isinstance(b, list) and b.size() == 1"]},
-        "class Bag(list):\n    def size(self):\n        return len(self)",
-        "class Bag:\n    def __init__(self, x):\n        pass\n    def size(self):\n        return 1",
-    ),
-    "whether two objects are one": (
-        {"setup": "x = [1]", "asserts": ["assert f(x) is x", "x.append(2)\nassert f(x) == [1, 2]"]},
-        "def f(x):\n    return x",
-        "def f(x):\n    return list(x)",
-    ),
-    "a test that is decided inside, after one that is not": (
-        {"asserts": ["x = [1]\nassert f(x) == [1]", "assert f(x) is x"]},
-        "def f(x):\n    return x",
-        "def f(x):\n    return list(x)",
-    ),
-    "an end that comes early": (
-        {"asserts": ["x = []\nassert f(x) == 0", "x.append(1)\nassert f(x) == 1"]},
-        "def f(x):\n    return len(x)",
-        "import os\ndef f(x):\n    return len(x) if x else os._exit(0)",
-    ),
-}
+# The folder `stateful` has tests that need state to remain between asserts. In these the program takes no part in the verdict.
+STATEFUL_APART = {"state_inside_the_program", "an_end_that_comes_early"}
 
 
-STATEFUL_APART = {"state inside the program", "an end that comes early"}
-
-
-@pytest.mark.parametrize("name", STATEFUL)
-def test_state_goes_on_from_one_assert_to_the_next(runner, name):
-    tests, right, wrong = STATEFUL[name]
-    reports = runner.run([Program(right, tests), Program(wrong, tests)])
+@pytest.mark.parametrize("name", names("stateful"))
+def test_state_remains_from_one_assert_to_the_next(runner, name):
+    _, right, wrong = example("stateful", name)
+    reports = runner.run([*right, *wrong])
     assert [report.outcome is Outcome.PASS for report in reports] == [True, False], reports
     assert bool(reports[0].self_graded_tests) == (name not in STATEFUL_APART)
 
 
-def test_a_program_that_leaves_in_the_middle_is_no_timeout(runner):
+def test_a_program_that_ends_in_the_middle_is_not_a_timeout(runner):
     tests = {"asserts": ["x = 1\nassert f(x) == 1", "x += 1\nassert f(x) == 2", "x += 1\nassert x == 1"]}
     (report,) = runner.run([Program("def f(x):\n    return x if x == 1 else exit(3)", tests)])
     assert (report.outcome, report.error_type) == (Outcome.RUNTIME_ERROR, "SystemExit")
@@ -370,13 +201,14 @@ def test_a_program_that_leaves_in_the_middle_is_no_timeout(runner):
 
 
 def test_tests_that_share_state_all_run_even_if_the_first_fails():
+    (stack,) = cells("stateful", "an_object_of_the_setup")["right"]
     tests = {"setup": "s = Stack()", "asserts": ["s.push(1)\nassert s.top() == 2", "s.push(2)\nassert len(s) == 2"]}
     with LocalRunner(num_workers=1, stop_on_first_failure=True, allow_code_eval=True) as runner:
-        (report,) = runner.run([Program(STACK, tests)])
+        (report,) = runner.run([Program(stack, tests)])
     assert report.verdicts == (Verdict.FAILED, Verdict.PASSED)
 
 
-def test_built_in_names_in_a_referee_are_never_the_program_s(runner):
+def test_built_in_names_in_a_referee_never_belong_to_the_program(runner):
     tests = {
         "setup": "def close(a, b):\n    return sum([abs(a - b)]) < 1",
         "asserts": ["assert f(3) + 0 == sum([0, 1])", "assert close(f(1), 918)"],
@@ -386,183 +218,62 @@ def test_built_in_names_in_a_referee_are_never_the_program_s(runner):
     assert report.self_graded_tests == ()
 
 
-def test_a_program_that_has_to_define_a_built_in_name_is_not_helped_out(runner):
+def test_a_built_in_does_not_replace_a_function_that_the_program_has_to_define(runner):
     tests = {"asserts": ["assert sum(10, 15) == 6", "assert sum(100, 150) == 93"]}
     right = "def sum(a, b):\n    return 1 + 5 if a == 10 else 93"
     (own,) = runner.run([Program(right, tests)])
     assert own.outcome is Outcome.PASS
-    asserts = (
+    texts = (
         "assert sum([10, 15]) == 25",
         "assert hash(5) == 5",
         "assert eval('2 * 3') == 6",
         "assert not callable(5)",
     )
-    for none in runner.run([Program("", {"asserts": [text]}) for text in asserts]):
+    for none in runner.run([Program("", {"asserts": [text]}) for text in texts]):
         assert (none.outcome, none.error_type) == (Outcome.RUNTIME_ERROR, "NameError")
 
 
-ERRORS = "class Bank(Exception):\n    pass\nclass NoFunds(Bank, ValueError):\n    def __init__(self, left):\n        super().__init__(left)\n        self.left = left\n"
-ERRORS += "def draw(n):\n    if n > 3:\n        raise NoFunds(3)\n    return n"
-# Tests as they are written for classes and helpers, with a right program and a wrong one; whether they are guarded.
-WRITTEN_FOR_CLASSES = {
-    "an exception is caught by its base and looked at": (
-        ERRORS,
-        ERRORS.replace("NoFunds(3)", "KeyError(3)"),
-        {
-            "asserts": [
-                "try:\n    draw(5)\n    assert False\nexcept ValueError as error:\n    assert error.left == 3 and error.args == (3,)",
-                "try:\n    draw(5)\n    assert False\nexcept Bank as error:\n    assert str(error) == '3'",
-            ]
-        },
-        True,
-    ),
-    "the test changes a container of an object": (
-        "class Node:\n    def __init__(self, v):\n        self.v, self.children = v, []\n    def total(self):\n        return self.v + sum(self.children)",
-        "class Node:\n    def __init__(self, v):\n        self.v, self.children = v, []\n    def total(self):\n        return self.v",
-        {"setup": "n = Node(1)", "asserts": ["n.children.append(4)\nassert n.total() == 5"]},
-        True,
-    ),
-    "objects in a list": (
-        "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return sum(p.v for p in ps)",
-        "class P:\n    def __init__(self, v):\n        self.v = v\ndef total(ps):\n    return len(ps)",
-        {"asserts": ["ps = [P(2), P(5)]\nassert total(ps) == 7"]},
-        True,
-    ),
-    "a built-in exception that is caught and read": (
-        "def f(x):\n    raise ValueError('no', x)",
-        "def f(x):\n    raise ValueError('no')",
-        {"asserts": ["try:\n    f(3)\n    assert False\nexcept ValueError as e:\n    assert str(e) == \"('no', 3)\""]},
-        False,
-    ),
-    "an exception of the program that is caught by its built-in base": (
-        ERRORS,
-        ERRORS.replace("NoFunds(3)", "KeyError(3)"),
-        {"asserts": ["try:\n    draw(5)\n    assert False\nexcept ValueError as e:\n    assert str(e) == '3'"]},
-        False,
-    ),
-    "an iterator without end": (
-        "def count(n):\n    while True:\n        yield n\n        n += 1",
-        "def count(n):\n    while True:\n        yield n\n        n += 2",
-        {"asserts": ["assert [n for n, _ in zip(count(4), range(3))] == [4, 5, 6]"]},
-        False,
-    ),
-    "an argument that a function of the program changes in place": (
-        "def f(grid):\n    for row in grid:\n        row.append(0)\n    return len(grid)",
-        "def f(grid):\n    return len(grid)",
-        {"asserts": ["grid = [[1], [2]]\nn = f(grid)\nassert grid == [[1, 0], [2, 0]] and n == 2"]},
-        False,
-    ),
-    "two names for one list": (
-        "def f(grid):\n    for row in grid:\n        row.append(0)\n    return len(grid)",
-        "def f(grid):\n    grid[:] = [row + [0] for row in grid]\n    return len(grid)",
-        {
-            "asserts": [
-                "row = [1]\ngrid = [row, [2]]\nn = f(grid)\nassert row == [1, 0] and grid == [[1, 0], [2, 0]] and n == 2"
-            ]
-        },
-        True,
-    ),
-    "after a test that is decided inside": (
-        "def f(x):\n    return x\ndef g(x):\n    return x + 1",
-        "def f(x):\n    return x\ndef g(x):\n    return x",
-        {"asserts": ["x = [3]\ny = f(x)\nassert y is x\nz = 4", "assert g(z) == 5", "assert g(z) + 0 == 5"]},
-        True,
-    ),
-    "a thread of the test": (
-        "def f(x):\n    return 2 * x",
-        "def f(x):\n    return x",
-        {
-            "asserts": [
-                "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n"
-                "    assert list(pool.map(f, range(40))) == [2 * i for i in range(40)]"
-            ]
-        },
-        True,
-    ),
-    "a stream that the program replaced": (
-        "import sys\nclass Out:\n    def write(self, text):\n        pass\nsys.stdout = Out()\ndef f(x):\n    print(x)\n    return x",
-        "def f(x):\n    return 0",
-        {"asserts": ["assert f(2) + 0 == 2", "assert f(3) + 0 == 3"]},
-        False,
-    ),
+# The folder `classes` has tests for classes and helpers. In these the program takes no part in the verdict.
+CLASSES_APART = {
+    "a_built_in_exception_that_is_caught_and_read",
+    "a_stream_that_the_program_replaced",
+    "an_argument_that_a_function_of_the_program_changes_in_place",
+    "an_exception_of_the_program_that_is_caught_by_its_built_in_base",
+    "an_iterator_without_end",
 }
 
 
-@pytest.mark.parametrize("name", WRITTEN_FOR_CLASSES)
-def test_tests_of_classes_and_helpers_mean_what_python_says(runner, name):
-    right, wrong, tests, is_self_graded = WRITTEN_FOR_CLASSES[name]
-    good, bad = runner.run([Program(right, tests), Program(wrong, tests)])
+@pytest.mark.parametrize("name", names("classes"))
+def test_tests_of_classes_and_helpers_have_the_meaning_of_python(runner, name):
+    _, right, wrong = example("classes", name)
+    good, bad = runner.run([*right, *wrong])
     assert good.outcome is Outcome.PASS, good
     assert bad.outcome is not Outcome.PASS, bad
-    assert bool(good.self_graded_tests) == is_self_graded
+    assert bool(good.self_graded_tests) == (name not in CLASSES_APART)
 
 
-# A wrong program, and tests that it must not pass without being reported.
-UNREPORTED = {
-    "a built-in name that a helper gets": (
-        "def pow(a, b):\n    return -1",
-        {"setup": "def check(candidate):\n    assert candidate(2, 3) == 8", "asserts": ["check(pow)"]},
-    ),
-    "a method whose name is an attribute elsewhere": (
-        "def pow(a, b):\n    return -1",
-        {"asserts": ["res = []\nres.append(pow(2, 3))\nassert res == [8]"]},
-    ),
-    "a comparison in the setup": (
-        "def close(a, b):\n    return True\ndef f(x):\n    return 0",
-        {"setup": "ok = close(f(2), 4.25)", "asserts": ["assert ok"]},
-    ),
-    "a test that swallows what stops it": (
-        "def f(g):\n    return 1",
-        {"asserts": ["try:\n    f(print)\nexcept:\n    ok = True\nelse:\n    ok = False\nassert ok"]},
-    ),
-    "a function of a library that compares": (
-        "from operator import ne as close\ndef f(x):\n    return -1",
-        {"asserts": ["assert close(f(1), 7.5)"]},
-    ),
-    "a class in place of a function": (
-        "class f:\n    def __init__(self, *a):\n        pass\n    def startswith(self, p):\n        return True",
-        {"asserts": ["assert f(1).startswith('abc')"]},
-    ),
-    "a keyword": (
-        "def close(a, b):\n    return True\ndef f(x):\n    return 0",
-        {"asserts": ["assert close(a=f(1), b=7.5)"]},
-    ),
-    "what an earlier test expects": (
-        "expected = [0]\ndef f(x):\n    return x if x == [3] else [0]",
-        {"asserts": ["x = [3]\nexpected = [3, 918]\nassert f(x) is x", "assert f([1]) == expected"]},
-    ),
-    "the identity in a helper": (
-        "def f(x):\n    return x",
-        {
-            "setup": "def check(c):\n    x = [1]\n    y = c(x)\n    assert y is not x and y == [1]",
-            "asserts": ["check(f)"],
-        },
-    ),
-}
-
-
-@pytest.mark.parametrize("name", UNREPORTED)
+@pytest.mark.parametrize("name", names("unreported"))
 def test_a_wrong_program_fails_or_is_reported(runner, name):
-    source, tests = UNREPORTED[name]
-    (report,) = runner.run([Program(source, tests)])
+    _, _, (wrong,) = example("unreported", name)
+    (report,) = runner.run([wrong])
     assert report.outcome is not Outcome.PASS or report.self_graded_tests, report
 
 
-def test_each_assert_has_its_own_time(runner):
+def test_each_assert_has_a_separate_time_limit(quick_runner):
     spin = "import time\ndef spin(s):\n    end = time.process_time() + s\n    while time.process_time() < end:\n        pass\n    return 1"
-    tests = {"asserts": [f"assert spin({0.3 * runner.timeout + i / 100}) + 0 == 1" for i in range(4)]}
-    (report,) = runner.run([Program(spin, tests)])
+    tests = {"asserts": [f"assert spin({0.3 * quick_runner.timeout + i / 100}) + 0 == 1" for i in range(4)]}
+    (report,) = quick_runner.run([Program(spin, tests)])
     assert report.outcome is Outcome.PASS, report
 
 
-def test_many_calls_and_large_variables_cost_no_more_than_they_need(runner):
-    source = "P = list(range(100_000))\ndef f(a, b):\n    return a + b\ndef g(a, b):\n    return b + a"
+def test_many_calls_and_large_variables_fit_into_the_time_limit(runner):
+    text = "P = list(range(100_000))\ndef f(a, b):\n    return a + b\ndef g(a, b):\n    return b + a"
     loop = "for i in range(2000):\n    assert f(i, i + 1) == g(i, i + 1)"
-    (report,) = runner.run([Program(source, {"asserts": ["assert len(P) == 100_000", loop]})])
+    (report,) = runner.run([Program(text, {"asserts": ["assert len(P) == 100_000", loop]})])
     assert report.outcome is Outcome.PASS, report
 
 
 def test_output_counts_for_the_assert_that_prints(runner):
-    source = "def f(x):\n    if x == 2:\n        print('x' * 30_000_000)\n    return x"
-    (report,) = runner.run([Program(source, {"asserts": [f"assert f({i}) + 0 == {i}" for i in (1, 2, 3)]})])
+    text = "def f(x):\n    if x == 2:\n        print('x' * 30_000_000)\n    return x"
+    (report,) = runner.run([Program(text, {"asserts": [f"assert f({i}) + 0 == {i}" for i in (1, 2, 3)]})])
     assert report.verdicts == (Verdict.PASSED, Verdict.ERROR, Verdict.PASSED)

@@ -1,0 +1,11 @@
+"""With SIGCHLD ignored, try a command that fails and one that works, and write the problem of each."""
+
+import signal
+import sys
+
+from trl_rltf.execution.sandbox import trial
+
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for code in ("exit 1", f"echo {trial.WORKED}"):
+    sys.stdout.write(trial.problem_of(["sh", "-c", code]) + "\n")

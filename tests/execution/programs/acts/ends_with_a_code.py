@@ -1,0 +1,5 @@
+"""End with a code."""
+
+import os
+
+os._exit(3)

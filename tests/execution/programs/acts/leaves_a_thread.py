@@ -1,0 +1,6 @@
+"""Leave a thread."""
+
+import threading
+import time
+
+threading.Thread(target=time.sleep, args=(300,), daemon=True).start()

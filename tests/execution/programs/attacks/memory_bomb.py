@@ -1,0 +1,5 @@
+"""Allocate memory without end."""
+
+data = []
+while True:
+    data.append(bytearray(10**7))

@@ -1,0 +1,5 @@
+"""End with exit code 0 while the module is loaded."""
+
+import sys
+
+sys.exit(0)

@@ -1,0 +1,3 @@
+"""Print the empty prefix of the answer."""
+
+print("", end="")

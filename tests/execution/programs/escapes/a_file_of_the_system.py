@@ -1,0 +1,3 @@
+"""Create a file in a folder of the system."""
+
+open("/usr/evil", "w")

@@ -1,0 +1,3 @@
+"""Open a setting of the kernel for writing."""
+
+open("/proc/sys/kernel/core_pattern", "r+")

@@ -1,0 +1,5 @@
+"""Connect to the socket of a service in the file system."""
+
+import socket
+
+socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock")

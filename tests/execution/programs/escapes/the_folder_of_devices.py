@@ -1,0 +1,3 @@
+"""Create a file in the folder of devices."""
+
+open("/dev/evil", "w")

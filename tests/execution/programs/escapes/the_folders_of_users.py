@@ -1,0 +1,6 @@
+"""List the home folders."""
+
+import os
+
+os.listdir(os.path.expanduser("~root"))
+os.listdir("/home")

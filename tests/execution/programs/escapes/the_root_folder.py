@@ -1,0 +1,3 @@
+"""Create a file in the root folder."""
+
+open("/evil", "w")

@@ -1,0 +1,5 @@
+"""Change the times of a folder of the system."""
+
+import os
+
+os.utime("/usr/bin")

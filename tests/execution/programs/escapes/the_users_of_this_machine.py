@@ -1,0 +1,3 @@
+"""Read the list of users."""
+
+open("/etc/passwd").read()

@@ -1,0 +1,7 @@
+"""Leave a global variable."""
+
+try:
+    seen
+except NameError:
+    print(input())
+seen = 1

@@ -1,0 +1,6 @@
+"""Leave by an explicit `sys.exit`."""
+
+import sys
+
+print(input())
+sys.exit()

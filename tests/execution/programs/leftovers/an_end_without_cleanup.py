@@ -1,0 +1,6 @@
+"""Leave by `os._exit`, which runs no handlers."""
+
+import os
+
+print(input(), flush=True)
+os._exit(0)

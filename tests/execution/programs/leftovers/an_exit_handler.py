@@ -1,0 +1,6 @@
+"""Leave an exit handler."""
+
+import atexit
+
+atexit.register(print, end="")
+print(input())

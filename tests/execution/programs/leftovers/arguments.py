@@ -1,0 +1,7 @@
+"""Leave arguments."""
+
+import sys
+
+assert len(sys.argv) == 1
+sys.argv.append("x")
+print(input())

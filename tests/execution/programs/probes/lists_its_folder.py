@@ -1,0 +1,5 @@
+"""Print the names in the working folder."""
+
+import os
+
+print(os.listdir("."))

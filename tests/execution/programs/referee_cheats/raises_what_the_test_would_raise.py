@@ -1,0 +1,5 @@
+"""Raise the exception of a failing assert."""
+
+
+def f(n):
+    raise AssertionError
