@@ -109,10 +109,7 @@ def main() -> None:
     add(table, f"share of reward time waited for, refresh of {refresh} batches, overlapped", exposed[True])
     add(table, "the same, not overlapped", exposed[False])
 
-    text = "\n".join(f"value_{i} = compute(value_{i - 1}, {i}) + offset[{i % 7}]" for i in range(1, 40))
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"][:300]
-    text = tokenizer.decode(ids)
-    span = Span(line=12, column=0, end_line=12, end_column=10)  # characters 467 to 477
+    ids, text, span = make_error(tokenizer)
     times = []
     for _ in range(args.rounds):
         began = time.perf_counter()
@@ -127,6 +124,13 @@ def main() -> None:
     num_tokens = sum(len(sample["completion_ids"]) for sample in samples)
     add(table, "bytes in the buffer / completion token, prompts included", [num_bytes(samples) / num_tokens])
     Console(width=120).print(table)
+
+
+def make_error(tokenizer: Any) -> tuple[list[int], str, Span]:
+    """Make a completion with an error in its twelfth line: ids, text, and the span of the error."""
+    lines = [f"value_{i} = compute(value_{i - 1}, {i}) + offset[{i % 7}]" for i in range(1, 40)]
+    ids = tokenizer("\n".join(lines), add_special_tokens=False)["input_ids"][:400]
+    return ids, tokenizer.decode(ids), Span(line=12, column=0, end_line=12, end_column=10)
 
 
 def make_buffer(num_batches: int) -> OnlineBuffer:

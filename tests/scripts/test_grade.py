@@ -1,4 +1,4 @@
-"""The command line of the grader, as a person without a trainer uses it."""
+"""The command that grades a file of programs."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import ExecutionReport, Outcome
 from trl_rltf.execution.__main__ import main
+from trl_rltf.scripts import grade as script
 
 
 def write_lines(path, rows):
@@ -23,7 +24,7 @@ def write_lines(path, rows):
     return str(path)
 
 
-def grade(*arguments, allow="1"):
+def run_grade(*arguments, allow="1"):
     command = [sys.executable, "-W", "ignore", "-m", "trl_rltf.execution", "grade", *arguments]
     environment = {**os.environ, "HF_ALLOW_CODE_EVAL": allow}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -43,7 +44,7 @@ def files(tmp_path):
 def test_each_program_gets_a_line_and_the_table_counts_outcomes(files, tmp_path):
     programs, tests = files
     output = tmp_path / "reports.jsonl"
-    result = grade(programs, "--tests", tests, "--output", str(output))
+    result = run_grade(programs, "--tests", tests, "--output", str(output))
     assert result.returncode == 0, result.stderr
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert [line["outcome"] for line in lines] == ["PASS", "FAILURE", "SYNTAX_ERROR"]
@@ -54,7 +55,7 @@ def test_each_program_gets_a_line_and_the_table_counts_outcomes(files, tmp_path)
 
 
 def test_reports_go_to_standard_output_by_default(files):
-    result = grade(files[0], "--tests", files[1])
+    result = run_grade(files[0], "--tests", files[1])
     assert len([json.loads(line) for line in result.stdout.splitlines()]) == 3
 
 
@@ -76,22 +77,22 @@ def test_reports_go_to_standard_output_by_default(files):
         ([], "no program in this file"),
     ],
 )
-def test_bad_rows_are_named_and_no_file_is_written_over(files, tmp_path, rows, message):
+def test_bad_rows_are_named_and_no_file_is_overwritten(files, tmp_path, rows, message):
     output = tmp_path / "reports.jsonl"
     output.write_text("precious")
     programs = write_lines(tmp_path / "bad.jsonl", rows)
-    result = grade(programs, "--tests", files[1], "--output", str(output))
+    result = run_grade(programs, "--tests", files[1], "--output", str(output))
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert output.read_text() == "precious"
 
 
-def test_a_file_that_is_missing_or_no_json_is_named(files, tmp_path):
+def test_a_missing_or_malformed_file_is_named(files, tmp_path):
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"source": ""\n')
     for path, message in ((tmp_path / "nowhere.jsonl", "nowhere.jsonl"), (broken, "line 1: this is not JSON")):
-        result = grade(str(path), "--tests", files[1])
+        result = run_grade(str(path), "--tests", files[1])
         assert result.returncode == 2
         assert message in result.stderr
 
@@ -111,7 +112,7 @@ def test_a_file_that_is_missing_or_no_json_is_named(files, tmp_path):
     ],
 )
 @pytest.mark.parametrize("is_tests", [False, True])
-def test_odd_bytes_are_one_sentence_that_names_the_line(files, tmp_path, capsys, content, message, is_tests):
+def test_malformed_bytes_give_one_sentence_that_names_the_line(files, tmp_path, capsys, content, message, is_tests):
     odd = tmp_path / "odd.jsonl"
     odd.write_bytes(content)
     with pytest.raises(SystemExit) as exit_:
@@ -120,7 +121,7 @@ def test_odd_bytes_are_one_sentence_that_names_the_line(files, tmp_path, capsys,
     assert exit_.value.code == 2
     assert error.count("\n") == 1
     if is_tests and not content.strip(b"\xef\xbb\xbf\r\n "):
-        message = f"there are no tests of problem 'sum'. {odd} has no line of that problem."
+        message = f"there are no tests of problem 'sum'. {odd} has no line for that problem."
     assert message in error
 
 
@@ -142,7 +143,7 @@ lines_of_bytes = (
 
 @given(st.lists(lines_of_bytes, max_size=3).map(b"\n".join), st.lists(lines_of_bytes, max_size=3).map(b"\n".join))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_lines_are_one_sentence(tmp_path, capsys, programs, tests):
+def test_arbitrary_lines_give_one_sentence(tmp_path, capsys, programs, tests):
     files = tmp_path / "programs.jsonl", tmp_path / "tests.jsonl"
     for file, content in zip(files, (programs + b"\n{}", tests), strict=True):  # a last line without a program
         file.write_bytes(content)
@@ -154,14 +155,14 @@ def test_any_lines_are_one_sentence(tmp_path, capsys, programs, tests):
 
 @pytest.mark.parametrize("link", [False, True])
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_file_that_is_read_is_not_written_over(files, tmp_path, link, index):
+def test_an_input_file_is_not_overwritten(files, tmp_path, link, index):
     output = tmp_path / "link.jsonl" if link else files[index]
     if link:
         output.symlink_to(files[index])
     before = Path(files[index]).read_text()
-    result = grade(files[0], "--tests", files[1], "--output", str(output))
+    result = run_grade(files[0], "--tests", files[1], "--output", str(output))
     assert result.returncode == 2
-    assert "this is a file to read from" in result.stderr
+    assert "this is an input file" in result.stderr
     assert Path(files[index]).read_text() == before
 
 
@@ -179,7 +180,7 @@ def test_files_of_windows_tests_as_text_and_long_integers_are_read(tmp_path):
     row = {"source": SUM_PROGRAM, "problem_id": 7}
     programs.write_bytes(b"\xef\xbb\xbf" + json.dumps(row)[:-1].encode() + f', "big": {big}}}\r\n\r\n'.encode())
     tests.write_bytes(b"\xef\xbb\xbf" + json.dumps({"problem_id": "7", "tests": json.dumps(SUM_TESTS)}).encode())
-    result = grade(str(programs), "--tests", str(tests))
+    result = run_grade(str(programs), "--tests", str(tests))
     assert result.returncode == 0, result.stderr
     assert f'"big": {big}' in result.stdout
     assert '"outcome": "PASS"' in result.stdout
@@ -189,7 +190,7 @@ def test_the_whole_module_is_judged_on_request_and_trailing_errors_are_counted(f
     seen = []
 
     class Runner:
-        isolation = SimpleNamespace(layers=["none"])
+        sandbox = SimpleNamespace(layers=["none"])
 
         def __init__(self, **options):
             seen.append(options.get("whole_module"))
@@ -204,23 +205,23 @@ def test_the_whole_module_is_judged_on_request_and_trailing_errors_are_counted(f
             names = ["NameError", None, "AssertionError"]
             return iter([ExecutionReport(Outcome.PASS, trailing_error_type=name) for name in names])
 
-    monkeypatch.setattr("trl_rltf.execution.__main__.LocalRunner", Runner)
+    monkeypatch.setattr(script, "LocalRunner", Runner)
     for flags in ([], ["--whole_module"]):
         assert main(["grade", files[0], "--tests", files[1], "--allow_code_eval", *flags]) == 0
-        assert "2 programs have an error after what the tests use" in capsys.readouterr().err
+        assert "2 programs have an error in code that the tests do not use" in capsys.readouterr().err
     assert seen == [None, True]
 
 
 def test_two_lines_with_tests_of_one_problem_are_refused(files, tmp_path):
     twice = write_lines(tmp_path / "twice.jsonl", [{"problem_id": 1, "tests": SUM_TESTS}] * 2)
-    assert "line 2: there are tests of problem '1' already" in grade(files[0], "--tests", twice).stderr
+    assert "line 2: another line has the tests of problem '1'" in run_grade(files[0], "--tests", twice).stderr
 
 
-def test_it_asks_for_the_opt_in(files):
-    result = grade(files[0], "--tests", files[1], allow="0")
+def test_grading_needs_the_opt_in(files):
+    result = run_grade(files[0], "--tests", files[1], allow="0")
     assert result.returncode == 2
     assert "--allow_code_eval" in result.stderr
-    assert grade(files[0], "--tests", files[1], "--allow_code_eval", allow="0").returncode == 0
+    assert run_grade(files[0], "--tests", files[1], "--allow_code_eval", allow="0").returncode == 0
 
 
 def test_ctrl_c_keeps_what_was_graded(tmp_path):

@@ -1,13 +1,14 @@
-"""The policies that the examples load by flags."""
+"""Policies loaded from folders, GGUF files and adapters."""
 
 import json
-from pathlib import Path
 
+import architectures
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
+from trl import ModelConfig
 
-
-ROOT = Path(__file__).resolve().parents[2]
+from trl_rltf.scripts import load_policy
 
 
 def write_gguf(path, model, tokenizer):
@@ -61,15 +62,9 @@ def write_gguf(path, model, tokenizer):
     writer.close()
 
 
-def test_a_gguf_file_becomes_an_ordinary_model(tmp_path, model, tokenizer, monkeypatch):
-    from transformers import AutoModelForCausalLM
-    from trl import ModelConfig
-
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from _models import load_policy
-
+def test_a_gguf_file_is_dequantized(tmp_path, model, tokenizer):
     write_gguf(tmp_path / "model.gguf", model, tokenizer)
-    loaded, its_tokenizer = load_policy(ModelConfig(model_name_or_path=str(tmp_path)), "model.gguf")
+    loaded, its_tokenizer = load_policy(ModelConfig(model_name_or_path=str(tmp_path)), gguf_file="model.gguf")
     text = "v = list(map(int, input().split()))\nprint(sum(v))\n"
     ids = torch.tensor([tokenizer(text)["input_ids"]])
     assert its_tokenizer(text)["input_ids"][-ids.size(1) :] == ids[0].tolist()
@@ -82,13 +77,7 @@ def test_a_gguf_file_becomes_an_ordinary_model(tmp_path, model, tokenizer, monke
 
 
 @pytest.mark.parametrize("name", ["codet5", "llama"])
-def test_a_folder_tells_the_class_of_its_model(tmp_path, name, monkeypatch):
-    import architectures
-    from trl import ModelConfig
-
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from _models import load_policy
-
+def test_the_configuration_names_the_class_of_a_model(tmp_path, name):
     for part in architectures.make(name):
         part.save_pretrained(tmp_path)
     model, _ = load_policy(ModelConfig(model_name_or_path=str(tmp_path)))

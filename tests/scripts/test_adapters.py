@@ -1,8 +1,7 @@
-"""The folder that training with `--use_peft` writes, as a model of the other examples."""
+"""Policies loaded from the folder that training with `--use_peft` writes."""
 
 import json
 import shutil
-from pathlib import Path
 
 import architectures
 import pytest
@@ -12,9 +11,9 @@ from support import by_length
 from trl import ModelConfig
 
 from trl_rltf import RLTFConfig, RLTFTrainer
+from trl_rltf.scripts import load_policy
 
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
     "per_device_train_batch_size": 4,
     "num_generations": 4,
@@ -31,12 +30,8 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def load_policy(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from _models import load_policy
-
-    return lambda source, **others: load_policy(ModelConfig(model_name_or_path=str(source), dtype="float32"), **others)
+def load(source, **options):
+    return load_policy(ModelConfig(model_name_or_path=str(source), dtype="float32"), **options)
 
 
 @pytest.fixture(params=["llama", "codet5"])
@@ -68,48 +63,48 @@ def outputs(model, tokenizer):
         return model(input_ids=ids, **({"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})).logits
 
 
-def test_the_folder_of_an_adapter_is_loaded_with_the_model_below_it(trained, load_policy, tmp_path):
-    model, tokenizer = load_policy(tmp_path / "out")
-    base, _ = load_policy(tmp_path / "base")
+def test_the_folder_of_an_adapter_is_loaded_with_its_base_model(trained, tmp_path):
+    model, tokenizer = load(tmp_path / "out")
+    base, _ = load(tmp_path / "base")
     found = outputs(model, tokenizer)
     torch.testing.assert_close(found, outputs(trained.model, tokenizer), rtol=1e-4, atol=1e-4)
     assert not torch.allclose(found, outputs(base, tokenizer), atol=1e-3)
-    checkpoint, _ = load_policy(tmp_path / "out" / "checkpoint-2")  # the last one
+    checkpoint, _ = load(tmp_path / "out" / "checkpoint-2")  # the last one
     assert torch.equal(outputs(checkpoint, tokenizer), found)
     assert tokenizer.pad_token is not None
 
 
 @pytest.mark.parametrize("trained", ["llama"], indirect=True)
-def test_an_adapter_and_its_base_may_move_together(trained, load_policy, tmp_path):
-    before = outputs(*load_policy(tmp_path / "out"))
+def test_an_adapter_and_its_base_may_move_together(trained, tmp_path):
+    before = outputs(*load(tmp_path / "out"))
     for name in ("out", "base"):
         shutil.move(tmp_path / name, tmp_path / "elsewhere" / name)
-    assert torch.equal(outputs(*load_policy(tmp_path / "elsewhere" / "out")), before)
+    assert torch.equal(outputs(*load(tmp_path / "elsewhere" / "out")), before)
 
 
 @pytest.mark.parametrize("trained", ["llama"], indirect=True)
-def test_a_base_that_is_away_is_named_and_may_be_given(trained, load_policy, tmp_path):
-    before = outputs(*load_policy(tmp_path / "out"))
+def test_a_missing_base_model_is_named_and_may_be_given(trained, tmp_path):
+    before = outputs(*load(tmp_path / "out"))
     shutil.move(tmp_path / "base", tmp_path / "renamed")
     with pytest.raises(
-        ValueError, match=r"was trained on '.*/base', which is neither a folder here .*--adapter_name_or_path"
+        ValueError, match=r"was trained on '.*/base', which is neither a local folder .*--adapter_name_or_path"
     ):
-        load_policy(tmp_path / "out")
-    assert torch.equal(outputs(*load_policy(tmp_path / "renamed", adapter=str(tmp_path / "out"))), before)
+        load(tmp_path / "out")
+    assert torch.equal(outputs(*load(tmp_path / "renamed", adapter=str(tmp_path / "out"))), before)
     config = tmp_path / "out" / "adapter_config.json"
-    for base, message in ((None, "does not say which model"), (str(tmp_path / "out"), "was written over the model")):
+    for base, message in ((None, "does not name the model"), (str(tmp_path / "out"), "was written over the model")):
         config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": base}))
         with pytest.raises(ValueError, match=message):
-            load_policy(tmp_path / "out")
+            load(tmp_path / "out")
 
 
 @pytest.mark.filterwarnings("ignore:Could not find a config file")  # PEFT looks for that of a whole model
 @pytest.mark.parametrize("trained", ["llama"], indirect=True)
-def test_an_adapter_may_be_trained_on_an_adapter(trained, load_policy, tmp_path):
+def test_an_adapter_may_be_trained_on_an_adapter(trained, tmp_path):
     from peft import LoraConfig, get_peft_model
 
-    first, tokenizer = load_policy(tmp_path / "out")
+    first, tokenizer = load(tmp_path / "out")
     second = get_peft_model(first, LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
     second.save_pretrained(tmp_path / "second")
-    found = outputs(*load_policy(tmp_path / "second"))
+    found = outputs(*load(tmp_path / "second"))
     torch.testing.assert_close(found, outputs(second, tokenizer), rtol=1e-4, atol=1e-4)

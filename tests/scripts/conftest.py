@@ -1,0 +1,33 @@
+"""Run scripts in the process of the tests, which has imported everything already."""
+
+import architectures
+import pytest
+import torch
+
+from trl_rltf.scripts import tables
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """A function that runs a script with arguments and returns the printed text."""
+    monkeypatch.setattr(tables.console, "_width", 120)
+
+    def start(script, *arguments):
+        script.main(*script.make_parser().parse_args_and_config(list(map(str, arguments))))
+        return capsys.readouterr().out
+
+    return start
+
+
+@pytest.fixture
+def pretrained(tmp_path, request):
+    """Folder of a model of a class, with weights that are random enough to write something."""
+    model, tokenizer = architectures.make(getattr(request, "param", "llama"))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    folder = tmp_path / "pretrained"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
