@@ -1,115 +1,76 @@
-"""The evaluation scripts: on references, on tiny models, killed, in two processes, and told nonsense."""
+"""The evaluation script: references, tiny models, killed runs, two processes, and wrong arguments."""
 
 import json
 import os
 import re
-import runpy
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import architectures
 import pytest
-import torch
+from source import ROOT
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from trl_rltf.metrics import Evaluation, ProblemCounts
+from trl_rltf.mini import make_mini_critic
+from trl_rltf.scripts import EvaluationArguments
+from trl_rltf.scripts import evaluate as script
 
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples"
-CPU_CONFIG = EXAMPLES / "accelerate_configs" / "cpu.yaml"
+CPU_CONFIG = ROOT / "examples" / "accelerate_configs" / "cpu.yaml"
 # The first reference solution of these does not pass: docs/evaluation.md says why.
 APPS_EXCEPTIONS = {"0033", "2023", "2029", "2378", "2398"}
 QUICK = ["--num_samples", "2", "--max_completion_length", "12", "--temperature", "1.0", "--max_prompt_length", "200"]
+WIDE = {"COLUMNS": "120"}
 
 
 @pytest.fixture
-def call(monkeypatch, tmp_path, capsys):
-    """Run a script in this process, and return what it printed and the samples that it wrote."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setenv("COLUMNS", "120")
+def call(run, tmp_path):
+    """Evaluate on a benchmark; returns the printed text and the written samples."""
 
-    def run(script, *flags, output="run"):
+    def start(benchmark, *flags, output="run"):
         folder = tmp_path / output
-        monkeypatch.setattr(sys, "argv", [script, *map(str, flags), "--output_dir", str(folder)])
-        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
-        return capsys.readouterr().out, samples_of(folder)
+        printed = run(script, "--benchmark", benchmark, *flags, "--output_dir", folder)
+        return printed, samples_of(folder)
 
-    return run
+    return start
 
 
 def samples_of(folder):
     return [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
 
 
-def launcher(num_processes):
-    if num_processes == 1:
-        return [sys.executable]
-    module = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CPU_CONFIG)]
-    return [*module, "--num_processes", str(num_processes)]
-
-
-def start(script, *flags, num_processes=1):
-    return subprocess.Popen(
-        [*launcher(num_processes), str(EXAMPLES / script), *map(str, flags)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process):
-    out, errors = process.communicate(timeout=150)
-    assert process.returncode == 0, errors[-3000:]
-    return out
-
-
-@pytest.fixture
-def pretrained(tmp_path, request):
-    """A local model of a class, whose weights are wild enough to write something."""
-    model, tokenizer = architectures.make(request.param)
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
-    model.save_pretrained(tmp_path / request.param)
-    tokenizer.save_pretrained(tmp_path / request.param)
-    return tmp_path / request.param
-
-
 def test_references_of_mbpp_pass_and_empty_programs_fail(call, shared_data):
     data = ["--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", "--eval_problems", 60]
-    out, samples = call("evaluate_mbpp.py", *data, "--programs", "reference", "--filter_by_examples")
+    out, samples = call("mbpp", *data, "--programs", "reference", "--filter_by_examples")
     assert [sample["outcome"] for sample in samples] == ["PASS"] * 60
     assert {sample["problem_id"] for sample in samples} == {str(task) for task in range(11, 71)}
     assert all(sample["num_passed"] == sample["num_tests"] > 0 for sample in samples)
     assert "100.0%" in out
     assert "30.4%" in out  # the paper's row
     assert "1@1" in out
-    out, samples = call("evaluate_mbpp.py", *data, "--programs", "empty", output="empty")
+    out, samples = call("mbpp", *data, "--programs", "empty", output="empty")
     assert {(sample["outcome"], sample["error_type"]) for sample in samples} == {("RUNTIME_ERROR", "NameError")}
 
 
-def test_references_of_apps_pass_but_for_the_documented_exceptions(call, shared_data, tmp_path):
+def test_references_of_apps_pass_except_the_documented_ones(call, shared_data, tmp_path):
     data = ["--dataset_name", shared_data / "apps", "--dataset_test_split", "train"]
-    out, samples = call("evaluate_apps.py", *data, "--programs", "reference")
+    out, samples = call("apps", *data, "--programs", "reference")
     assert len(samples) == 140
     assert {sample["problem_id"] for sample in samples if sample["outcome"] != "PASS"} == APPS_EXCEPTIONS
     assert all(level in out for level in ("all", "introductory", "interview", "competition", "1.45%", "4.16%"))
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["scores"]["all"]["pass@1"]["value"] == pytest.approx(135 / 140)
     assert summary["outcomes"]["PASS"] == 135
-    _, samples = call("evaluate_apps.py", *data, "--programs", "empty", output="empty")
+    _, samples = call("apps", *data, "--programs", "empty", output="empty")
     assert "PASS" not in {sample["outcome"] for sample in samples}
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_the_closing_lines_count_what_was_cut(tmp_path, pretrained, call, shared_data):
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
-    out, samples = call("evaluate_mbpp.py", *flags, "--eval_problems", "4", "--max_prompt_length", "120")
+    out, samples = call("mbpp", *flags, "--eval_problems", "4", "--max_prompt_length", "120")
     num_clipped = sum(sample["is_clipped"] for sample in samples)
     assert f"{num_clipped} of 8 completions were cut at the length limit of 12 tokens." in " ".join(out.split())
     assert re.search(
@@ -118,30 +79,25 @@ def test_the_closing_lines_count_what_was_cut(tmp_path, pretrained, call, shared
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["num_clipped"] == num_clipped
 
 
-def test_both_pass_at_k_are_printed_and_kept_where_they_can_differ(tmp_path, monkeypatch, capsys):
-    from trl_rltf.metrics import ProblemCounts, SampledEvaluation
-
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    import _evaluation
-
-    settings = _evaluation.EvaluationArguments(num_samples=4)
+def test_both_pass_at_k_are_printed_and_kept_where_they_can_differ(tmp_path, capsys):
+    settings = EvaluationArguments(benchmark="mbpp", num_samples=4)
     for num_trailing, rows in (
         (2, [("pass@1", "50.0%"), ("pass@1, whole module", "25.0%")]),
         (0, [("pass@1", "50.0%")]),
     ):
         counts = [ProblemCounts("a", "", 4, 2, 4, 2, 1 if num_trailing else 2)]
-        result = SampledEvaluation(counts, {"PASS": 2, "FAILURE": 2}, num_trailing, 3)
-        _evaluation._report(result, [1], settings, "MBPP", {}, tmp_path)
+        result = Evaluation(counts, {"PASS": 2, "FAILURE": 2}, num_trailing, 3)
+        script.report(result, [1], settings, tmp_path)
         out = " ".join(capsys.readouterr().out.split())
         assert re.findall(r"(pass@1(?:, whole module)?)\W+(\d+\.\d%)", out) == rows
-        assert ("2 of 4 programs have an error after what the tests use" in out) == bool(num_trailing)
+        assert ("2 of 4 programs have an error after the code that the tests use" in out) == bool(num_trailing)
         summary = json.loads((tmp_path / "summary.json").read_text())
         assert summary["scores"]["all"]["pass@1"]["value"] == 0.5
         assert summary["whole_module_scores"]["all"]["pass@1"]["value"] == (0.25 if num_trailing else 0.5)
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, pretrained, call, shared_data):
+def test_a_killed_run_is_resumed_with_the_same_samples(tmp_path, pretrained, call, shared_data, start_script):
     flags = [
         "--model_name_or_path",
         pretrained,
@@ -151,28 +107,29 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path, pretrained, 
         "train",
     ]
     flags += [*QUICK, "--eval_problems", "40", "--samples_per_shard", "4", "--difficulties", "introductory"]
-    killed = start("evaluate_apps.py", *flags, "--output_dir", tmp_path / "run")
+    example = ROOT / "examples" / "evaluate_apps.py"
+    killed = start_script(example, *flags, "--output_dir", tmp_path / "run", env=WIDE, start_new_session=True)
     shards = tmp_path / "run" / "shards"
     deadline = time.monotonic() + 100
     while len(list(shards.glob("[0-9]*.jsonl"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    killed.wait()
     assert 3 <= len(list(shards.glob("[0-9]*.jsonl"))) < 20
     assert not (tmp_path / "run" / "samples.jsonl").exists()
-    _, resumed = call("evaluate_apps.py", *flags)
-    _, whole = call("evaluate_apps.py", *flags, output="whole")
+    _, resumed = call("apps", *flags)
+    _, whole = call("apps", *flags, output="whole")
     assert resumed == whole
     assert len(resumed) == 80
     assert len({sample["completion"] for sample in resumed}) > 40
-    assert call("evaluate_apps.py", *flags)[1] == whole  # nothing is left to do
+    assert call("apps", *flags)[1] == whole  # nothing is left to do
 
 
 @pytest.mark.parametrize("pretrained", ["codet5"], indirect=True)
-def test_two_processes_share_the_work_of_one(tmp_path, pretrained, call, shared_data):
+def test_two_processes_share_the_work_of_one(tmp_path, pretrained, call, shared_data, run_script):
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
     flags += ["--eval_problems", "12", "--samples_per_shard", "4", "--batch_size", "4", "--filter_by_examples"]
-    _, alone = call("evaluate_mbpp.py", *flags)
+    _, alone = call("mbpp", *flags)
     # As if one process had begun and been killed after its first shard. A mark tells whether that is done again.
     together = shutil.copytree(tmp_path / "run", tmp_path / "together")
     (together / "samples.jsonl").unlink()
@@ -180,7 +137,9 @@ def test_two_processes_share_the_work_of_one(tmp_path, pretrained, call, shared_
     (together / "shards" / "000000.jsonl").write_text(
         "".join(json.dumps({**row, "mark": True}) + "\n" for row in alone[:4])
     )
-    out = finish(start("evaluate_mbpp.py", *flags, "--output_dir", together, num_processes=2))
+    flags += ["--benchmark", "mbpp", "--output_dir", together]
+    launcher = ("--config_file", CPU_CONFIG, "--num_processes", "2")
+    out = run_script("from trl_rltf.cli import main; main()", "evaluate", *launcher, *flags, env=WIDE).stdout
     assert out.count("pass@1") == 1
     rows = samples_of(together)
     assert [row.pop("mark", False) for row in rows] == [True] * 4 + [False] * 20
@@ -193,29 +152,29 @@ def test_two_processes_share_the_work_of_one(tmp_path, pretrained, call, shared_
 def test_other_settings_problems_or_weights_are_not_mixed_into_a_run(tmp_path, pretrained, call, shared_data):
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
     flags += ["--eval_problems", 2]
-    call("evaluate_mbpp.py", *flags)
+    call("mbpp", *flags)
     with pytest.raises(ValueError, match=r"other settings: `temperature` was 1.0 and is 0.7.*another folder"):
-        call("evaluate_mbpp.py", *flags, "--temperature", "0.7")
+        call("mbpp", *flags, "--temperature", "0.7")
     with pytest.raises(ValueError, match=r"other settings: `model_name_or_path` was"):
-        call("evaluate_mbpp.py", *flags, "--model_name_or_path", tmp_path)
+        call("mbpp", *flags, "--model_name_or_path", tmp_path)
     data = tmp_path / "mbpp.jsonl"
     data.write_text((shared_data / "mbpp" / "mbpp.jsonl").read_text().replace("assert", "assert  ", 99))
     with pytest.raises(ValueError, match=r"other problems: `digest` was"):
-        call("evaluate_mbpp.py", *flags, "--dataset_name", data)
+        call("mbpp", *flags, "--dataset_name", data)
     model, _ = architectures.make("llama")
     model.save_pretrained(pretrained)
     with pytest.raises(ValueError, match=r"other weights"):  # although all is done
-        call("evaluate_mbpp.py", *flags)
+        call("mbpp", *flags)
     (tmp_path / "run" / "shards" / "000007.jsonl").touch()  # there are samples, and something is left to do
     (tmp_path / "run" / "samples.jsonl").unlink()
     with pytest.raises(ValueError, match=r"other weights"):
-        call("evaluate_mbpp.py", *flags)
+        call("mbpp", *flags)
 
 
-def test_a_damaged_shard_is_made_again_and_a_changed_result_is_not_trusted(tmp_path, call, shared_data):
+def test_a_damaged_shard_is_sampled_again_and_a_changed_result_is_refused(tmp_path, call, shared_data):
     flags = ["--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", "--programs", "reference", "--eval_problems", "6"]
     flags += ["--num_samples", "2", "--samples_per_shard", "4"]
-    _, whole = call("evaluate_mbpp.py", *flags)
+    _, whole = call("mbpp", *flags)
     samples = tmp_path / "run" / "samples.jsonl"
     lines = samples.read_text().splitlines(keepends=True)
     shards = tmp_path / "run" / "shards"
@@ -224,17 +183,16 @@ def test_a_damaged_shard_is_made_again_and_a_changed_result_is_not_trusted(tmp_p
     (shards / "000000.jsonl").write_text("".join(lines[:4]))
     (shards / "000001.jsonl").write_text("".join(lines[4:8])[:-40])
     (shards / "000002.jsonl").write_text(lines[8])
-    assert call("evaluate_mbpp.py", *flags)[1] == whole
+    assert call("mbpp", *flags)[1] == whole
     for changed in (lines[:-1], [*lines[:-1], '{"a": 1}\n']):
         samples.write_text("".join(changed))
         with pytest.raises(ValueError, match="does not have 2 samples of each of the 6 problems: it was changed"):
-            call("evaluate_mbpp.py", *flags)
+            call("mbpp", *flags)
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_an_adapter_is_merged(tmp_path, pretrained, call, shared_data):
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
 
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
     flags += ["--eval_problems", "2"]
@@ -243,47 +201,41 @@ def test_an_adapter_is_merged(tmp_path, pretrained, call, shared_data):
         LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj"], init_lora_weights=False),
     )
     adapted.save_pretrained(tmp_path / "adapter")
-    _, plain = call("evaluate_mbpp.py", *flags)
-    _, merged = call("evaluate_mbpp.py", *flags, "--adapter_name_or_path", tmp_path / "adapter", output="adapted")
+    _, plain = call("mbpp", *flags)
+    _, merged = call("mbpp", *flags, "--adapter_name_or_path", tmp_path / "adapter", output="adapted")
     assert [row["completion"] for row in plain] != [row["completion"] for row in merged]
 
 
 @pytest.mark.parametrize("pretrained", ["llama", "codet5"], indirect=True)
-def test_with_a_critic_programs_are_written_anew_from_the_best_prefixes(tmp_path, pretrained, call, shared_data):
-    from transformers import AutoTokenizer
-
-    from trl_rltf.mini import make_mini_critic
-
+def test_with_a_critic_programs_are_continued_from_the_best_prefixes(tmp_path, pretrained, call, shared_data):
     tokenizer = AutoTokenizer.from_pretrained(pretrained)
     make_mini_critic(tokenizer, hidden_size=32, num_layers=1).save_pretrained(tmp_path / "critic")
     tokenizer.save_pretrained(tmp_path / "critic")
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
     flags += ["--eval_problems", "2", "--critic_prefixes", "1"]
-    _, plain = call("evaluate_mbpp.py", *flags)
-    _, refined = call("evaluate_mbpp.py", *flags, "--critic_model_name_or_path", tmp_path / "critic", output="refined")
+    _, plain = call("mbpp", *flags)
+    _, refined = call("mbpp", *flags, "--critic_model_name_or_path", tmp_path / "critic", output="refined")
     assert len(refined) == len(plain)
     first_words = {row["completion"][:1] for row in refined if row["problem_id"] == refined[0]["problem_id"]}
-    assert len(first_words) == 1, "all programs of a problem go on from one prefix"
+    assert len(first_words) == 1, "all programs of a problem start with one prefix"
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared_data):
-    from transformers import AutoTokenizer
-
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]
     flags += ["--eval_problems", "2", "--prompt_style", "chat"]
     with pytest.raises(ValueError, match="the tokenizer has no chat template"):
-        call("evaluate_mbpp.py", *flags)
+        call("mbpp", *flags)
     tokenizer = AutoTokenizer.from_pretrained(pretrained)
     tokenizer.chat_template = "{% for message in messages %}user: {{ message['content'] }}{% endfor %}"
     tokenizer.save_pretrained(pretrained)
-    assert len(call("evaluate_mbpp.py", *flags)[1]) == 4
+    assert len(call("mbpp", *flags)[1]) == 4
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--programs", "empty", "--k", "1", "5"], "pass@5 needs at least 5 samples a problem, but there are 1"),
+        (["--programs", "empty", "--k", "1", "5"], "pass@5 needs at least 5 samples per problem, but there are 1"),
         (["--programs", "empty", "--dataset_name", "./nowhere"], "there is no file 'nowhere'"),
         (["--programs", "empty", "--num_samples", "0", "--k", "1"], "pass@1 needs at least 1 samples"),
         (["--programs", "empty", "--num_samples", "0"], "nothing to sample: 0 samples"),
@@ -294,13 +246,13 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
         (["--batch_size", "0"], "`batch_size` is 0"),
     ],
 )
-def test_nonsense_is_refused_in_a_sentence(call, shared_data, flags, message):
+def test_wrong_arguments_are_refused_in_a_sentence(call, shared_data, flags, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        call("evaluate_mbpp.py", "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *flags)
+        call("mbpp", "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *flags)
 
 
 def test_apps_in_a_wrong_folder_or_split_is_refused(call, tmp_path, shared_data):
     with pytest.raises(FileNotFoundError, match="has no folder 'test'"):
-        call("evaluate_apps.py", "--dataset_name", shared_data / "apps", "--programs", "empty")
+        call("apps", "--dataset_name", shared_data / "apps", "--programs", "empty")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
-        call("evaluate_apps.py", "--dataset_name", tmp_path / "away", "--programs", "empty")
+        call("apps", "--dataset_name", tmp_path / "away", "--programs", "empty")

@@ -1,72 +1,59 @@
-"""The example that trains a critic, and its critic in a run."""
+"""The script that trains a critic, and its critic in a training run."""
 
 import json
-import os
 import re
-import runpy
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from trl_rltf.critic import Critic
 from trl_rltf.mini import make_mini_critic
+from trl_rltf.scripts import train, train_critic
 
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+QUIET = ("--report_to", "none", "--disable_tqdm", "True", "--max_steps", 1)
 
 
-def test_without_a_flag_a_tiny_critic_learns(tmp_path):
-    flags = (
-        "--warm_start_steps", "1", "--max_steps", "1", "--num_samples", "1", "--eval_problems", "3",
-        "--max_completion_length", "8", "--output_dir", str(tmp_path / "critic"),
-    )  # fmt: skip
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "train_critic.py"), *flags],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
+@pytest.mark.parametrize("architecture", ["llama", "t5"])
+def test_the_demo_samples_from_a_tiny_policy_and_trains_a_tiny_critic(tmp_path, run, architecture, monkeypatch):
+    # A part of the training problems, for time.
+    monkeypatch.setattr(train_critic, "load_problems", few_problems)
+    printed = run(
+        train_critic,
+        *(*QUIET, "--architecture", architecture, "--warm_start_steps", 1, "--warm_start_batch_size", 4),
+        *("--num_samples", 1, "--eval_problems", 3, "--max_completion_length", 8, "--output_dir", tmp_path),
     )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert re.search(r"SYNTAX_ERROR.*3.*%", result.stdout)
-    assert re.search(r"always the most frequent one.*%", result.stdout)
-    rows = [json.loads(line) for line in (tmp_path / "critic" / "samples-train.jsonl").read_text().splitlines()]
-    assert len(rows) == 416
+    assert re.search(r"SYNTAX_ERROR.*3.*%", printed)
+    assert re.search(r"always the most frequent one.*%", printed)
+    rows = [json.loads(line) for line in (tmp_path / "samples-train.jsonl").read_text().splitlines()]
+    assert len(rows) == 24
     assert {"prompt", "completion", "outcome", "problem_id"} == set(rows[0])
-    assert Critic(str(tmp_path / "critic"))([""], ["x"])[0].verdict.sum().item() == pytest.approx(1.0)
+    assert Critic(str(tmp_path))([""], ["x"])[0].verdict.sum().item() == pytest.approx(1.0)
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run an example in this process, which has everything imported already, and return what it printed."""
+def few_problems(script_args):
+    from trl_rltf.scripts import load_problems
 
-    def start(script, *flags):
-        monkeypatch.setattr(sys, "argv", [script, *map(str, flags), "--report_to", "none", "--disable_tqdm", "True"])
-        monkeypatch.syspath_prepend(str(EXAMPLES))
-        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
-        return capsys.readouterr().out
-
-    return start
+    train_set, test_set = load_problems(script_args)
+    return train_set.select(range(24)), test_set
 
 
-def test_a_critic_starts_from_the_weights_of_the_policy_and_weighs_its_rewards(tmp_path, model, tokenizer, run):
+def test_a_critic_starts_from_the_weights_of_the_policy_and_weights_its_rewards(
+    tmp_path, model, tokenizer, run, monkeypatch
+):
+    monkeypatch.setattr(train_critic, "load_problems", few_problems)
     model.save_pretrained(tmp_path / "policy")
     tokenizer.save_pretrained(tmp_path / "policy")
-    common = ("--model_name_or_path", tmp_path / "policy", "--max_completion_length", 8, "--max_steps", 1)
-    printed = run(
-        "train_critic.py", *common, "--num_samples", 1, "--eval_problems", 2, "--use_cpu", "--output_dir", tmp_path / "critic"
-    )  # fmt: skip
+    common = (*QUIET, "--model_name_or_path", tmp_path / "policy", "--max_completion_length", 8, "--eval_problems", 2)
+    printed = run(train_critic, *common, "--num_samples", 1, "--use_cpu", "--output_dir", tmp_path / "critic")
     assert "2 samples of held-out problems" in printed
     config = json.loads((tmp_path / "critic" / "config.json").read_text())
     assert config["architectures"] == ["LlamaForTokenClassification"]
     printed = run(
-        "train_apps.py", *common, "--critic_model_name_or_path", tmp_path / "critic", "--num_generations", 2,
-        "--per_device_train_batch_size", 4, "--eval_samples", 1, "--eval_problems", 2, "--logging_steps", 1,
-        "--output_dir", tmp_path / "out",
-    )  # fmt: skip
+        train,
+        *(*common, "--critic_model_name_or_path", tmp_path / "critic", "--num_generations", 2, "--eval_samples", 1),
+        *("--per_device_train_batch_size", 4, "--logging_steps", 1, "--output_dir", tmp_path / "out"),
+    )
     assert "'critic/accuracy'" in printed
     assert "'token_weights/mean'" in printed
 
@@ -80,16 +67,11 @@ def test_a_critic_learns_from_a_file_of_samples(tmp_path, tokenizer, run):
     ]
     path = tmp_path / "samples.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    flags = ("--samples", path, "--max_steps", 1, "--use_cpu", "--pooling", "max", "--max_length", 32)
-    printed = run(
-        "train_critic.py",
-        *flags,
-        "--critic_model_name_or_path",
-        tmp_path / "start",
-        "--output_dir",
-        tmp_path / "critic",
-    )
+    flags = (*QUIET, "--samples", path, "--use_cpu", "--pooling", "max", "--max_length", 32)
+    start = ("--critic_model_name_or_path", tmp_path / "start")
+    printed = run(train_critic, *flags, *start, "--output_dir", tmp_path / "critic")
     assert "4 samples of held-out problems" in printed
     assert Critic(str(tmp_path / "critic")).pooling == "max"
-    with pytest.raises(SystemExit, match="--samples needs --critic_model_name_or_path"):
-        run("train_critic.py", *flags, "--output_dir", tmp_path / "other")
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "critic")) == len(tokenizer)
+    with pytest.raises(ValueError, match="--samples needs --critic_model_name_or_path"):
+        run(train_critic, *flags, "--output_dir", tmp_path / "other")
