@@ -24,11 +24,18 @@ class Arguments:
     model_name_or_path: str = "Salesforce/codet5-large-ntp-py"
     dataset_name: str = "codeparrot/apps"
     output_dir: str = "outputs/codet5-apps"
-    max_steps: int = -1
+    max_steps: int = -1  # 20 epochs
+    max_completion_length: int = 512  # paper
 
 
 def main(args):
-    recipe = paper(output_dir=args.output_dir, max_steps=args.max_steps, num_train_epochs=20, allow_code_eval=True)
+    recipe = paper(
+        output_dir=args.output_dir,
+        max_steps=args.max_steps,
+        num_train_epochs=20,
+        max_completion_length=args.max_completion_length,
+        allow_code_eval=True,
+    )
     trainer = RLTFTrainer(model=args.model_name_or_path, train_dataset=load_apps(args.dataset_name), **recipe)
     trainer.train()
     trainer.save_model(args.output_dir)

@@ -142,7 +142,7 @@ lines_of_bytes = (
 
 
 @given(st.lists(lines_of_bytes, max_size=3).map(b"\n".join), st.lists(lines_of_bytes, max_size=3).map(b"\n".join))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_arbitrary_lines_give_one_sentence(tmp_path, capsys, programs, tests):
     files = tmp_path / "programs.jsonl", tmp_path / "tests.jsonl"
     for file, content in zip(files, (programs + b"\n{}", tests), strict=True):  # a last line without a program
