@@ -12,9 +12,18 @@ from test_package import COMMANDS
 
 EXAMPLES = sorted(path.name for path in ROOT.glob("examples/*.py") if path.name not in COMMANDS)
 SHORT = [
-    *("--max_steps", "2", "--per_device_train_batch_size", "4", "--num_generations", "2", "--max_completion_length", "8"),
+    *(
+        "--max_steps",
+        "2",
+        "--per_device_train_batch_size",
+        "4",
+        "--num_generations",
+        "2",
+        "--max_completion_length",
+        "8",
+    ),
     *("--eval_samples", "1", "--eval_problems", "2", "--logging_steps", "1", "--warm_start_steps", "1"),
-    *("--warm_start_batch_size", "4", "--report_to", "none", "--disable_tqdm", "True"),
+    *("--warm_start_batch_size", "4", "--warm_start_bug_share", "0", "--report_to", "none", "--disable_tqdm", "True"),
     *("--gradient_checkpointing", "False", "--dataloader_pin_memory", "False"),
 ]
 ARGUMENTS = {
@@ -25,11 +34,21 @@ ARGUMENTS = {
     "train_apps.py": SHORT,
     "train_critic.py": [
         *("--warm_start_steps", "1", "--max_steps", "2", "--num_samples", "1", "--eval_problems", "2"),
-        *("--max_completion_length", "4", "--difficulties", "introductory", "--disable_tqdm", "True"),
+        *("--max_completion_length", "4", "--difficulties", "introductory", "--warm_start_bug_share", "0"),
+        *("--warm_start_batch_size", "4", "--disable_tqdm", "True"),
     ],
     "train_mbpp.py": ["--model_name_or_path", "llama", "--dataset_name", "mbpp.jsonl", *SHORT],
     "train_paper_codet5.py": [
-        *("--model_name_or_path", "codet5", "--dataset_name", "apps", "--max_steps", "2", "--max_completion_length", "4"),
+        *(
+            "--model_name_or_path",
+            "codet5",
+            "--dataset_name",
+            "apps",
+            "--max_steps",
+            "2",
+            "--max_completion_length",
+            "4",
+        ),
     ],
 }
 # In one process for all examples, since most of the time of each is the import of torch.

@@ -4,7 +4,7 @@ import architectures
 import pytest
 import torch
 
-from trl_rltf.scripts import tables
+from trl_rltf.scripts import load_problems, tables
 
 
 @pytest.fixture
@@ -17,6 +17,18 @@ def run(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return start
+
+
+@pytest.fixture
+def few_problems(monkeypatch):
+    """Let the training scripts take a part of their training problems, for time."""
+
+    def load_few(script_args):
+        train_set, test_set = load_problems(script_args)
+        return train_set.select(range(24)), test_set
+
+    for name in ("train", "train_critic"):
+        monkeypatch.setattr(f"trl_rltf.scripts.{name}.load_problems", load_few)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ TINY = [
 ]
 
 
-def test_the_demo_ends_with_a_table_a_picture_and_a_model(run, tmp_path):
+def test_the_demo_ends_with_a_table_a_picture_and_a_model(run, tmp_path, few_problems):
     buffer = ("--use_buffer", "--buffer_capacity", "16", "--update_steps", "1")
     printed = run(train, *QUICK, *buffer, "--output_dir", tmp_path)
     assert re.search(r"pass@1.*%.*%.*[+-]\d+\.\d \[", printed)
@@ -40,7 +40,7 @@ def test_the_demo_ends_with_a_table_a_picture_and_a_model(run, tmp_path):
     assert len(AutoTokenizer.from_pretrained(tmp_path)) == model.config.vocab_size
 
 
-def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start(run, tmp_path):
+def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start(run, tmp_path, few_problems):
     adapter = (
         "--use_peft",
         "--lora_target_modules",
@@ -61,7 +61,7 @@ def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start
         assert len(tokenizer) == model.config.vocab_size
 
 
-def test_an_encoder_decoder_is_warmed_up_trained_and_resumed(run, tmp_path):
+def test_an_encoder_decoder_is_warmed_up_trained_and_resumed(run, tmp_path, few_problems):
     flags = [
         *(*QUICK, "--architecture", "t5", "--output_dir", tmp_path, "--use_buffer", "--buffer_capacity", "16"),
         *("--ce_loss_weight", "1", "--baseline", "greedy", "--save_strategy", "steps", "--save_steps", "1"),

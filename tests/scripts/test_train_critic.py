@@ -15,9 +15,7 @@ QUIET = ("--report_to", "none", "--disable_tqdm", "True", "--max_steps", 1)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "t5"])
-def test_the_demo_samples_from_a_tiny_policy_and_trains_a_tiny_critic(tmp_path, run, architecture, monkeypatch):
-    # A part of the training problems, for time.
-    monkeypatch.setattr(train_critic, "load_problems", few_problems)
+def test_the_demo_samples_from_a_tiny_policy_and_trains_a_tiny_critic(tmp_path, run, architecture, few_problems):
     printed = run(
         train_critic,
         *(*QUIET, "--architecture", architecture, "--warm_start_steps", 1, "--warm_start_batch_size", 4),
@@ -31,17 +29,9 @@ def test_the_demo_samples_from_a_tiny_policy_and_trains_a_tiny_critic(tmp_path, 
     assert Critic(str(tmp_path))([""], ["x"])[0].verdict.sum().item() == pytest.approx(1.0)
 
 
-def few_problems(script_args):
-    from trl_rltf.scripts import load_problems
-
-    train_set, test_set = load_problems(script_args)
-    return train_set.select(range(24)), test_set
-
-
 def test_a_critic_starts_from_the_weights_of_the_policy_and_weights_its_rewards(
-    tmp_path, model, tokenizer, run, monkeypatch
+    tmp_path, model, tokenizer, run, few_problems
 ):
-    monkeypatch.setattr(train_critic, "load_problems", few_problems)
     model.save_pretrained(tmp_path / "policy")
     tokenizer.save_pretrained(tmp_path / "policy")
     common = (*QUIET, "--model_name_or_path", tmp_path / "policy", "--max_completion_length", 8, "--eval_problems", 2)
