@@ -38,6 +38,8 @@ ROOMS = {
         "critic",
         "data",
         "execution",
+        "execution.sandbox",
+        "execution.wire",
         "generation",
         "metrics",
         "mini",

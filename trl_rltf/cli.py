@@ -56,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _launch(command: str, given: list[str]) -> None:
-    """Start a script by `accelerate launch`, which takes the arguments that the script does not have."""
+    """
+    Start a script by `accelerate launch`.
+
+    Arguments that the script does not have are those of `accelerate launch`.
+    """
     name, _ = COMMANDS[command]
     module = importlib.import_module(f"trl_rltf.scripts.{name}")
     parser = module.make_parser(prog=f"trl-rltf {command}")
@@ -73,7 +77,7 @@ def _launch(command: str, given: list[str]) -> None:
 
 
 def _without(given: Sequence[str], remaining: Sequence[str]) -> list[str]:
-    """The arguments without those that remain after parsing, which come in the same order."""
+    """Remove the arguments that remain after parsing, which have the same order."""
     kept, left = [], list(remaining)
     for argument in given:
         if left and argument == left[0]:

@@ -1,4 +1,4 @@
-"""Run the grader: `python -m trl_rltf.execution grade programs.jsonl --tests tests.jsonl`."""
+"""Run the grader: `python -m trl_rltf.execution grade programs.jsonl`."""
 
 from __future__ import annotations
 

@@ -97,10 +97,10 @@ class Evaluation:
 
     def gain_over(self, other: Evaluation, k: int, *, level: float = 0.95, seed: int = 0) -> Estimate:
         """
-        Difference of pass@k to another evaluation of the same problems, paired problem by problem.
+        Difference of pass@k to another evaluation, paired problem by problem.
 
         Args:
-            other ([`Evaluation`]): The evaluation that is subtracted.
+            other ([`Evaluation`]): The evaluation of the same problems that is subtracted.
             k (`int`): The k of pass@k.
             level (`float`, *optional*, defaults to `0.95`): Level of the bootstrap interval.
             seed (`int`, *optional*, defaults to `0`): Seed of the bootstrap.

@@ -93,7 +93,9 @@ class ScriptParser(TrlParser):
 @dataclass
 class RLTFScriptArguments(ScriptArguments):
     """
-    Arguments of the training script, in addition to those of [`RLTFConfig`] and [`~trl.ModelConfig`].
+    Arguments of the training script.
+
+    The script takes the arguments of [`RLTFConfig`] and [`~trl.ModelConfig`] too.
 
     Args:
         benchmark (`str`, *optional*, defaults to `"apps"`):
@@ -197,7 +199,10 @@ class RLTFScriptArguments(ScriptArguments):
 @dataclass
 class CriticScriptArguments(RLTFScriptArguments):
     """
-    Arguments of the script that trains a critic, in addition to those of the policy that samples.
+    Arguments of the script that trains a critic.
+
+    The inherited arguments are those of the policy that samples. The script takes the arguments of
+    [`~transformers.TrainingArguments`] and [`~trl.ModelConfig`] too.
 
     Args:
         critic_model_name_or_path (`str`, *optional*):
@@ -232,7 +237,9 @@ class CriticScriptArguments(RLTFScriptArguments):
 @dataclass
 class EvaluationArguments:
     """
-    Arguments of the evaluation script, in addition to those of [`~trl.ModelConfig`].
+    Arguments of the evaluation script.
+
+    The script takes the arguments of [`~trl.ModelConfig`] too.
 
     Args:
         benchmark (`str`, *optional*, defaults to `"apps"`):

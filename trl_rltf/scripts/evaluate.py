@@ -1,5 +1,7 @@
 """
-Measure pass@k of a model on APPS or MBPP. A killed run is resumed by the same command.
+Measure pass@k of a model on APPS or MBPP.
+
+A killed run is resumed by the same command.
 
     trl-rltf evaluate --benchmark mbpp --model_name_or_path Qwen/Qwen2.5-Coder-0.5B --num_samples 20
     accelerate launch -m trl_rltf.scripts.evaluate --model_name_or_path Qwen/Qwen2.5-Coder-0.5B
@@ -50,7 +52,9 @@ _MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_d
 @dataclass(frozen=True)
 class Benchmark:
     """
-    A benchmark and the published figures of CodeT5 770M, trained on APPS with RLTF (arXiv 2307.04349).
+    A benchmark and the published figures.
+
+    The figures are those of CodeT5 770M, trained on APPS with RLTF (arXiv 2307.04349).
 
     Args:
         name (`str`): Name in the table.
@@ -82,7 +86,9 @@ BENCHMARKS = {
 
 def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     """
-    Run the evaluation. The first process prints the table and writes `summary.json`.
+    Run the evaluation.
+
+    The first process prints the table and writes `summary.json`.
 
     Args:
         script_args ([`EvaluationArguments`]): Problems, sampling, grading and folder of the run.

@@ -105,7 +105,7 @@ def _load_base(
     gguf_file: str | None,
     trust_remote_code: bool,
 ) -> tuple[Any, Any]:
-    """Load the base model of an adapter, by its recorded name or from next to the adapter."""
+    """Load the base model of an adapter, by its recorded name or from a folder nearby."""
     remedy = (
         "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
     )
@@ -131,7 +131,7 @@ def _load_base(
 
 
 def _dequantize(model: Any, model_class: Any) -> Any:
-    """Copy the model without its quantization config, with which it could be neither trained nor saved."""
+    """Copy the model without its quantization config, which prevents training and saving."""
     config = model.config
     del config.quantization_config
     dequantized = model_class.from_config(config, dtype=model.dtype)

@@ -77,7 +77,9 @@ def _add_shares(table: Table, name: str, start: float, end: float) -> None:
 
 def draw_curve(before: Evaluation, after: Evaluation, history: Sequence[dict[str, Any]], path: Path) -> bool:
     """
-    Draw the outcome shares of the training samples over time, and held-out pass@1 before and after.
+    Draw the learning curve of a training run.
+
+    It has the outcome shares of the training samples over time, and held-out pass@1 before and after.
 
     Args:
         before ([`~metrics.Evaluation`]): Evaluation before RL.

@@ -145,7 +145,9 @@ def make_parser(prog: str | None = None) -> ScriptParser:
 
 def choose_defaults(chosen: Namespace) -> dict[str, Any]:
     """
-    Choose the defaults of a training run: those of the preset, and of the demo if there is no model.
+    Choose the defaults of a training run.
+
+    They are those of the preset, and those of the demo if there is no model.
 
     Args:
         chosen (`Namespace`): The parsed arguments.

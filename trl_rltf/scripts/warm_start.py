@@ -38,9 +38,9 @@ def load_policy_and_warm_start(
     **limits: Any,
 ) -> tuple[Any, Any]:
     """
-    Load the policy, or make the tiny one of the demo, and warm it up if the arguments say so.
+    Load the policy, or make that of the demo, and warm it up.
 
-    The warmed-up policy is saved in the folder `warm-start` of the output folder. A resumed training loads it from there: its
+    It is warmed up if the arguments give steps or epochs of a warm start, and in the demo. The warmed-up policy is saved in the folder `warm-start` of the output folder. A resumed training loads it from there: its
     checkpoints may hold an adapter only, whose base model is the warmed-up policy.
 
     Args:
@@ -141,7 +141,7 @@ def warm_start(
 
 
 def _make_pairs(problems: Dataset, script_args: RLTFScriptArguments, seed: int) -> Dataset:
-    """Pair prompts with solutions; on MiniAPPS with several drafts, of which a share has a bug."""
+    """Pair prompts with solutions; on MiniAPPS with drafts, of which a share has a bug."""
     rng = random.Random(seed)
     is_mini = uses_mini_apps(script_args)
     bug_share = script_args.warm_start_bug_share if is_mini else 0.0
