@@ -131,7 +131,7 @@ def _load_base(
 
 
 def _dequantize(model: Any, model_class: Any) -> Any:
-    """Copy the model without its quantization config, which prevents training and saving."""
+    """Copy the model without its quantization config, which prevents training."""
     config = model.config
     del config.quantization_config
     dequantized = model_class.from_config(config, dtype=model.dtype)

@@ -48,7 +48,7 @@ def load_policy_and_warm_start(
         training_args ([`~transformers.TrainingArguments`]): Output folder, seed, precision and device.
         model_args ([`~trl.ModelConfig`]): The model. For an encoder-decoder, the task of its LoRA adapters is set.
         train_set ([`~datasets.Dataset`]): Problems with solutions.
-        **limits: `max_prompt_length`, `max_completion_length` and `prompt_overflow`, see [`warm_start`].
+        **limits (`Any`): `max_prompt_length`, `max_completion_length` and `prompt_overflow`, see [`warm_start`].
 
     Returns:
         `tuple`: The model and its tokenizer.
@@ -141,7 +141,7 @@ def warm_start(
 
 
 def _make_pairs(problems: Dataset, script_args: RLTFScriptArguments, seed: int) -> Dataset:
-    """Pair prompts with solutions; on MiniAPPS with drafts, of which a share has a bug."""
+    """Pair prompts with solutions, on MiniAPPS with drafts that may have bugs."""
     rng = random.Random(seed)
     is_mini = uses_mini_apps(script_args)
     bug_share = script_args.warm_start_bug_share if is_mini else 0.0
