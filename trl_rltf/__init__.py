@@ -1,4 +1,7 @@
-"""Train code language models online from unit-test feedback (RLTF, arXiv 2307.04349), as a plugin for TRL."""
+"""Train code models online from unit-test feedback, as a plugin for TRL.
+
+RLTF is the method of arXiv 2307.04349.
+"""
 
 from __future__ import annotations
 

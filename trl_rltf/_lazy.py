@@ -11,9 +11,9 @@ def lazy_names(
     package: str, homes: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """
-    Make what a package needs to load its modules on first use.
+    Make the `__all__`, `__getattr__` and `__dir__` of a package with lazy names.
 
-    Importing `trl_rltf` is cheap this way, and a worker of the grader, which imports the package too, stays small.
+    Importing `trl_rltf` stays cheap, also for a worker of the grader, which imports the package too.
 
     Args:
         package (`str`): The `__name__` of the package.

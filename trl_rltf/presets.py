@@ -103,7 +103,7 @@ def paper(
     **overrides: Any,
 ) -> dict[str, Any]:
     """
-    Collect the arguments of [`RLTFTrainer`] that make a training run that of the paper.
+    Collect the arguments of [`RLTFTrainer`] for a training run as in the paper.
 
     Example:
 

@@ -328,7 +328,7 @@ def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runn
         }
     )
     trainer = CriticTrainer(
-        make_mini_critic(tokenizer, run.seed), args, Dataset.from_list(samples), processing_class=tokenizer
+        make_mini_critic(tokenizer, seed=run.seed), args, Dataset.from_list(samples), processing_class=tokenizer
     )
     trainer.train()
     trainer.save_model(str(run.critic))

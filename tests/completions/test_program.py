@@ -1,4 +1,4 @@
-"""Which part of a completion is the program."""
+"""The part of a completion that is the program."""
 
 import json
 import random
@@ -64,7 +64,7 @@ def test_the_program_of_a_completion(completion, source):
         f"{PROGRAM}[/PYTHON]",
     ],
 )
-def test_a_first_line_that_only_says_python_is_not_of_the_program(completion):
+def test_a_first_line_that_is_only_a_language_is_not_part_of_the_program(completion):
     assert source_of(completion) == PROGRAM
 
 
@@ -95,7 +95,7 @@ def test_reasoning_is_not_the_answer(reasoning, answer):
     "reasoning", ["<think>\nDouble it.\n</think>\n", "Double it.\n</think>\n\n", "<think></think>"]
 )
 @pytest.mark.parametrize("end", ["", "<|im_end|>"])
-def test_an_answer_without_a_fence_starts_behind_the_reasoning(reasoning, end):
+def test_an_answer_without_a_fence_starts_after_the_reasoning(reasoning, end):
     assert source_of(reasoning + PROGRAM + end) == PROGRAM
     assert source_of(f"{reasoning}<answer>\n{PROGRAM}</answer>{end}") == PROGRAM
 
@@ -133,7 +133,7 @@ def test_a_fence_in_a_docstring_closes_nothing(document, around):
     assert source_of(around.replace("{}", document)) == document
 
 
-def test_a_cut_off_program_keeps_the_fences_of_its_docstrings():
+def test_a_truncated_program_keeps_the_fences_of_its_docstrings():
     assert source_of(DOCUMENTED + "x = [") == DOCUMENTED + "x = ["
     assert source_of(f"{FENCE}python\n{DOCUMENTED}x = [") == DOCUMENTED + "x = ["
 
@@ -142,7 +142,7 @@ def test_a_cut_off_program_keeps_the_fences_of_its_docstrings():
     "behind",
     ["", " That is it.", "<|im_end|>", "<|endoftext|>", "</s>", "<|im_end|>\n<|im_start|>user", "</answer>", "\u200b"],
 )
-def test_text_behind_the_closing_fence_is_not_in_the_block(behind):
+def test_text_after_the_closing_fence_is_not_in_the_block(behind):
     assert source_of(f"{FENCE}python\n{PROGRAM}{FENCE}{behind}") == PROGRAM
     assert source_of(f"{FENCE}python\n{PROGRAM.rstrip()}{FENCE}{behind}\nIt doubles.") == PROGRAM.rstrip()
 
@@ -234,7 +234,7 @@ def test_info_strings_that_do_not_mean_python(info):
     "function", [FUNCTION, "f = lambda n: n\n", "class f:\n    def __init__(self, n):\n        pass\n"]
 )
 @pytest.mark.parametrize("mark", ["python", ""])
-def test_a_block_that_cannot_run_without_an_earlier_one_is_no_program(example, function, mark):
+def test_a_block_that_cannot_run_without_an_earlier_one_is_not_the_program(example, function, mark):
     assert source_of(f"{FENCE}{mark}\n{function}{FENCE}\nFor example:\n{FENCE}python\n{example}{FENCE}") == function
 
 
@@ -303,7 +303,7 @@ def test_a_block_opened_in_the_prompt_ends_at_the_fence(code, after):
     ],
 )
 @pytest.mark.parametrize("after", ["", "\nIt doubles the number.\n", f"\nOutput:\n{FENCE}\n6\n{FENCE}\n"])
-def test_what_stands_before_a_block_is_no_code(intro, after):
+def test_text_before_a_block_is_not_code(intro, after):
     assert source_of(f"{intro}\n{FENCE}\n{PROGRAM}{FENCE}{after}") == PROGRAM
     assert source_of(f"{intro}\n{BLOCK}{after}") == PROGRAM
 
@@ -317,7 +317,7 @@ def real_solutions(folder):
     return solutions + [text for row in load_apps(folder / "apps") for text in row["solutions"]]
 
 
-def test_real_solutions_are_found_in_every_dress(shared_data):
+def test_real_solutions_are_found_in_every_layout(shared_data):
     solutions = random.Random(0).sample(real_solutions(shared_data), 150)
     for solution in solutions:
         fenced = f"{FENCE}python\n{solution}\n{FENCE}"
@@ -353,7 +353,7 @@ TOTAL = "def total(values):\n    result = 0\n    for value in values:\n        r
         (DOUBLE, "Shorter:\n```python\nn = int(inp"),
     ],
 )
-def test_a_block_that_explains_the_program_is_not_taken_for_it(program, later):
+def test_a_block_that_explains_the_program_is_not_the_program(program, later):
     assert extract_program(f"Here it is:\n```python\n{program}```\n{later}").code == program
 
 

@@ -1,4 +1,4 @@
-"""Parsing of hostile text in the caller: nothing escapes, nothing crashes, and time is linear in the length."""
+"""Parsing of hostile text in the caller: no exception, no crash, and linear time."""
 
 import subprocess
 import sys
@@ -85,7 +85,7 @@ later = len(A.name)
     assert names.needed == {"default", "missing", "Base"}
 
 
-def test_names_of_a_program_that_is_cut_off_are_those_of_its_whole_lines_and_of_later_calls():
+def test_names_of_a_truncated_program_are_those_of_its_complete_lines_and_of_later_calls():
     assert read_names("def f():\n    return g()\n\nassert h(i").needed == {"g", "h"}
     assert read_names("def f():\n    return g()\n\ndef h(").needed == {"g"}
     assert read_names("  x = f()\n  y = [").needed == {"f"}

@@ -1,4 +1,4 @@
-"""The tokens of a span, for each kind of tokenizer, from the completion's own ids."""
+"""The tokens of a span, for each kind of tokenizer, from the ids of the completion."""
 
 import copy
 import random
@@ -43,7 +43,7 @@ def test_the_tokens_are_those_of_the_failing_occurrence(tokenizer):
     assert "x[0]" not in text
 
 
-def test_special_tokens_carry_no_text(tokenizer):
+def test_special_tokens_have_no_text(tokenizer):
     ids = [*tokenizer("x = 1\n")["input_ids"], tokenizer.eos_token_id, tokenizer.pad_token_id]
     ranges = token_ranges(ids, "x = 1\n", tokenizer)
     assert len(ranges) == len(ids)
@@ -94,7 +94,7 @@ def test_a_span_outside_the_program_has_no_tokens_or_few_but_never_fails(tokeniz
 
 
 def ends_of_prefixes(ids, tokenizer):
-    """The slow and obvious way: how much of the text the tokens up to each one spell."""
+    """The slow and obvious way: the length of the text that the tokens up to each one decode to."""
     decoded = tokenizer.decode(ids, skip_special_tokens=True)
     ends = []
     for index in range(len(ids)):
@@ -140,14 +140,14 @@ def test_the_token_that_ends_a_program_is_the_first_after_its_last_character(tok
     assert list(found) == [len(tokenizer(source)["input_ids"])]
 
 
-def test_a_completion_that_was_cut_off_has_no_token_that_ends_it(tokenizer):
+def test_a_truncated_completion_has_no_final_token(tokenizer):
     ids = tokenizer("print((1 + 2")["input_ids"]
     assert list(end_token("print((1 + 2", 0, token_ranges(ids, "print((1 + 2", tokenizer))) == []
 
 
 @pytest.fixture(scope="module")
 def wordpiece_tokenizer():
-    """A tokenizer like BERT's: its text has no blank before a full stop, and no token says so."""
+    """A tokenizer like BERT's: its text has no blank before a full stop, which no token shows."""
     words = [
         "[UNK]",
         "[SEP]",
@@ -182,7 +182,7 @@ def test_ranges_of_a_tokenizer_that_cleans_up_spaces(wordpiece_tokenizer):
 
 
 class Counted:
-    """A tokenizer that counts the tokens which it decodes."""
+    """A tokenizer that counts the tokens that it decodes."""
 
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
@@ -209,7 +209,7 @@ def test_the_work_of_windows_is_linear_in_the_number_of_tokens(tokenizer, wordpi
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_special_tokens_without_a_name_carry_no_text(tokenizer, is_known):
+def test_special_tokens_without_a_name_have_no_text(tokenizer, is_known):
     tokenizer = copy.deepcopy(tokenizer)
     ids = tokenizer("x = 1\ny = 2\n")["input_ids"]
     if is_known:  # before it has the token
@@ -222,7 +222,7 @@ def test_special_tokens_without_a_name_carry_no_text(tokenizer, is_known):
 
 
 @pytest.mark.parametrize("reasoning", ["<think>\nprint(1)\n</think>\n", "print(1)print(1)", ""])
-def test_content_that_also_stands_in_the_reasoning_is_found_behind_it(tokenizer, reasoning):
+def test_content_that_is_also_in_the_reasoning_is_found_after_it(tokenizer, reasoning):
     before = tokenizer(reasoning)["input_ids"]
     ids = [*before, *tokenizer("print(1)")["input_ids"]]
     ranges = token_ranges(ids, "print(1)", tokenizer)
@@ -238,7 +238,7 @@ def test_the_search_for_a_part_of_the_text_is_linear(tokenizer):
 
 
 @pytest.mark.parametrize("span", [Span(0, 0, 0, 3), Span(-9, -9, -9, -9), Span(1, -5, 1, 10**9), Span(10**9, 0, 1, 0)])
-def test_a_place_that_a_program_made_up_stays_in_the_program(tokenizer, span):
+def test_a_forged_span_is_clamped_to_the_program(tokenizer, span):
     ids = tokenizer("before\n" + PROGRAM)["input_ids"]
     found = span_tokens(span, PROGRAM, 7, token_ranges(ids, "before\n" + PROGRAM, tokenizer))
     assert all(index >= len(tokenizer("before\n")["input_ids"]) for index in found)
@@ -260,7 +260,7 @@ def test_columns_count_from_the_indent_of_a_list_item(tokenizer):
     places=st.tuples(*[st.integers(-2, 60)] * 4),
 )
 @pytest.mark.parametrize("kind", ["tokenizer", "sentencepiece_tokenizer", "wordpiece_tokenizer"])
-def test_any_completion_has_ranges_in_it_and_any_place_has_tokens_of_the_program(kind, text, places, request):
+def test_the_ranges_of_any_completion_and_the_tokens_of_any_span_are_in_bounds(kind, text, places, request):
     tokenizer = request.getfixturevalue(kind)
     ids = tokenizer(text.replace("\ud800", ""), add_special_tokens=False)["input_ids"]
     text = tokenizer.decode(ids, skip_special_tokens=True)
@@ -270,7 +270,7 @@ def test_any_completion_has_ranges_in_it_and_any_place_has_tokens_of_the_program
     assert ranges == sorted(ranges)
     program = extract_program(text)
     program_end = program.start + len(program.source)
-    for index in span_tokens(Span(*places), program.source, program.start, ranges, program.indent):
+    for index in span_tokens(Span(*places), program.source, program.start, ranges, indent=program.indent):
         assert ranges[index][0] < program_end
         assert ranges[index][1] > program.start
     assert len(end_token(program.source, program.start, ranges)) <= 1

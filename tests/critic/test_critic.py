@@ -1,4 +1,4 @@
-"""What the critic reads, and the weights that come of it."""
+"""The inputs of the critic, and the weights that it gives to tokens."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ def critic(tokenizer):
 
 
 class Saying(Critic):
-    """A critic that believes in one outcome at the places where a function says so, and else in none."""
+    """A critic that predicts one outcome at the tokens that a function selects, and none elsewhere."""
 
     def __init__(self, tokenizer, outcome, is_sure):
         self.processing_class, self.outcome, self.is_sure, self.num_read = tokenizer, outcome, is_sure, 0
@@ -110,7 +110,7 @@ def test_any_completion_has_a_weight_for_each_token(tokenizer, sentencepiece_tok
     assert all(0.0 <= weight <= 1.0 for weight in reward.weights)
 
 
-def test_a_batch_is_read_as_its_programs_alone_and_equal_ones_once(tokenizer, critic):
+def test_a_batch_gives_the_output_of_each_program_alone_and_equal_ones_run_once(tokenizer, critic):
     texts = ["x = 1\n", SUM_PROGRAM * 3, "", "x = 1\n", "print(1)"]
     rows = []
     hook = critic.model.register_forward_hook(
@@ -138,7 +138,7 @@ def test_labels_in_another_order_mean_the_same(tokenizer, critic):
     torch.testing.assert_close(first.logits, second.logits)
 
 
-def test_a_long_prompt_loses_its_beginning_and_a_long_completion_its_end(tokenizer):
+def test_a_long_prompt_is_cut_at_its_beginning_and_a_long_completion_at_its_end(tokenizer):
     prompt, completion = tokenizer("Add the numbers. ")["input_ids"], tokenizer("print(12345)")["input_ids"]
     start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
 
@@ -151,7 +151,7 @@ def test_a_long_prompt_loses_its_beginning_and_a_long_completion_its_end(tokeniz
     assert ids(5) == [start, *completion[:3], end]
 
 
-def test_tokens_that_the_critic_did_not_see_have_the_weight_of_the_last_that_it_did(tokenizer, critic):
+def test_tokens_beyond_the_maximum_length_have_the_weight_of_the_last_one(tokenizer, critic):
     short = Critic(critic.model, tokenizer, max_length=5)
     (output,) = short([""], ["print(12345)"])
     seen = output.ranges[-1][0]
@@ -161,7 +161,7 @@ def test_tokens_that_the_critic_did_not_see_have_the_weight_of_the_last_that_it_
     )
 
 
-def test_the_verdict_is_the_end_of_the_program_or_the_highest_logits():
+def test_the_verdict_is_that_of_the_end_token_or_of_the_maximum_logits():
     logits = torch.tensor([[9.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0]])
     ranges = [(0, 1), (1, 99)]
     assert int(CriticOutput(logits, ranges).verdict.argmax()) == 3
@@ -179,7 +179,7 @@ def test_the_rewards_are_those_of_the_wrapped_function(runner, tokenizer, critic
     assert CriticRewardFunction(plain, critic).__name__ == "unit_test_reward"
 
 
-def test_a_program_that_could_not_be_graded_stays_without_a_reward(tokenizer, critic):
+def test_a_program_that_could_not_be_graded_still_has_no_reward(tokenizer, critic):
     class Broken:
         def run(self, programs):
             return [ExecutionReport(Outcome.NOT_GRADABLE, (Verdict.NOT_RUN,)) for _ in programs]
@@ -187,14 +187,14 @@ def test_a_program_that_could_not_be_graded_stays_without_a_reward(tokenizer, cr
     assert weights_of(Broken(), tokenizer, critic, ["print(1)"]) == [None]
 
 
-def test_without_a_tokenizer_of_the_policy_the_critic_is_not_asked(runner, tokenizer):
+def test_without_a_tokenizer_of_the_policy_the_critic_does_not_run(runner, tokenizer):
     critic = Saying(tokenizer, Outcome.PASS, lambda begin, end: True)
     function = CriticRewardFunction(UnitTestRewardFunction(runner), critic)
     (reward,) = function([""], [SUM_PROGRAM], [[1, 2]], tests=[SUM_TESTS])
     assert (float(reward), reward.weights, critic.num_read) == (1.0, None, 0)
 
 
-def test_two_critics_multiply(runner, tokenizer, critic):
+def test_the_weights_of_two_critics_multiply(runner, tokenizer, critic):
     one = weights_of(runner, tokenizer, critic, [SUM_PROGRAM])[0].weights
     inner = CriticRewardFunction(UnitTestRewardFunction(runner), critic)
     ids = tokenizer(SUM_PROGRAM)["input_ids"]
@@ -214,7 +214,7 @@ def test_chat_messages_are_read_by_their_text(runner, tokenizer, critic):
     assert chat[0].weights == weights_of(runner, tokenizer, critic, [text])[0].weights
 
 
-def test_how_often_the_critic_is_right_is_logged(runner, tokenizer):
+def test_the_accuracy_of_the_critic_is_logged(runner, tokenizer):
     metrics = {}
     critic = Saying(tokenizer, Outcome.PASS, lambda begin, end: True)
     sources = [SUM_PROGRAM, "print(9)"]

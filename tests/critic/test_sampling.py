@@ -1,4 +1,4 @@
-"""New programs from the best beginnings of old ones, for both kinds of models."""
+"""New programs from the best prefixes of earlier ones, for both kinds of models."""
 
 import pytest
 import torch
@@ -22,8 +22,8 @@ def policy(request, model, problems):
     return make_mini_model(problems, hidden_size=32, num_layers=1, vocab_size=400, architecture="t5")[0]
 
 
-class Liking(Critic):
-    """A critic that believes in programs up to a word, and as much as they have of it."""
+class Preferring(Critic):
+    """A critic that prefers programs with many occurrences of a word, and cuts after the first one."""
 
     def __init__(self, tokenizer, word):
         self.processing_class, self.word = tokenizer, word
@@ -49,24 +49,24 @@ def output_of(probabilities, ranges):
 @pytest.mark.parametrize(
     ("probabilities", "prefix"),
     [
-        ([0.1, 0.6, 0.3, 0.2, 0.9], "abcd"),  # after the second token; the end does not count
-        ([0.1, 0.2, 0.3, 0.8, 0.9], "abcdef"),  # nor does the last token
-        ([0.5, 0.5, 0.5, 0.5, 0.5], "ab"),  # the first of the best
+        ([0.1, 0.6, 0.3, 0.2, 0.9], "abcd"),  # after the second token; the end token is not considered
+        ([0.1, 0.2, 0.3, 0.8, 0.9], "abcdef"),  # nor is the last token
+        ([0.5, 0.5, 0.5, 0.5, 0.5], "ab"),  # the first of equal ones
     ],
 )
-def test_a_completion_is_cut_after_the_token_that_the_critic_believes_in_most(probabilities, prefix):
+def test_a_completion_is_cut_after_the_token_with_the_highest_probability_of_pass(probabilities, prefix):
     ranges = [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10**9)]
     assert best_prefix("abcdefgh", output_of(probabilities, ranges)) == prefix
 
 
 @pytest.mark.parametrize("text", ["", "a"])
-def test_a_completion_of_one_token_is_written_anew(text):
+def test_a_completion_of_one_token_is_resampled_from_its_start(text):
     ranges = [(0, 1)] * len(text) + [(len(text), 10**9)]
     assert best_prefix(text, output_of([0.9] * len(ranges), ranges)) == ""
 
 
-def test_a_completion_goes_on_from_its_prefix_as_the_policy_would(policy, tokenizer):
-    """Without sampling, what follows is the most probable token after prompt and prefix."""
+def test_a_completion_continues_its_prefix_as_the_policy_would(policy, tokenizer):
+    """Greedy decoding takes the most probable token after prompt and prefix."""
     prompts, prefixes = ["QUESTION: add", "Q", "Q"], ["x = 1\nprint(", "", "y = "]
     texts = continue_completions(
         policy, tokenizer, prompts, prefixes, Sampling(temperature=0, max_completion_length=20)
@@ -85,7 +85,7 @@ def test_a_completion_goes_on_from_its_prefix_as_the_policy_would(policy, tokeni
         assert text.startswith(prefix)
 
 
-def test_the_same_seed_gives_the_same_completions_and_leaves_the_random_state_alone(policy, tokenizer):
+def test_the_same_seed_gives_the_same_completions_and_the_random_state_is_restored(policy, tokenizer):
     state = torch.random.get_rng_state()
     policy.train()
     first, second = (
@@ -100,17 +100,17 @@ def test_the_same_seed_gives_the_same_completions_and_leaves_the_random_state_al
 
 
 def test_prefixes_are_taken_from_programs_that_pass_the_visible_tests(policy, tokenizer):
-    critic = Liking(tokenizer, "9")
+    critic = Preferring(tokenizer, "9")
     completions = [["a = 9\nb = 9\n", "c = 9\nd = 1\n", "e = 1\nf = 1\n"], ["g = 9\nh = 9\n", "i = 1\n"]]
     passed = [[False, True, True], [False, False]]
     found = refine_with_critic(policy, tokenizer, critic, ["Q", "R"], completions, passed, SHORT, num_samples=3)
     assert [len(texts) for texts in found] == [3, 3]
-    assert all(text.startswith("c = 9") for text in found[0])  # `a` has more of what the critic likes, but fails
+    assert all(text.startswith("c = 9") for text in found[0])  # `a` has the word more often, but fails
     assert all(text.startswith("g = 9") for text in found[1])  # none passes: all are candidates
 
 
 def test_without_verdicts_all_are_candidates_and_several_prefixes_take_turns(policy, tokenizer):
-    critic = Liking(tokenizer, "9")
+    critic = Preferring(tokenizer, "9")
     completions = [["a = 9\nb = 1\n", "c = 9\nd = 9\n", "e = 1\nf = 1\n"]]
     (texts,) = refine_with_critic(
         policy, tokenizer, critic, ["Q"], completions, None, SHORT, num_samples=3, num_prefixes=2
@@ -118,7 +118,7 @@ def test_without_verdicts_all_are_candidates_and_several_prefixes_take_turns(pol
     assert [text[:5] for text in texts] == ["c = 9", "a = 9", "c = 9"]
 
 
-def test_long_prompts_lose_their_beginning(policy, tokenizer):
+def test_long_prompts_are_cut_at_their_beginning(policy, tokenizer):
     short = tokenizer.decode(tokenizer("QUESTION: add 2")["input_ids"][-2:])
     long, expected = (
         continue_completions(policy, tokenizer, [prompt], [""], Sampling(1.0, 0.95, 8, max_prompt_length=2))
@@ -142,7 +142,7 @@ def test_a_stop_string_ends_a_completion(policy, tokenizer):
     assert cut == whole[: whole.index(stop)]
 
 
-def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
+def test_chat_prompts_are_formatted_with_their_template(model, tokenizer, monkeypatch):
     template = "{% for message in messages %}<s>{{ message.content }}{% endfor %}"
     monkeypatch.setattr(tokenizer, "chat_template", template, raising=False)
     chat = [{"role": "user", "content": "Q"}]
@@ -162,7 +162,7 @@ def test_chat_prompts_go_through_their_template(model, tokenizer, monkeypatch):
         ({"num_prefixes": 0}, "`num_prefixes=0`"),
     ],
 )
-def test_what_does_not_fit_is_refused(model, tokenizer, arguments, message):
+def test_inconsistent_arguments_are_refused(model, tokenizer, arguments, message):
     given = {"prompts": ["Q"], "completions": [["x"]], "passed": None, "sampling": SHORT, **arguments}
     with pytest.raises(ValueError, match=message):
-        refine_with_critic(model, tokenizer, Liking(tokenizer, "9"), **given)
+        refine_with_critic(model, tokenizer, Preferring(tokenizer, "9"), **given)

@@ -1,4 +1,4 @@
-"""A critic learns from graded samples, and says how often it is right."""
+"""Training a critic on graded samples, and its accuracy."""
 
 import json
 import random
@@ -47,7 +47,7 @@ def train(tmp_path, tokenizer):
 
 
 @pytest.mark.parametrize("pooling", ["last", "max"])
-def test_a_critic_learns_what_can_be_told_from_the_program(train, tokenizer, pooling):
+def test_a_critic_learns_outcomes_that_the_program_shows(train, tokenizer, pooling):
     trainer = train(separable(200, 0), pooling=pooling)
     result = evaluate_critic(Critic(trainer.model, tokenizer), separable(80, 1))
     assert result.majority < 0.6
@@ -55,7 +55,7 @@ def test_a_critic_learns_what_can_be_told_from_the_program(train, tokenizer, poo
     assert sum(result.counts.values()) == 80
 
 
-def test_what_it_knows_depends_on_what_it_has_read(train, tokenizer):
+def test_the_probability_of_an_error_is_high_only_after_its_line(train, tokenizer):
     critic = Critic(train(separable(200, 0)).model, tokenizer)
     text = "y = 2\nz = [3]\nx[9]\ny = 2\n"
     (output,) = critic([""], [text])
@@ -162,14 +162,14 @@ def test_a_sample_without_a_prompt_gets_that_of_its_problem(tmp_path):
         ("prompt", "line 2: .*must be a JSON object"),
     ],
 )
-def test_a_line_that_is_wrong_is_named(tmp_path, line, message):
+def test_an_invalid_line_is_named(tmp_path, line, message):
     path = tmp_path / "samples.jsonl"
     path.write_text(f"{json.dumps(SAMPLE)}\n{line}\n")
     with pytest.raises(ValueError, match=message):
         read_graded_samples(path)
 
 
-def test_samples_of_which_none_is_graded_are_refused(train):
+def test_samples_without_a_graded_one_are_refused(train):
     with pytest.raises(ValueError, match="None of the 1 samples has been graded"):
         train(Dataset.from_list([SAMPLE | {"outcome": "NOT_GRADABLE"}]))
 

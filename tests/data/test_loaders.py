@@ -12,12 +12,12 @@ from trl_rltf.execution import LocalRunner, Outcome, Program, parse_tests
 
 
 COLUMNS = ["prompt", "tests", "solutions", "problem_id", "difficulty", "starter_code"]
-# Several answers are right, and the tests hold one.
+# Several answers are correct, and the tests have one of them.
 FIRST_TWO_FAIL = {"2023", "2378", "2398"}
 
 
 def solved(dataset, num_solutions):
-    """Ids of the problems that one of their first solutions solves."""
+    """Ids of the problems that are solved by one of their first solutions."""
     rows = [
         (row["problem_id"], source, row["tests"]) for row in dataset for source in row["solutions"][:num_solutions]
     ]
@@ -41,7 +41,7 @@ def test_asserts_of_mbpp_are_split_and_the_few_that_are_not_are_known(shared_dat
 
 
 @pytest.mark.filterwarnings("ignore:Programs run with resource limits only")
-def test_the_reference_solutions_of_apps_pass_but_for_the_known_exceptions(shared_data):
+def test_the_reference_solutions_of_apps_pass_except_the_known_ones(shared_data):
     dataset = load_apps(shared_data / "apps")
     assert len(dataset) == 140
     assert dataset.column_names == COLUMNS
@@ -113,7 +113,7 @@ def test_a_missing_question_is_named(apps_folder):
     ("path", "split", "message"),
     [("./nowhere", "train", "there is no folder"), ("{folder}", "test", "has no folder 'test'")],
 )
-def test_a_folder_that_is_not_there_is_named(apps_folder, path, split, message):
+def test_a_missing_folder_is_named(apps_folder, path, split, message):
     with pytest.raises(FileNotFoundError, match=message):
         load_apps(path.format(folder=apps_folder), split=split)
 
@@ -124,7 +124,7 @@ def test_an_unknown_difficulty_is_refused(apps_folder):
 
 
 def test_the_hub_form_of_apps_is_read(monkeypatch):
-    """The hub is not reachable here: its rows are, in the columns of `codeparrot/apps`."""
+    """Rows with the columns of `codeparrot/apps`, since the Hub is not reachable here."""
     rows = Dataset.from_list(
         [
             {
@@ -185,7 +185,7 @@ def test_a_missing_file_and_an_unknown_split_of_mbpp_are_named(tmp_path):
         load_mbpp(split="dev")
 
 
-def test_a_problem_without_metadata_is_kept_unless_difficulties_are_asked_for(apps_folder):
+def test_a_problem_without_metadata_is_kept_unless_difficulties_are_chosen(apps_folder):
     (apps_folder / "train" / "0000" / "metadata.json").unlink()
     assert load_apps(apps_folder)["problem_id"] == ["0000", "0001"]
     assert load_apps(apps_folder, difficulties=["interview"])["problem_id"] == ["0001"]
@@ -198,14 +198,14 @@ def test_a_problem_without_metadata_is_kept_unless_difficulties_are_asked_for(ap
         ("solutions.json", '"print(3)"', "list of programs"),
     ],
 )
-def test_a_file_of_another_form_is_named(apps_folder, file, text, message):
+def test_a_file_with_another_structure_is_named(apps_folder, file, text, message):
     (apps_folder / "train" / "0000" / file).write_text(text)
     with pytest.raises(ValueError, match=message):
         load_apps(apps_folder)
 
 
 @pytest.mark.parametrize("load", [load_apps, load_mbpp])
-def test_what_is_neither_here_nor_on_the_hub_is_named(load):
+def test_a_dataset_that_is_neither_local_nor_on_the_hub_is_named(load):
     with pytest.raises(FileNotFoundError, match="'no-such/place' is neither a"):
         load("no-such/place")
 
@@ -216,7 +216,7 @@ def test_a_folder_in_place_of_the_file_of_mbpp_is_named(tmp_path):
 
 
 def test_a_hub_dataset_with_a_loading_script_is_read_from_its_files(monkeypatch):
-    """`datasets` refuses loading scripts since 4.0; `codeparrot/apps` has one, and a file a split."""
+    """`datasets` refuses loading scripts since 4.0; `codeparrot/apps` has one, and a file per split."""
     calls = []
 
     def load_dataset(name, split, data_files=None):
@@ -264,13 +264,13 @@ def test_integers_of_any_size_in_the_tests_of_apps_are_loaded(apps_folder):
         ("metadata.json", b"[" * 100_000, "metadata.json: not valid JSON"),
     ],
 )
-def test_odd_bytes_are_a_sentence_that_names_the_file(apps_folder, file, content, message):
+def test_unreadable_bytes_raise_an_error_that_names_the_file(apps_folder, file, content, message):
     (apps_folder / "train" / "0000" / file).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load_apps(apps_folder)
 
 
-def test_byte_order_marks_line_ends_of_windows_and_nulls_are_read(apps_folder):
+def test_byte_order_marks_windows_line_ends_and_nulls_are_accepted(apps_folder):
     folder = apps_folder / "train" / "0000"
     clean = load_apps(apps_folder).to_list()
     for file in folder.iterdir():
@@ -358,7 +358,7 @@ def test_a_file_of_mbpp_may_come_from_windows_and_from_pandas(tmp_path):
         ({"task_id": float("inf")}, "line 1: a problem needs a whole number"),
     ],
 )
-def test_a_row_of_mbpp_with_an_odd_field_is_named(tmp_path, row, message):
+def test_a_row_of_mbpp_with_an_invalid_field_is_named(tmp_path, row, message):
     file = tmp_path / "mbpp.jsonl"
     file.write_text(json.dumps({**mbpp_row(), **row}))
     with pytest.raises(ValueError, match=message):
@@ -378,7 +378,7 @@ def test_a_row_of_mbpp_with_an_odd_field_is_named(tmp_path, row, message):
         (f'{{"task_id": {"7" * 5000}}}'.encode(), "mbpp.jsonl: no problem has a task id"),
     ],
 )
-def test_a_file_that_is_not_mbpp_is_a_sentence_that_names_the_place(tmp_path, content, message):
+def test_a_file_that_is_not_mbpp_raises_an_error_that_names_the_place(tmp_path, content, message):
     file = tmp_path / "mbpp.jsonl"
     file.write_bytes(content)
     with pytest.raises(ValueError, match=message):

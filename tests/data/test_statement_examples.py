@@ -1,4 +1,4 @@
-"""The tests that a statement shows."""
+"""The visible tests of a statement."""
 
 import json
 
@@ -10,7 +10,7 @@ from trl_rltf.execution import LocalRunner, Outcome, Program
 
 
 STDIN = {"inputs": ["hidden"], "outputs": ["hidden"]}
-# These accept several answers, and the one in the statement is not the one in the tests.
+# These problems accept several answers; the statement has another one than the tests.
 SEVERAL_ANSWERS = {"0002", "0028", "0033", "0041", "0044", "0046", "2020", "2051", "2382"}
 
 
@@ -27,7 +27,7 @@ def test_the_last_example_ends_with_the_statement():
     assert shown("Add.\n-----Example-----\nInput\n1 2\nOutput\n3") == {"inputs": ["1 2\n"], "outputs": ["3\n"]}
 
 
-def test_examples_with_headings_of_their_own():
+def test_examples_with_separate_headings():
     statement = "Add.\n-----Sample Input-----\n1 2\n\n-----Sample Output-----\n3\n\nThe sum of 1 and 2 is 3."
     assert shown(statement) == {"inputs": ["1 2\n"], "outputs": ["3\n"]}
 
@@ -40,15 +40,15 @@ def test_examples_with_numbers():
 @pytest.mark.parametrize(
     "statement", ["Add.", "Add.\n-----Example-----\nInput\n1 2\n", "-----Input-----\nx\n-----Output-----\ny"]
 )
-def test_statements_without_whole_examples_show_nothing(statement):
+def test_statements_without_complete_examples_have_no_visible_tests(statement):
     assert shown(statement) is None
 
 
-def test_call_based_problems_show_nothing():
+def test_call_based_problems_have_no_visible_tests():
     assert shown("Add.\n-----Example-----\nInput\n1\nOutput\n1\n", {"fn_name": "f", **STDIN}) is None
 
 
-def test_the_first_assert_is_shown():
+def test_the_first_assert_is_visible():
     tests = {"asserts": ["assert f(1) == 1", "assert f(2) == 2"], "setup": "import math"}
     assert shown("Add.", tests) == {"asserts": ["assert f(1) == 1"], "setup": "import math"}
 

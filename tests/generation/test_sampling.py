@@ -1,4 +1,4 @@
-"""Sampling from models of both kinds: batches, ends, prompts, and what must not shape a sample."""
+"""Sampling from models of both kinds: batches, end tokens, prompts, and the generation config."""
 
 import copy
 import pickle
@@ -18,7 +18,7 @@ PROMPTS = ["print", "Read a line of integers. Print how many there are.\n", "def
 
 @pytest.fixture
 def policy(request):
-    """A model whose weights are wild enough to write something, and its tokenizer."""
+    """A model with weights large enough for varied outputs, and its tokenizer."""
     model, tokenizer = architectures.make(request.param)
     torch.manual_seed(1)
     with torch.no_grad():
@@ -28,7 +28,7 @@ def policy(request):
 
 
 @pytest.mark.parametrize("policy", ["llama", "gpt2", "codet5", "bart"], indirect=True)
-def test_a_batch_gives_what_each_prompt_gives_alone(policy):
+def test_a_batch_gives_the_completions_of_each_prompt_alone(policy):
     model, tokenizer = policy
     together = generate_completions(model, tokenizer, PROMPTS, GREEDY)
     alone = [generate_completions(model, tokenizer, [prompt], GREEDY)[0] for prompt in PROMPTS]
@@ -48,7 +48,7 @@ def test_only_the_completion_comes_back(policy):
 
 
 @pytest.mark.parametrize("policy", ["llama"], indirect=True)
-def test_a_stop_string_ends_a_completion_and_is_no_part_of_it(policy):
+def test_a_stop_string_ends_a_completion_and_is_not_part_of_it(policy):
     model, tokenizer = policy
     whole = generate_completions(model, tokenizer, PROMPTS, Sampling(max_completion_length=16))
     stop = whole[0][3:5]
@@ -58,7 +58,7 @@ def test_a_stop_string_ends_a_completion_and_is_no_part_of_it(policy):
 
 
 @pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)
-def test_long_prompts_lose_their_beginning(policy):
+def test_long_prompts_are_cut_at_their_beginning(policy):
     model, tokenizer = policy
     tail = "x = input()\n"
     length = len(tokenizer(tail)["input_ids"])
@@ -88,7 +88,7 @@ def test_a_long_chat_prompt_keeps_its_template_as_in_the_trainer(policy):
 
 
 @pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)
-def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
+def test_a_completion_says_whether_it_was_cut_at_the_length_limit(policy):
     model, tokenizer = policy
     (whole,) = generate_completions(model, tokenizer, PROMPTS[:1], GREEDY)
     assert whole.is_clipped
@@ -96,7 +96,7 @@ def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
         model, tokenizer, PROMPTS[:1], Sampling(temperature=0, max_completion_length=8, stop_strings=(whole[1:3],))
     )
     assert not stopped.is_clipped
-    # Each token is an end token: the first one ends the completion, also where it is the last that is allowed.
+    # Each token is an end token: the first one ends the completion, also at the length limit.
     model.generation_config.eos_token_id = list(range(model.config.vocab_size))
     for length in (1, 8):
         (ended,) = generate_completions(
@@ -107,7 +107,7 @@ def test_a_completion_tells_whether_it_was_cut_at_the_length_limit(policy):
 
 
 @pytest.mark.parametrize("policy", ["llama", "codet5"], indirect=True)
-def test_the_generation_settings_of_the_model_do_not_shape_samples(policy):
+def test_sampling_settings_of_the_generation_config_are_ignored(policy):
     model, tokenizer = policy
     sampling = Sampling(temperature=1.0, top_p=1.0, max_completion_length=12)
     before = generate_completions(model, tokenizer, PROMPTS, sampling, seed=3)
@@ -116,7 +116,7 @@ def test_the_generation_settings_of_the_model_do_not_shape_samples(policy):
 
 
 @pytest.mark.parametrize("policy", ["llama"], indirect=True)
-def test_a_model_may_have_an_end_token_of_its_own(policy):
+def test_a_model_may_have_another_end_token_than_its_tokenizer(policy):
     model, tokenizer = policy
     inputs = tokenizer(PROMPTS[0], return_tensors="pt")
     first = model(**inputs).logits[0, -1].argmax().item()
@@ -147,7 +147,7 @@ def test_a_chat_template_writes_the_special_tokens_alone(policy):
         ({"top_p": 0}, "`top_p` is 0"),
         ({"max_completion_length": 0}, "`max_completion_length` is 0"),
         ({"max_prompt_length": 0}, "`max_prompt_length` is 0"),
-        ({"stop_strings": ("",)}, "an empty text"),
+        ({"stop_strings": ("",)}, "an empty string"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -155,7 +155,7 @@ def test_settings_out_of_range_are_refused(settings, message):
         Sampling(**settings)
 
 
-def test_weights_have_a_fingerprint():
+def test_different_weights_have_different_fingerprints():
     first, second = architectures.make("llama")[0], architectures.make("llama")[0]
     assert weights_fingerprint(first) == weights_fingerprint(second)
     with torch.no_grad():
@@ -164,7 +164,7 @@ def test_weights_have_a_fingerprint():
 
 
 @pytest.mark.parametrize("name", ["bart", "qwen2"])
-def test_a_model_s_own_settings_do_not_shape_its_samples(name):
+def test_beams_and_forced_tokens_of_the_generation_config_are_ignored(name):
     model, tokenizer = architectures.make(name)
     sampling = Sampling(temperature=0, max_completion_length=8)
     plain = generate_completions(model, tokenizer, ["def f(x):"], sampling)

@@ -1,13 +1,11 @@
-"""MiniAPPS: every reference solution passes, splits share nothing, and a constant does not solve a problem."""
+"""MiniAPPS: reference solutions pass, splits are disjoint, and a constant solves no problem."""
 
 import json
-import random
 
 import pytest
 
 from trl_rltf import make_mini_apps
 from trl_rltf.execution import Outcome, Program
-from trl_rltf.mini import add_bug, add_slips
 
 
 def test_every_reference_solution_passes(runner):
@@ -55,34 +53,6 @@ def test_all_difficulties_and_both_kinds_of_tests_are_there():
         ({"num_problems": 5000}, "has 103 introductory problems"),
     ],
 )
-def test_impossible_wishes_are_refused(arguments, message):
+def test_impossible_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_mini_apps(**arguments)
-
-
-def test_a_program_with_a_bug_rarely_passes_and_fails_in_each_way(runner):
-    rng = random.Random(0)
-    rows = make_mini_apps("train", num_problems=60)
-    drafts = [Program(add_bug(source, rng), row["tests"]) for row in rows for source in row["solutions"]]
-    outcomes = [report.outcome for report in runner.run(drafts)]
-    assert set(outcomes) >= {Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE}
-    assert outcomes.count(Outcome.PASS) < 0.1 * len(outcomes)
-
-
-def test_slips_fall_on_each_line_for_itself_and_fail_in_each_way(runner):
-    rng = random.Random(0)
-    rows = make_mini_apps("train", num_problems=200)
-    sources = [row["solutions"][0] for row in rows]
-    drafts = [add_slips(source, rng, 0.5) for source in sources]
-    pairs = [
-        (line, draft_line)
-        for source, draft in zip(sources, drafts, strict=True)
-        for line, draft_line in zip(source.split("\n")[:-1], draft.split("\n")[:-1], strict=True)
-    ]
-    assert sum(line != draft_line for line, draft_line in pairs) / len(pairs) == pytest.approx(0.5, abs=0.06)
-    outcomes = [
-        report.outcome
-        for report in runner.run([Program(draft, row["tests"]) for draft, row in zip(drafts, rows, strict=True)])
-    ]
-    assert set(outcomes) == {Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE, Outcome.PASS}
-    assert add_slips(sources[0], rng, 0.0) == sources[0]

@@ -17,7 +17,7 @@ NEVER_CLOSED = "n = 3\nprint('''n\n"
 
 
 def credits_of(function, tokenizer, sources, prompts=None):
-    """What the tokens of each line got on top of the reward of the program, rounded; all tokens of a line get the same."""
+    """Rounded credit of each line: the reward of its tokens, which all get the same, minus that of the program."""
     ids = [tokenizer(source)["input_ids"] for source in sources]
     rewards = function(
         prompts=prompts or ["p"] * len(sources),
@@ -31,7 +31,7 @@ def credits_of(function, tokenizer, sources, prompts=None):
         lines = [set(), set()]
         text = ""
         for token, value in zip(row, reward.tokens, strict=True):
-            # A line break belongs to the line that it ends; what follows the program, to its last line.
+            # A line break belongs to the line that it ends; a token after the program, to its last line.
             lines[min(text.count("\n"), 1)].add(round(value - reward, 3))
             text += tokenizer.decode([token])
         assert [len(values) for values in lines] == [1, 1]
@@ -52,7 +52,7 @@ def test_lines_are_compared_with_those_of_the_group_that_got_as_far(runner, toke
     assert credits_of(function, tokenizer, sources) == [pytest.approx(row, abs=1e-3) for row in expected]
 
 
-def test_what_follows_a_crash_was_never_run(runner, tokenizer):
+def test_the_lines_below_a_crash_get_no_credit(runner, tokenizer):
     function = UnitTestRewardFunction(runner, token_weight=2.0)
     assert credits_of(function, tokenizer, [RIGHT, CRASHES_EARLY]) == [[1, 1], [-1, 0]]
 
@@ -61,21 +61,21 @@ def test_other_prompts_do_not_count(runner, tokenizer):
     function = UnitTestRewardFunction(runner)
     chats = [[{"role": "user", "content": name}] for name in "aabb"]
     sources = [RIGHT, RIGHT, CRASHES, CRASHES]
-    assert credits_of(function, tokenizer, sources, chats) == [[0, 0]] * 4  # in each group all are alike
+    assert credits_of(function, tokenizer, sources, chats) == [[0, 0]] * 4  # the programs of each group are equal
     assert credits_of(function, tokenizer, sources) == [[0.5, 0.5]] * 2 + [[-0.5, -0.5]] * 2
 
 
-def test_out_of_time_is_the_fault_of_all_lines(runner, tokenizer):
+def test_a_timeout_counts_against_all_lines(runner, tokenizer):
     function = UnitTestRewardFunction(runner)
     assert credits_of(function, tokenizer, [RIGHT, "n = 1\nwhile n: pass\n"]) == [[0.5, 0.5], [-0.5, -0.5]]
 
 
-def test_a_program_that_does_not_parse_for_no_known_line_stays_out_of_the_comparison(runner, tokenizer):
+def test_a_syntax_error_without_a_line_is_left_out_of_the_comparison(runner, tokenizer):
     function = UnitTestRewardFunction(runner)
     assert credits_of(function, tokenizer, [RIGHT, NEVER_CLOSED]) == [[0, 0], [0, 0]]
 
 
-def test_a_program_that_could_not_be_graded_stays_out_of_the_comparison(runner, tokenizer):
+def test_a_program_that_could_not_be_graded_is_left_out_of_the_comparison(runner, tokenizer):
     class Broken:
         def run(self, programs):
             *reports, _ = runner.run(programs)
@@ -89,12 +89,12 @@ def test_a_program_that_could_not_be_graded_stays_out_of_the_comparison(runner, 
     assert missing is None
 
 
-def test_a_bracket_that_stays_open_is_the_fault_of_its_line_and_of_what_follows(runner, tokenizer):
+def test_an_unclosed_bracket_counts_against_its_line_and_the_lines_below(runner, tokenizer):
     function = UnitTestRewardFunction(runner)
     assert credits_of(function, tokenizer, [RIGHT, "n = int(input(\nprint(n + 1)\n"]) == [[0.5, 0], [-0.5, -0.5]]
 
 
-def test_text_around_a_program_has_no_line(runner, tokenizer):
+def test_text_around_a_program_gets_no_credit(runner, tokenizer):
     completion = f"Here:\n```python\n{RIGHT}```\nIt adds one.\n"
     fence = completion.index("```\nIt")
     texts = [completion, completion.replace("n + 1", "m + 1")]
@@ -110,7 +110,7 @@ def test_text_around_a_program_has_no_line(runner, tokenizer):
 
 @pytest.mark.parametrize("outcome", [Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR])
 @pytest.mark.parametrize("span", [Span(-5, 0, -9, 0), Span(0, 0, 0, 0), Span(2, 0, 1, 0), Span(10**9, 0, 10**9, 0)])
-def test_a_place_that_is_not_in_the_program_does_no_harm(runner, tokenizer, outcome, span):
+def test_a_span_outside_the_program_is_clamped(runner, tokenizer, outcome, span):
     class Forged:
         def run(self, programs):
             report, *_ = runner.run(programs)
@@ -121,6 +121,6 @@ def test_a_place_that_is_not_in_the_program_does_no_harm(runner, tokenizer, outc
     assert min(forged) == -0.5
 
 
-def test_prompts_that_do_not_fit_are_refused(runner, tokenizer):
+def test_a_wrong_number_of_prompts_is_refused(runner, tokenizer):
     with pytest.raises(ValueError, match="There are 1 `prompts` and 2 `completions`"):
         UnitTestRewardFunction(runner)(["p"], [RIGHT] * 2, tests=[TESTS] * 2)

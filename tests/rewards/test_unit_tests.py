@@ -39,7 +39,7 @@ def test_the_adaptive_reward_grows_with_the_share_of_tests_passed(runner, tokeni
     assert half == pytest.approx(-0.3 + 0.5 * 1.3 * 3 / 4)
 
 
-def test_a_program_that_raises_gets_the_ratio_only_if_asked(runner, tokenizer):
+def test_the_tests_passed_by_a_program_that_raises_count_only_on_request(runner, tokenizer):
     source = "n = int(input())\nprint(n if n < 4 else nothing)"
     plain = rewards_of(runner, tokenizer, [source], FOUR_TESTS, token_weight=0)
     asked = rewards_of(runner, tokenizer, [source], FOUR_TESTS, token_weight=0, adaptive_runtime_errors=True)
@@ -47,25 +47,25 @@ def test_a_program_that_raises_gets_the_ratio_only_if_asked(runner, tokenizer):
     assert asked == [pytest.approx(-0.6 + 1.3 * 3 / 4)]
 
 
-def test_only_the_tokens_of_the_failing_statement_are_punished(runner, tokenizer):
+def test_only_the_tokens_of_the_failing_statement_are_penalized(runner, tokenizer):
     source = "a = 1\nb = undefined\nc = 3\n"
     (reward,) = rewards_of(runner, tokenizer, [source])
     ids = tokenizer(source)["input_ids"]
     texts = [tokenizer.decode([i]) for i in ids]
-    punished = [text for text, value in zip(texts, reward.tokens, strict=True) if value == pytest.approx(-0.9)]
-    assert "".join(punished).strip() == "b = undefined"
+    penalized = [text for text, value in zip(texts, reward.tokens, strict=True) if value == pytest.approx(-0.9)]
+    assert "".join(penalized).strip() == "b = undefined"
     assert {round(value, 6) for value in reward.tokens} == {-0.6, -0.9}
     assert float(reward) == pytest.approx(-0.6)
 
 
-def test_expression_penalty_punishes_fewer_tokens(runner, tokenizer):
+def test_an_expression_penalty_falls_on_fewer_tokens(runner, tokenizer):
     source = "a = 1\nb = 2 + undefined + 3 + 4 + 5\n"
     (line,) = rewards_of(runner, tokenizer, [source])
     (expression,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     assert 0 < sum(v < -0.7 for v in expression.tokens) < sum(v < -0.7 for v in line.tokens)
 
 
-def test_expression_penalty_punishes_the_token_that_ends_a_program_too_early(runner, tokenizer):
+def test_an_expression_penalty_falls_on_the_token_that_ends_a_program_too_early(runner, tokenizer):
     source = "a = [1, 2]\nprint(a"
     line, expression = (
         rewards_of(runner, tokenizer, [f"{source}\n"], token_feedback=f"{unit}_penalty")[0].tokens
@@ -74,21 +74,21 @@ def test_expression_penalty_punishes_the_token_that_ends_a_program_too_early(run
     assert line == [pytest.approx(-1.3)] * len(line)
     before = len(tokenizer(source)["input_ids"])
     assert expression == [pytest.approx(-1.3 if index == before else -1.0) for index in range(len(expression))]
-    # Cut off at the length limit, no token has ended it.
+    # A completion cut at the length limit has no final token.
     (cut,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     assert cut.tokens == [pytest.approx(-1.3)] * len(cut.tokens)
 
 
-def test_expression_penalty_punishes_the_line_break_where_a_colon_is_missing(runner, tokenizer):
+def test_an_expression_penalty_falls_on_the_line_break_after_a_missing_colon(runner, tokenizer):
     source = "def f(v)\n    return v\n"
     (reward,) = rewards_of(runner, tokenizer, [source], token_feedback="expression_penalty")
     texts = [tokenizer.decode([index]) for index in tokenizer(source)["input_ids"]]
-    punished = "".join(text for text, value in zip(texts, reward.tokens, strict=True) if value < -1.1)
-    assert "\n" in punished
-    assert not punished.strip()
+    penalized = "".join(text for text, value in zip(texts, reward.tokens, strict=True) if value < -1.1)
+    assert "\n" in penalized
+    assert not penalized.strip()
 
 
-def test_a_timeout_punishes_all_tokens_and_a_failure_none(runner, tokenizer):
+def test_a_timeout_penalizes_all_tokens_and_a_failure_none(runner, tokenizer):
     loop, wrong = rewards_of(runner, tokenizer, ["while True:\n    pass", "print(0)"])
     assert loop.tokens == [pytest.approx(-0.9)] * len(loop.tokens)
     assert wrong.tokens == [pytest.approx(-0.3)] * len(wrong.tokens)
@@ -98,8 +98,8 @@ def test_a_fence_before_the_code_shifts_the_tokens(runner, tokenizer):
     completion = "The answer:\n```python\na = 1\nb = undefined\n```\n"
     (reward,) = rewards_of(runner, tokenizer, [completion])
     ids = tokenizer(completion)["input_ids"]
-    punished = [tokenizer.decode([i]) for i, value in zip(ids, reward.tokens, strict=True) if value < -0.7]
-    assert "".join(punished).strip() == "b = undefined"
+    penalized = [tokenizer.decode([i]) for i, value in zip(ids, reward.tokens, strict=True) if value < -0.7]
+    assert "".join(penalized).strip() == "b = undefined"
 
 
 def test_normalising_by_the_span_gives_all_errors_the_same_weight(runner, tokenizer):
@@ -183,7 +183,7 @@ def test_errors_in_trailing_code_are_a_metric_and_a_column():
         log_extra=extra.__setitem__,
         log_metric=metrics.__setitem__,
     )
-    assert rewards == [1.0] * 4  # by what the functions do
+    assert rewards == [1.0] * 4  # the functions pass the tests
     assert metrics["outcome/trailing_error"] == 0.5
     assert extra["trailing_error"] == ["AssertionError", "", "AssertionError", ""]
 
@@ -196,7 +196,7 @@ def test_without_prompts_completions_with_equal_tests_are_a_group(runner, tokeni
     tests = [SUM_TESTS, SUM_TESTS, FOUR_TESTS]
     without = reward(**arguments, tests=tests)
     assert [r.tokens for r in without] == [r.tokens for r in reward(**arguments, tests=tests, prompts=["x", "x", "y"])]
-    # One of two got past its second line; the third program has nobody to be compared with.
+    # The second line of one of two programs parsed; the third program is alone in its group.
     assert [(min(r.tokens), max(r.tokens)) for r in without] == [(0.0, 0.5), (-0.5, 0.0), (0.0, 0.0)]
 
 
@@ -254,6 +254,6 @@ def test_a_token_reward_is_a_number_and_survives_pickling():
     assert sum([reward, 1.0]) == pytest.approx(0.4)
 
 
-def test_what_cannot_run_programs_is_refused_as_a_runner():
+def test_an_object_that_cannot_run_programs_is_refused_as_a_runner():
     with pytest.raises(TypeError, match="`runner` is a bool"):
         UnitTestRewardFunction(True)

@@ -1,4 +1,4 @@
-"""Find the program in a completion, and the tokens of each of its characters."""
+"""Find the program in a completion, and the tokens of its characters."""
 
 from __future__ import annotations
 

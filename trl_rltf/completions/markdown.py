@@ -1,4 +1,4 @@
-"""Read the fenced blocks of a completion, without those of its reasoning."""
+"""Find the fenced blocks of a completion, without those of its reasoning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _END_MARKER = re.compile(
     r"<\|[A-Za-z_]{2,30}\|>|</?s>|\[/PYTHON\]|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>", re.IGNORECASE
 )
 _ANSWER_TAG = re.compile(r"<(answer|solution|code|final)>", re.IGNORECASE)
-# The first line of a completion whose prompt ends with an opening fence, and the tag of Code Llama. Both are names of nothing.
+# First line of a completion whose prompt ends with an opening fence, or the tag of Code Llama.
 _OPENING_LINE = re.compile(r"\s*(?:(?:python|py)[\d.]{0,4}|\[PYTHON\])[ \t]*(?:\r?\n|\r)", re.IGNORECASE)
 _PYTHON = re.compile(
     r"(?:language-)?(?:[ic]?python|micropython|pypy|py|jupyter|[\w-]{1,40}\.py)(?:[-_]?[\d.]{1,8}|[-_](?:code|script))?"
@@ -37,10 +37,10 @@ _LANGUAGES = frozenset(
     "css sql c cpp c++ cxx csharp cs java javascript js typescript ts go rust ruby php kotlin swift scala r julia "
     "haskell perl lua diff makefile dockerfile latex tex math pycon pseudocode cython sage".split()
 )
-_MAX_BEFORE = 80  # characters before a fence or a tag on its line
+_MAX_BEFORE = 80  # characters that are read before a fence or a tag on its line
 _MAX_INFO = 200
-_MAX_TRIES = 8  # ends of one block that are parsed
-_MAX_SEARCH = 64  # fences that the search for one end looks at
+_MAX_TRIES = 8  # ends of a block that are tried
+_MAX_SEARCH = 64  # fences that are considered for the end of a block
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Block:
     Args:
         start (`int`): Index of its first character in the completion.
         end (`int`): Index after its last character.
-        is_marked (`bool`): Whether its info string means Python; else it has none.
+        is_marked (`bool`): Whether its info string says that it is Python; otherwise it has no info string.
     """
 
     start: int
@@ -61,11 +61,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class _Fence:
-    line: int  # index of the first character of its line, or behind a tag in it
-    start: int  # of its ticks
+    line: int  # index of the first character of its line, or after a tag in the line
+    start: int  # index of its first tick
     info_start: int
     next_line: int
-    before: str  # text between there and its ticks, at most `_MAX_BEFORE` characters
+    before: str  # text before its ticks, at most `_MAX_BEFORE` characters
     info: str
     tick: str
     length: int
@@ -86,7 +86,7 @@ class _Fence:
     def can_open(self) -> bool:
         if self.tick == "`" and "`" in self.info:
             return False
-        # Models write the fence behind a colon, too; but in a comment it opens nothing.
+        # Models also write a fence after a colon; but a fence in a comment opens nothing.
         follows_text = self.is_python or (not self.info and self.before.rstrip().endswith(":"))
         follows_text = follows_text and not self.before.lstrip().startswith(("#", ">"))
         is_first = _LIST_ITEM.fullmatch(self.before) or _OTHER_TAG.fullmatch(self.before)
@@ -94,18 +94,18 @@ class _Fence:
 
     @property
     def is_comment(self) -> bool:
-        """Whether this is the start of a comment, or inside one, rather than at its end."""
+        """Whether this is within a comment, and not at its end."""
         comment = self.before.lstrip()
         return comment.startswith("#") and (bool(self.info) or not comment.strip("# \t"))
 
     @property
     def is_another(self) -> bool:
-        """Whether this, within a block, opens the next one rather than closes it."""
+        """Whether this, within a block, opens the next block and does not close it."""
         return self.is_python or self.language in _LANGUAGES or self.language in _MARKDOWN
 
 
 def _fences(text: str) -> Iterator[_Fence]:
-    """All runs of three or more ticks or tildes, any of which may be a fence."""
+    """All runs of three or more ticks or tildes; each may be a fence."""
     line, next_line = 0, 0
     for run in _RUN.finditer(text):
         if run.start() >= next_line:
@@ -154,7 +154,7 @@ class Answer:
         if self._is_program_from(self.start):
             return
         position = self._read_prompt_block()
-        reasoning: tuple[int, int] | None = None  # where it starts, and the number of blocks before it
+        reasoning: tuple[int, int] | None = None  # its start, and the number of blocks before it
         while True:
             fence = self._fence_from(position)
             tag = self._tag_from(position)
@@ -164,7 +164,7 @@ class Answer:
                     if reasoning is None and self._starts_line(tag):
                         reasoning = tag.start(), len(self.blocks)
                 elif not is_quoted(self._text, *tag.span()):
-                    # Without an opening tag: that is in the prompt.
+                    # The opening tag may be in the prompt.
                     del self.blocks[reasoning[1] if reasoning else 0 :]
                     reasoning = None
                     self.start = self._skip_blank_lines(position)
@@ -175,25 +175,25 @@ class Answer:
                 position = self._read_fence(fence)
             else:
                 break
-        if reasoning is not None:  # that does not end
+        if reasoning is not None:  # truncated
             del self.blocks[reasoning[1] :]
             self.end = reasoning[0]
         self._trim()
 
     def _is_program_from(self, start: int) -> bool:
-        """Whether the rest is a program; fences in it are in strings then."""
+        """Whether the rest of the text is a program; its fences are in strings then."""
         tree = self._parser.parse(start, len(self._text))
         if tree is None or not is_program(tree):
             return False
         fence = self._fence_from(start)
         if fence is None:
             return True
-        # Tildes are operators of Python: where a statement starts with them, they are a fence.
+        # Tildes are Python operators: they are a fence only if a statement starts with them.
         line = self._text.count("\n", start, fence.start) + 1
         return all(statement.lineno != line for statement in tree.body)
 
     def _read_prompt_block(self) -> int:
-        """Read a block that the prompt has opened; return where to continue."""
+        """Read a block that was opened in the prompt; return the next position."""
         start = self.start
         tag, fence = self._tag_from(start), self._fence_from(start)
         end, position, is_closed = self._find_end(start, fence.tick if fence else "`", 3, 3)
@@ -210,7 +210,7 @@ class Answer:
         assert fence is not None
         following = self._fence_from(fence.next_line)
         if fence.starts_line and not fence.info and not (following is not None and following.is_another):
-            # A formula before an unmarked block is Python, too. Then there is code between this fence and the next.
+            # The text may also be a formula before an unmarked block, if there is code between this fence and the next.
             following_start = len(self._text) if following is None else following.line
             if self._parser.is_code(fence.next_line, max(fence.next_line, following_start)):
                 self.blocks.append(Block(start, end, False))
@@ -219,10 +219,10 @@ class Answer:
         return position
 
     def _read_fence(self, fence: _Fence) -> int:
-        """Read a block, if the fence opens one; return where to continue."""
+        """Read a block, if the fence opens one; return the next position."""
         if not fence.can_open:
             return fence.info_start
-        # What is wrapped into a Markdown block is read as if it were not.
+        # Ignore the fence of a Markdown block and read its content.
         if fence.language in _MARKDOWN or self._is_in_string(fence):
             return fence.next_line
         start = fence.next_line
@@ -237,10 +237,10 @@ class Answer:
         return max(position, start)
 
     def _find_end(self, start: int, tick: str, length: int, deepest: int) -> tuple[int, int, bool]:
-        """End of the content of a block, where to continue, and whether it is closed."""
+        """End of the content of a block, the next position, and whether it is closed."""
         first = bisect.bisect_left(self._fence_starts, start)
         closing: list[_Fence] = []
-        glued: list[_Fence] = []  # to a statement, that is
+        glued: list[_Fence] = []  # to a statement
         for fence in self._fences[first : first + _MAX_SEARCH]:
             if fence.tick != tick or len(closing) == _MAX_TRIES:
                 continue
@@ -254,7 +254,7 @@ class Answer:
         has_open_string = bool(self._open_quotes(start, end))
         if not (has_open_string or glued or tag) or self._parser.parse(start, end) is not None:
             return usual
-        if has_open_string:  # perhaps the fence is in it
+        if has_open_string:  # which may contain the fence
             for fence in closing[1:]:
                 if self._parser.parse(start, fence.line) is not None:
                     return self._at(fence)
@@ -285,7 +285,7 @@ class Answer:
         )
 
     def _open_quotes(self, start: int, end: int) -> list[str]:
-        """Triple quotes that stand between two positions an odd number of times."""
+        """Triple quotes that occur an odd number of times between two positions."""
         return [
             quotes
             for quotes, places in self._quotes.items()
@@ -293,7 +293,7 @@ class Answer:
         ]
 
     def _end_of_reasoning(self, start: int, end: int) -> int | None:
-        """Where between two positions reasoning ends that starts before them."""
+        """Position of the end tag, between two positions, of earlier reasoning."""
         depth = 0
         for index in range(bisect.bisect_left(self._tag_starts, start), len(self._tags)):
             tag = self._tags[index]

@@ -1,4 +1,4 @@
-"""Find the text of a completion, and the program in it with its place."""
+"""Find the text of a completion, and the program in it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .python_text import (
 
 
 _SESSIONS = (">>>", "$ ")
-_MAX_BLOCKS = 32  # that are considered, from the last
+_MAX_BLOCKS = 32  # considered, starting with the last one
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedProgram:
     """
-    A program and its place.
+    A program and its position in a completion.
 
     Args:
-        source (`str`): Program text, a slice of the completion as it stands.
+        source (`str`): Text of the program, an unmodified slice of the completion.
         start (`int`): Index of its first character in the completion.
     """
 
@@ -37,25 +37,25 @@ class ExtractedProgram:
 
     @property
     def indent(self) -> int:
-        """Number of blanks by which a list item indents the program."""
+        """Number of blanks by which the program is indented as a whole, as in a list item."""
         return indent_of(self.source)
 
     @property
     def code(self) -> str:
-        """Source as it can be run: without that indent. Its lines are those of the source."""
+        """Source without that indent, which can be run; its lines are those of the source."""
         return without_indent(self.source)
 
 
 def prompt_text(prompt: Any) -> str:
-    """The text of a prompt; of chat messages, that of all of them."""
+    """Text of a prompt; of chat messages, the text of all messages."""
     return prompt if isinstance(prompt, str) else "\n".join(filter(None, map(_message_text, prompt)))
 
 
 def completion_text(completion: Any) -> str:
     """
-    The assistant's last text.
+    Last text of the assistant.
 
-    A rollout may end with the message of a tool, or with a call of one that has no text.
+    A rollout may end with a tool message, or with a tool call without text.
     """
     if isinstance(completion, str):
         return completion
@@ -69,7 +69,7 @@ def _message_text(message: Mapping[str, Any]) -> str:
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
-    # Of the parts some are text; a dataset gives the other ones a `text` of `None`.
+    # A message may have parts that are not text; in a dataset their `text` is `None`.
     return "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)
 
 
@@ -77,11 +77,11 @@ def extract_program(completion: str) -> ExtractedProgram:
     """
     Find the program in a completion.
 
-    Reasoning (`<think>...</think>`, with or without the opening tag) is left out first. The program is the last fenced
-    block that is marked as Python, else the last one without a mark that is code, else the whole text. A block that
-    loads a name which only an earlier block defines (asserts, an example, tests) is passed over, for it cannot run
-    alone. A fence that was never closed (a truncated completion) holds what follows it; one that closes a block opened
-    in the prompt ends the program. Where the text can be read in several ways, the one that parses as Python counts.
+    Reasoning (`<think>...</think>`, with or without the opening tag) is removed first. The program is the last fenced block
+    that is marked as Python, otherwise the last block without a mark that is code, otherwise the whole text. A block that
+    loads a name which only an earlier block defines (asserts, an example, tests) is skipped, since it cannot run alone. A block
+    that was never closed (a truncated completion) extends to the end of the text; a fence that closes a block opened in the
+    prompt ends the program. If the text can be read in several ways, the reading that parses as Python is used.
 
     Args:
         completion (`str`): Decoded completion.
@@ -93,11 +93,11 @@ def extract_program(completion: str) -> ExtractedProgram:
     answer = Answer(completion, parser)
     filled = [block for block in answer.blocks if not completion[block.start : block.end].isspace()]
     filled = [block for block in filled if block.start < block.end] or answer.blocks
-    place = _chosen(completion, filled[-_MAX_BLOCKS:], parser) if filled else answer
+    place = _choose(completion, filled[-_MAX_BLOCKS:], parser) if filled else answer
     return ExtractedProgram(completion[place.start : place.end], place.start)
 
 
-def _chosen(text: str, blocks: list[Block], parser: Parser) -> Block:
+def _choose(text: str, blocks: list[Block], parser: Parser) -> Block:
     is_code = [_is_code(text, block, parser) for block in blocks]
     last = max(range(len(blocks)), key=lambda index: (is_code[index], blocks[index].is_marked, index))
     chosen = blocks[last]
@@ -105,20 +105,20 @@ def _chosen(text: str, blocks: list[Block], parser: Parser) -> Block:
     if not earlier:
         return chosen
     names = read_names(text[chosen.start : chosen.end])
-    # Cut off before its first statement was whole.
-    is_nothing = chosen.end == len(text) and parser.parse(chosen.start, chosen.end) is None and not names.defined
+    # The block was truncated within its first statement.
+    is_fragment = chosen.end == len(text) and parser.parse(chosen.start, chosen.end) is None and not names.defined
     for block in reversed(earlier):
         others = read_names(text[block.start : block.end])
         is_needed = bool(others.defined & names.needed) or (
-            is_nothing and parser.parse(block.start, block.end) is not None
+            is_fragment and parser.parse(block.start, block.end) is not None
         )
         if is_needed or _repeats(text[chosen.start : chosen.end], text[block.start : block.end]):
-            chosen, names, is_nothing = block, others, False
+            chosen, names, is_fragment = block, others, False
     return chosen
 
 
 def _repeats(part: str, whole: str) -> bool:
-    """Whether a block explains an earlier one: it quotes some of its lines, or has its functions without their bodies."""
+    """Whether a block explains an earlier one: quotes its lines or its signatures."""
     lines, others = (f"\n{_without_blanks(source)}\n" for source in (part, whole))
     return lines != others and (lines in others or has_only_signatures(part, read_names(whole).defined))
 

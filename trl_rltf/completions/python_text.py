@@ -1,4 +1,4 @@
-"""Parse untrusted text as Python, and tell what it defines and needs."""
+"""Parse untrusted text as Python, and find the names it defines and needs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 
-_MAX_CHARACTERS = 100_000  # of one parse
-_MAX_DEPTH = 400  # in operators; ordinary threads have stack for ten times as many
-_BRACKET = 4  # operators that take as much stack as a bracket
+_MAX_CHARACTERS = 100_000  # per parse
+_MAX_DEPTH = 400  # in operators; the stack of an ordinary thread suffices for ten times as many
+_BRACKET_DEPTH = 4  # in operators: a bracket takes as much stack as four of them
 _MAX_KEYWORDS = 200  # `elif` and `lambda` nest without a bracket, across lines and commas
 _NESTING = re.compile(r"[(\[{]|[)\]}]|[,;\n]|[-+~*/%@&|^<>=.]|\b(?:not|if|else|and|or|await)\b")
-_MAX_PARSES = 512  # of one completion, beside a number of characters that is linear in its length
-_SAMPLE = 15  # lines at each end by which text is judged that does not parse
+_MAX_PARSES = 512  # per completion; the number of parsed characters is limited too
+_SAMPLE_LINES = 15  # at each end of a text that does not parse, to judge it by
 _MAX_LINE = 500
 _CLAUSES = ("else:", "elif ", "except", "finally:", "case ", "@", "print ")
 _STAR_IMPORTS = {"math", "cmath", "itertools", "functools", "collections", "operator", "heapq", "bisect", "string"}
@@ -38,7 +38,7 @@ _FILTERS_LOCK = threading.Lock()  # the filters of `warnings` belong to the whol
 
 class Parser:
     """
-    Parse slices of one completion, in total at most a fixed multiple of its length.
+    Parse slices of one completion, at a total cost linear in its length.
 
     Args:
         text (`str`): The completion.
@@ -51,7 +51,7 @@ class Parser:
         self._known: dict[tuple[int, int, str], ast.Module | None] = {}
 
     def parse(self, start: int, end: int, suffix: str = "") -> ast.Module | None:
-        """Tree of a slice, or `None` if it is not Python or too large to be parsed."""
+        """Syntax tree of a slice, or `None` if it is not Python or too large to parse."""
         place = start, end, suffix
         if place not in self._known:
             size = end - start
@@ -75,7 +75,7 @@ class Names:
 
     Args:
         defined (`frozenset[str]`): Names that it defines other than by an import.
-        needed (`frozenset[str]`): Names that it loads, but neither binds nor finds among the built-in ones.
+        needed (`frozenset[str]`): Names that it loads, but does not bind, and that are not built in.
     """
 
     defined: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ class Names:
 
 
 def read_names(source: str) -> Names:
-    """Names of a program, or of its lines before a syntax error and of the calls after them."""
+    """Names of a program; if it does not parse, of the part before the error."""
     whole = source
     tree, error_line = _parse(source)
     for _ in range(4):
@@ -114,9 +114,9 @@ def read_names(source: str) -> Names:
                 defined.add(symbol.get_name())
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-            # Modules that are safe to import here; of others it is not known what they bind.
+            # These modules are safe to import here; the names of other ones are not known.
             bound |= set(dir(importlib.import_module(statement.module))) if _is_known(statement.module) else set()
-    rest = whole[len(source) :]  # an example that was cut off, `print(f(1`, needs `f`
+    rest = whole[len(source) :]  # a truncated example, `print(f(1`, needs `f`
     if not _BINDS.search(rest):
         bound |= {*_ASSIGNED.findall(rest)}
         loaded |= {*_CALLED.findall(rest)}
@@ -148,15 +148,15 @@ def is_program(tree: ast.Module) -> bool:
 def _acts(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
         return any(isinstance(node, _ACTIONS) for node in ast.walk(statement.value))
-    if isinstance(statement, ast.AnnAssign):  # without a value it may be a line of prose, `Time: O(n)`
+    if isinstance(statement, ast.AnnAssign):  # without a value it may be prose, `Time: O(n)`
         return statement.value is not None
     return isinstance(statement, (*_BLOCKS, ast.Assign, ast.AugAssign))
 
 
 def looks_like_code(source: str) -> bool:
-    """Whether most lines of a text that does not parse are Python, each alone."""
+    """Whether most lines of a text that does not parse are Python by themselves."""
     lines = [line for line in map(str.strip, source.splitlines()) if line and line[0] != "#"]
-    lines = [line for line in lines[:_SAMPLE] + lines[_SAMPLE:][-_SAMPLE:] if len(line) <= _MAX_LINE]
+    lines = [line for line in lines[:_SAMPLE_LINES] + lines[_SAMPLE_LINES:][-_SAMPLE_LINES:] if len(line) <= _MAX_LINE]
     return 2 * sum(map(_is_code_line, lines)) > len(lines)
 
 
@@ -171,7 +171,7 @@ def _is_code_line(line: str) -> bool:
 
 
 def has_only_signatures(source: str, names: Collection[str]) -> bool:
-    """Whether a program only says what functions with these names look like: each body is `...`, `pass` or a docstring."""
+    """Whether a program has only functions with these names and empty bodies."""
     tree = _parse(source)[0]
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree is not None else []
     if tree is None or not functions or len(functions) < len(tree.body):
@@ -185,8 +185,8 @@ def has_only_signatures(source: str, names: Collection[str]) -> bool:
 
 
 def is_quoted(text: str, start: int, end: int) -> bool:
-    """Whether a slice of a line of Python stands within a string literal."""
-    # Not beyond the length of a line that is parsed: one long line may hold many such slices.
+    """Whether a slice of a line of Python is within a string literal."""
+    # Look no further than the longest line that is parsed: one long line may have many such slices.
     first, last = max(start - _MAX_LINE - 1, 0), end + _MAX_LINE + 1
     line_start = text.rfind("\n", first, start) + 1 or first
     line_end = text.find("\n", end, last)
@@ -216,27 +216,27 @@ def _parse(source: str) -> tuple[ast.Module | None, int]:
 
 def _is_shallow(source: str) -> bool:
     """
-    Whether no syntax tree of a text can be deeper than the parser bears.
+    Whether the syntax tree of a text is shallow enough for the parser.
 
-    Brackets and the operators of the expression around each of them are counted, within strings too: this may refuse
-    a program that is not deep, but never lets a deep one through.
+    Brackets, and the operators of the expression around each bracket, are counted within strings too. This may refuse a program
+    that is not deep, but never accepts a deep one.
     """
     if source.count("elif") + source.count("lambda") > _MAX_KEYWORDS:
         return False
     depth = 0
-    operators = [0]  # since the last separator, for each bracket that is open
+    operators = [0]  # since the last separator, per open bracket
     for match in _NESTING.finditer(source):
         token = match[0]
         if token in "([{":
             operators.append(0)
-            depth += _BRACKET
+            depth += _BRACKET_DEPTH
         elif token in ")]}" or token in ",;\n":
             if token in ")]}" and len(operators) > 1:
-                depth -= operators.pop() + _BRACKET
+                depth -= operators.pop() + _BRACKET_DEPTH
             if token in ",;" or (token == "\n" and len(operators) == 1):
                 depth -= operators[-1]
                 operators[-1] = 0
-            elif token in ")]}":  # what follows may call or index what was bracketed
+            elif token in ")]}":  # a call or an index may follow
                 operators[-1] += 1
                 depth += 1
         else:

@@ -1,4 +1,4 @@
-"""Find the tokens of a range of text in the token ids of a completion."""
+"""Find the tokens of a span of a program in the token ids of a completion."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ..execution import Span
 
 LINE_END = re.compile("\r\n|\r|\n")
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-_WINDOW = 32  # tokens that are decoded together
-_MAX_SHIFT = 64  # characters by which the text of a window may stand away from where it is expected
+_WINDOW = 32  # tokens decoded together
+_MAX_SHIFT = 64  # characters between the expected and the actual position of the text of a window
 
 
-def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], indent: int = 0) -> range:
+def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int, int]], *, indent: int = 0) -> range:
     """
-    Find the tokens that carry a span of a program.
+    Find the tokens of a span of a program.
 
     Args:
-        span ([`Span`]): Place in the program.
+        span ([`~execution.Span`]): Lines and columns in the program.
         source (`str`): The program.
         start (`int`): Index of the program's first character in the completion.
         ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
-        indent (`int`, *optional*, defaults to `0`): Number of blanks that were taken from its lines before it was run.
+        indent (`int`, *optional*, defaults to `0`): Number of blanks that were removed from each line before the program ran.
 
     Returns:
-        `range`: Indices of the tokens that share a character with the span; empty if there is none.
+        `range`: Indices of the tokens that share a character with the span; may be empty.
     """
     line_starts = [0, *(match.end() for match in LINE_END.finditer(source)), len(source)]
 
     def index_of(line: int, column: int) -> int:
-        # A place comes from where the program ran: whatever it says, it is in the program.
+        # The span comes from the process of the program, which is hostile: clamp it to the program.
         line_start = line_starts[min(max(line, 1), len(line_starts)) - 1]
         before = source[line_start : line_start + indent]
         line_start += len(before) - len(before.lstrip(" \t"))
@@ -47,9 +47,9 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
 
 def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:
     """
-    Find the token with which a program stops.
+    Find the token that ends a program.
 
-    It is the first that goes beyond the last visible character.
+    It is the first token that extends beyond the last visible character.
 
     Args:
         source (`str`): The program.
@@ -57,7 +57,7 @@ def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> ran
         ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
 
     Returns:
-        `range`: Index of a line break, a fence or the end token; empty if the completion was cut off there.
+        `range`: Index of a line break, a fence or the end token; empty if the completion was truncated there.
     """
     visible_end = start + len(source.rstrip())
     for index, (begin, end) in enumerate(ranges):
@@ -68,28 +68,28 @@ def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> ran
 
 def token_ranges(token_ids: Sequence[int], text: str, tokenizer: Any) -> list[tuple[int, int]]:
     """
-    Find the characters that each token stands for.
+    Find the character range of each token.
 
-    The bytes of the tokens are put together and compared with the decoded text. Where that does not reproduce it (a
-    tokenizer that cleans up spaces, say), the tokens are decoded in windows instead: slower, but as the tokenizer does
-    it. Both take time that is linear in the number of tokens.
+    The bytes of the tokens are joined and compared with the decoded text. If they differ (for example, because the tokenizer
+    cleans up spaces), the tokens are decoded in windows instead, which is slower and always agrees with the tokenizer. Both take
+    time linear in the number of tokens.
 
     Args:
         token_ids (`Sequence[int]`): Token ids of the completion.
-        text (`str`): The completion, decoded without special tokens, or a part of it (one message of a chat
-            template). Of several places of that part in the completion the last one counts, for reasoning comes first.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decoded it.
+        text (`str`): The completion, decoded without special tokens, or a part of it (one message of a chat template). If that
+            part occurs several times in the completion, the last one counts, since reasoning comes first.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decoded the completion.
 
     Returns:
-        `list[tuple[int, int]]`: Half-open character range in `text` of each token. Two tokens share a character that was
-        split between them; a special token has an empty range.
+        `list[tuple[int, int]]`: Half-open character range of each token in `text`, length `T`. A character whose bytes are split
+        between two tokens is in both ranges; a special token has an empty range.
     """
     token_ids = list(token_ids)
     decoded = tokenizer.decode(token_ids, skip_special_tokens=True)
-    behind = decoded[::-1].find(text[::-1])  # `rfind` takes quadratic time in the worst case
-    if behind < 0:
+    num_after = decoded[::-1].find(text[::-1])  # `rfind` takes quadratic time in the worst case
+    if num_after < 0:
         return [(0, 0)] * len(token_ids)
-    offset = len(decoded) - behind - len(text)
+    offset = len(decoded) - num_after - len(text)
     ranges = _ranges_from_pieces(token_ids, decoded, tokenizer)
     if ranges is None:
         ranges = _ranges_from_windows(token_ids, decoded, tokenizer)
@@ -119,7 +119,7 @@ def _ranges_from_pieces(token_ids: list[int], decoded: str, tokenizer: Any) -> l
         whole = "".join(rebuilt)
         if whole == decoded:
             return ranges
-        if whole[:1] == " " and whole[1:] == decoded:  # sentencepiece drops the blank it put in front
+        if whole[:1] == " " and whole[1:] == decoded:  # sentencepiece drops the blank that it adds at the start
             return [_clip(begin - 1, end - 1, len(decoded)) for begin, end in ranges]
     return None
 
@@ -128,12 +128,12 @@ def _ranges_from_windows(token_ids: list[int], decoded: str, tokenizer: Any) -> 
     special = _Pieces.of(tokenizer).special
     ranges: list[tuple[int, int]] = []
     end, text = 0, ""
-    window_start, text_start = 0, 0  # the first token of the window, and where its text starts
+    window_start, text_start = 0, 0  # first token of the window, and start of its text
     for index, token_id in enumerate(token_ids):
-        if index - window_start >= _WINDOW and not text.endswith("\ufffd"):  # which ends within a character
+        if index - window_start >= _WINDOW and not text.endswith("\ufffd"):  # then it ends within a character
             window = tokenizer.decode(token_ids[index : index + _WINDOW], skip_special_tokens=True)
             window = window.rstrip("\ufffd")
-            # A tokenizer may leave out a blank before it, or write its first token in another way than within a text.
+            # A tokenizer may drop a blank at the start of a window, or decode its first token differently than within a text.
             place = decoded.find(window, end, end + len(window) + _MAX_SHIFT)
             if place >= 0:
                 window_start, text_start = index, place
@@ -157,7 +157,7 @@ def _common_prefix(first: str, second: str) -> int:
 
 
 class _Pieces:
-    """Bytes of each token of one tokenizer, in the two encodings that are in use."""
+    """Bytes of each token of a tokenizer, in the two common encodings."""
 
     _known: dict[int, tuple[Any, _Pieces]] = {}
 
@@ -166,7 +166,7 @@ class _Pieces:
         self.version = self._version(tokenizer)
         added = tokenizer.added_tokens_decoder
         self._added = {index: token.content for index, token in added.items()}
-        # `all_special_ids` has those with a name; decoding leaves out the other ones, too (Llama-3's `<|eom_id|>`).
+        # `all_special_ids` has the named ones only, but decoding skips all (such as Llama-3's `<|eom_id|>`).
         self.special = {*tokenizer.all_special_ids, *(index for index, token in added.items() if token.special)}
         self.byte_level = functools.cache(self._byte_level)
         self.sentencepiece = functools.cache(self._sentencepiece)
@@ -180,7 +180,7 @@ class _Pieces:
 
     @staticmethod
     def _version(tokenizer: Any) -> tuple[int, list[int]]:
-        return len(tokenizer), list(tokenizer.all_special_ids)  # either changes where somebody adds tokens
+        return len(tokenizer), list(tokenizer.all_special_ids)  # either changes when tokens are added
 
     def _verbatim(self, token_id: int) -> bytes | None:
         if token_id in self.special:
@@ -210,7 +210,7 @@ class _Pieces:
 
 @functools.cache
 def _byte_of_character() -> dict[str, int]:
-    """Byte of each character with which byte-level BPE (GPT-2) writes bytes."""
+    """Byte of each character in the alphabet of byte-level BPE (GPT-2)."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}

@@ -1,4 +1,4 @@
-"""Resample programs from a critic's best prefixes: critic sampling (arXiv 2207.01780)."""
+"""Resample programs from a critic's best prefixes: the critic sampling of CodeRL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..execution import Outcome, Program, Runner
 from ..generation.completion import Completion
 from ..generation.sampling import (
     Sampling,
-    completions_of,
+    decode_completions,
     encode_prompt,
     end_tokens,
     generation_arguments,
@@ -188,7 +188,7 @@ def _continue(
     rows = zip(batch, generated[:, skipped:].tolist(), strict=True)
     ids = [[*prefix_ids, *new_ids][: sampling.max_completion_length] for (_, _, prefix_ids), new_ids in rows]
     new = [row[len(prefix_ids) :] for row, (_, _, prefix_ids) in zip(ids, batch, strict=True)]
-    return completions_of(tokenizer, ids, new, end_tokens(model, tokenizer), sampling.stop_strings)
+    return decode_completions(tokenizer, ids, new, end_tokens(model, tokenizer), sampling.stop_strings)
 
 
 def _decoder_start(model: Any) -> int:

@@ -171,7 +171,7 @@ class CriticTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Cross entropy of the outcome, at each completion token or of their maximum logits."""
+        """Cross entropy of the outcome, at each token or of the maximum logits."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
         logits = outputs.logits.float()

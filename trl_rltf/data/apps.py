@@ -1,4 +1,4 @@
-"""Load APPS (Hendrycks et al. 2021) from a folder in its original layout or from the Hub."""
+"""Load APPS (Hendrycks et al. 2021) from a folder in its layout, or from the Hub."""
 
 from __future__ import annotations
 
@@ -17,24 +17,29 @@ logger = logging.getLogger(__name__)
 
 
 def load_apps(
-    path: str | Path = "codeparrot/apps", split: str = "train", difficulties: Sequence[str] | None = None
+    path: str | Path = "codeparrot/apps",
+    split: str = "train",
+    *,
+    difficulties: Sequence[str] | None = None,
 ) -> Dataset:
     """
-    Load APPS problems. Problems that come without any tests cannot be graded; they are left out, with a warning.
+    Load APPS problems.
+
+    Problems without tests cannot be graded. They are left out, with a warning.
 
     Args:
         path (`str` or `Path`, *optional*, defaults to `"codeparrot/apps"`): A local folder that holds `train/NNNN/` and
             `test/NNNN/` (`question.txt`, `input_output.json`, `solutions.json`, `metadata.json`, `starter_code.py`), or
             the id of a Hub dataset with the columns of `codeparrot/apps`.
         split (`str`, *optional*, defaults to `"train"`): `"train"` or `"test"`.
-        difficulties (`Sequence[str]`, *optional*): Levels to keep: `"introductory"`, `"interview"`, `"competition"`.
-            Defaults to all.
+        difficulties (`Sequence[str]`, *optional*): Levels to keep, out of `"introductory"`, `"interview"` and
+            `"competition"`. Defaults to all.
 
     Returns:
         [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions`, `problem_id`, `difficulty`, `starter_code`.
 
     Raises:
-        FileNotFoundError: If the folder, or its split, is not there.
+        FileNotFoundError: If the folder or its split does not exist.
         ValueError: If a file is malformed, tests are empty, or a difficulty is unknown. The message names the file.
     """
     wanted = None if difficulties is None else parse_difficulties(difficulties)
@@ -75,7 +80,7 @@ def _to_row(problem: dict[str, Any]) -> dict[str, Any]:
     tests = problem["input_output"]
     call_based = isinstance(tests, dict) and tests.get("fn_name") is not None
     return make_problem(
-        prompt=apps_prompt(problem["question"], problem["starter_code"], call_based),
+        prompt=apps_prompt(problem["question"], starter_code=problem["starter_code"], call_based=call_based),
         tests=tests,
         problem_id=problem["problem_id"],
         where=problem["where"],
@@ -88,12 +93,12 @@ def _to_row(problem: dict[str, Any]) -> dict[str, Any]:
 def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
     folder = root / split
     if not folder.is_dir():
-        raise FileNotFoundError(f"{str(root)!r} has no folder {split!r}. APPS problems lie in `{split}/NNNN/`.")
+        raise FileNotFoundError(f"{str(root)!r} has no folder {split!r}. APPS has its problems in `{split}/NNNN/`.")
     found = False
     for problem in sorted(path for path in folder.iterdir() if path.is_dir()):
         question = problem / "question.txt"
         if not question.is_file():
-            raise ValueError(f"{problem}: `question.txt` is missing. Restore it, or take the folder away.")
+            raise ValueError(f"{problem}: `question.txt` is missing. Restore it, or remove the folder.")
         found = True
         tests = problem / "input_output.json"
         solutions = problem / "solutions.json"
@@ -111,7 +116,7 @@ def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
             "starter_code": read_text(starter) if starter.is_file() else "",
         }
     if not found:
-        raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS problems lie in `{split}/NNNN/`.")
+        raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS has its problems in `{split}/NNNN/`.")
 
 
 def _difficulty(path: Path) -> str:
@@ -134,7 +139,7 @@ def _read_hub(name: str, split: str) -> Iterator[dict[str, Any]]:
         if not number.isdecimal():
             raise ValueError(f"{where}: the `problem_id` is {number}, but must be a whole number.")
         if not isinstance(row.get("question"), str):
-            raise ValueError(f"{where}: there is no text in `question`. Leave the row out.")
+            raise ValueError(f"{where}: there is no text in `question`. Remove the row.")
         yield {
             "where": f"{where}, column `input_output`",
             "problem_id": f"{int(number):04d}",

@@ -11,19 +11,26 @@ from .problems import is_missing, make_problem, parse_json, read_text, to_datase
 from .prompts import mbpp_prompt
 
 
-# Task ids of the splits, both ends included (section 2.1 of the MBPP paper).
-SPLITS = {"prompt": (1, 10), "test": (11, 510), "validation": (511, 600), "train": (601, 974), "all": (1, 974)}
+# First and last task id of each split (section 2.1 of the MBPP paper).
+_SPLITS = {"prompt": (1, 10), "test": (11, 510), "validation": (511, 600), "train": (601, 974), "all": (1, 974)}
 
 
-def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "train", name: str = "full") -> Dataset:
+def load_mbpp(
+    path: str | Path = "google-research-datasets/mbpp",
+    split: str = "train",
+    *,
+    name: str = "full",
+) -> Dataset:
     """
-    Load MBPP problems. One whose `code` is null has no solution; null in any other optional field counts as empty.
+    Load MBPP problems.
+
+    A problem whose `code` is null has no solution. Any other optional field that is null counts as empty.
 
     Args:
         path (`str` or `Path`, *optional*, defaults to `"google-research-datasets/mbpp"`): A local `mbpp.jsonl` or
             `sanitized-mbpp.json`, or the id of a Hub dataset with the same columns.
-        split (`str`, *optional*, defaults to `"train"`): `"train"`, `"validation"`, `"test"`, `"prompt"` or `"all"`, by
-            task id.
+        split (`str`, *optional*, defaults to `"train"`): `"train"`, `"validation"`, `"test"`, `"prompt"` or `"all"`;
+            a split is a range of task ids.
         name (`str`, *optional*, defaults to `"full"`): Configuration of the Hub dataset: `"full"` or `"sanitized"`.
 
     Returns:
@@ -31,11 +38,11 @@ def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "
         `starter_code` (empty).
 
     Raises:
-        FileNotFoundError: If a local file is not there.
-        ValueError: If the file is malformed, or the split unknown. The message names the file and the line.
+        FileNotFoundError: If a local file does not exist.
+        ValueError: If the file is malformed, or the split is unknown. The message names the file and the line.
     """
-    if split not in SPLITS:
-        raise ValueError(f"`split` is {split!r}, but must be one of {', '.join(SPLITS)}.")
+    if split not in _SPLITS:
+        raise ValueError(f"`split` is {split!r}, but must be one of {', '.join(_SPLITS)}.")
     file = Path(path).expanduser()
     if file.is_file():
         rows = _read_file(file)
@@ -56,7 +63,7 @@ def load_mbpp(path: str | Path = "google-research-datasets/mbpp", split: str = "
                 "or the connection."
             ) from error
         rows = [(f"{path}, split {part!r}, row {i}", row) for part in parts for i, row in enumerate(parts[part])]
-    first, last = SPLITS[split]
+    first, last = _SPLITS[split]
     problems = [_to_row(row, where) for where, row in rows if first <= _task_id(row, where) <= last]
     if not problems:
         raise ValueError(f"{path}: no problem has a task id from {first} to {last} (split {split!r}).")
@@ -103,7 +110,7 @@ def _to_row(row: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _texts(row: dict[str, Any], name: str, where: str) -> list[str]:
-    """The texts in a column, which may be one of them, or missing."""
+    """The texts in a column that has a list of texts, one text or nothing."""
     content = row.get(name, [])
     texts = [content] if isinstance(content, str) else content
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

@@ -1,4 +1,4 @@
-"""The columns that every problem has, and the checks that every loader makes."""
+"""The columns of every problem, and the checks of every loader."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ FEATURES = Features(
 def make_problem(
     prompt: str,
     tests: Mapping[str, Any],
+    *,
     problem_id: str,
     where: str,
     solutions: Sequence[str] = (),
@@ -39,16 +40,16 @@ def make_problem(
     Build one row after checking that its tests can be run.
 
     Args:
-        prompt (`str`): What the model is given.
+        prompt (`str`): Input of the model.
         tests (`Mapping`): Unit tests in one of the three formats.
         problem_id (`str`): Name of the problem.
-        where (`str`): File, or dataset and row, that the problem comes from; for the error message.
+        where (`str`): File, or dataset and row, of the problem; for the error message.
         solutions (`Sequence[str]`, *optional*): Reference solutions.
         difficulty (`str`, *optional*, defaults to `""`): Level of the problem.
-        starter_code (`str`, *optional*, defaults to `""`): Code that the solution has to begin with.
+        starter_code (`str`, *optional*, defaults to `""`): Code with which the solution has to begin.
 
     Returns:
-        `dict`: One row with the columns of [`FEATURES`].
+        `dict[str, Any]`: One row with the columns of `FEATURES`.
 
     Raises:
         ValueError: If the tests are malformed or empty.
@@ -78,17 +79,17 @@ def check_solutions(solutions: Any, where: str) -> list[str]:
     Check reference solutions.
 
     Args:
-        solutions (`Any`): What a file has as solutions.
-        where (`str`): Where they come from; for the error message.
+        solutions (`Any`): Solutions as they are in a file.
+        where (`str`): File, or dataset and row, of the solutions; for the error message.
 
     Returns:
         `list[str]`: The programs.
 
     Raises:
-        ValueError: If these are not programs.
+        ValueError: If the solutions are not a list of strings.
     """
     if not isinstance(solutions, (list, tuple)) or not all(isinstance(solution, str) for solution in solutions):
-        raise ValueError(f"{where}: the solutions must be a list of programs, each of them a string.")
+        raise ValueError(f"{where}: the solutions must be a list of programs, each a string.")
     return list(solutions)
 
 
@@ -100,23 +101,23 @@ def to_dataset(problems: Iterable[dict[str, Any]]) -> Dataset:
         problems (`Iterable[dict]`): Rows from [`make_problem`].
 
     Returns:
-        [`~datasets.Dataset`]: Dataset with the columns of [`FEATURES`].
+        [`~datasets.Dataset`]: Dataset with the columns of `FEATURES`.
     """
     return Dataset.from_list(list(problems), features=FEATURES)
 
 
 def parse_difficulties(difficulties: Sequence[str] | None) -> tuple[str, ...]:
     """
-    Check a choice of difficulties.
+    Parse a choice of difficulties.
 
     Args:
-        difficulties (`Sequence[str]` or `None`): Wanted levels; `None` for all.
+        difficulties (`Sequence[str]` or `None`): Levels to keep, or one level; `None` keeps all.
 
     Returns:
-        `tuple[str, ...]`: The levels.
+        `tuple[str, ...]`: The levels to keep.
 
     Raises:
-        ValueError: If one of them is unknown.
+        ValueError: If a level is unknown, or there is none.
     """
     if difficulties is None:
         return DIFFICULTIES
@@ -129,7 +130,9 @@ def parse_difficulties(difficulties: Sequence[str] | None) -> tuple[str, ...]:
 
 def read_text(path: Path) -> str:
     """
-    Read a file of a benchmark, with any kind of line end and perhaps a byte order mark.
+    Read a text file of a benchmark.
+
+    Any kind of line end and a byte order mark are accepted.
 
     Args:
         path (`Path`): The file.
@@ -150,17 +153,17 @@ def read_text(path: Path) -> str:
 
 def parse_json(text: str, where: str) -> Any:
     """
-    Parse JSON of a benchmark, with integers of any size.
+    Parse JSON of a benchmark, with integers of any length.
 
     Args:
         text (`str`): JSON text.
-        where (`str`): File, or dataset and row, that it comes from; for the error message.
+        where (`str`): File, or dataset and row, of the text; for the error message.
 
     Returns:
         `Any`: Its content.
 
     Raises:
-        ValueError: If this is not JSON, or nested too deeply.
+        ValueError: If the text is not JSON, or is nested too deeply.
     """
     try:
         return load_json(text)

@@ -1,17 +1,17 @@
-"""Prompt texts of the benchmarks, as the literature writes them."""
+"""Prompts of the benchmarks, as in the literature."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def apps_prompt(question: str, starter_code: str = "", call_based: bool = False) -> str:
+def apps_prompt(question: str, *, starter_code: str = "", call_based: bool = False) -> str:
     """
-    The prompt of APPS, CodeRL and RLTF.
+    Write the prompt of APPS, CodeRL and RLTF.
 
     Args:
         question (`str`): Problem statement.
-        starter_code (`str`, *optional*, defaults to `""`): Code that the solution has to begin with.
+        starter_code (`str`, *optional*, defaults to `""`): Code with which the solution has to begin.
         call_based (`bool`, *optional*, defaults to `False`): Whether the tests call a function instead of reading standard
             input.
 
@@ -27,11 +27,11 @@ def apps_prompt(question: str, starter_code: str = "", call_based: bool = False)
 
 def mbpp_prompt(text: str, tests: Sequence[str]) -> str:
     """
-    The zero-shot prompt of MBPP (Austin et al. 2021, section 3.1) without its few-shot examples.
+    Write the prompt of MBPP (Austin et al. 2021, section 3.1), without examples.
 
     Args:
         text (`str`): Problem statement.
-        tests (`Sequence[str]`): Assert statements that the model is shown.
+        tests (`Sequence[str]`): Assert statements to show.
 
     Returns:
         `str`: Prompt; the completion is the program.

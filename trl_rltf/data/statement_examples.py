@@ -1,4 +1,4 @@
-"""Find the tests that a problem shows: those that a model may run on its own samples, to choose among them."""
+"""Find the visible tests of a problem, by which samples may be filtered."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _END_OF_STATEMENT = "\nUse Standard Input format"
 
 def visible_tests(problem: Mapping[str, Any]) -> dict[str, Any] | None:
     """
-    Find the tests that a problem shows.
+    Find the visible tests of a problem: those that its statement shows.
 
-    - Asserts (MBPP): the first one. The usual prompt shows all of them, but choosing by all would be choosing by the verdict.
+    - Asserts (MBPP): the first one. The usual prompt shows all of them, but filtering by all tests would be filtering by the verdict.
     - Standard input (APPS): the examples in the statement, under `-----Example-----`, `-----Examples-----` or
-      `-----Sample Input-----` and `-----Sample Output-----`. They need not be among the tests.
-    - Call-based: none. These statements show calls in prose.
+      `-----Sample Input-----` and `-----Sample Output-----`. They are not always among the tests.
+    - Call-based: none. These statements describe calls in prose.
 
     Args:
         problem (`Mapping[str, Any]`): A row with `prompt` and `tests`.
 
     Returns:
-        `dict` or `None`: Tests in the format of the problem's own, or `None` if it shows none.
+        `dict` or `None`: Tests in the format of the problem's tests, or `None` if it shows none.
     """
     tests = load_json(problem["tests"])
     if "asserts" in tests:
@@ -56,7 +56,7 @@ def _examples(statement: str) -> dict[str, Any] | None:
             is_output_section = section is not None and mark["side"] == "Output"
         elif current is not None and section is None:
             if is_output_section and not line.strip() and "".join(current).strip():
-                current = None  # an explanation follows, without a heading of its own
+                current = None  # an explanation follows, without a heading
             else:
                 current.append(line)
     inputs, outputs = (["\n".join(lines).strip("\n") + "\n" for lines in texts[side]] for side in ("Input", "Output"))

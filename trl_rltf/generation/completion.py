@@ -1,4 +1,4 @@
-"""A completion as an evaluation gets it: its text, and whether the model had come to its end."""
+"""The text of a completion, and whether it was cut at the length limit."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Self
 
 class Completion(str):
     """
-    A text that a model has written.
+    Text that a model generated.
 
     Args:
         text (`str`): The text.
-        is_clipped (`bool`, *optional*, defaults to `False`): Whether it ends because it has the number of tokens that a
-            completion may have, and not at an end token or a stop string.
+        is_clipped (`bool`, *optional*, defaults to `False`): Whether the length limit ended it, and not an end token or a stop
+            string.
     """
 
     is_clipped: bool

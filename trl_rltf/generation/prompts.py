@@ -1,4 +1,4 @@
-"""Shorten prompts that are too long: cut the beginning of their content, and keep the chat template around it."""
+"""Cut the beginning of prompts that are too long, but not their chat template."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _INSTRUCTIONS = ("system", "developer")  # roles whose messages are not cut
 
 def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], int]) -> Any:
     """
-    Cut a prompt down to a number of tokens.
+    Shorten a prompt to a maximum number of tokens.
 
-    What is cut is the beginning: of a text, or of the contents of the messages, the first message first. The end of a programming
-    task has the request, the examples and the line that asks for the answer, and the end of a conversation its last question.
-    The chat template, special tokens and the instructions of the system stay as they are.
+    The beginning is cut: that of a text, or that of the contents of messages, the first message first. The end of a programming
+    task has the request, the examples and the line that asks for the answer; the end of a conversation has its last question.
+    The chat template, special tokens and system instructions are kept.
 
     Args:
         prompt (`str` or `list`): The prompt, as text or as chat messages.
-        max_length (`int`): Number of tokens that it may have, template and special tokens included.
-        count_tokens (`Callable`): Counts the tokens of such a prompt as the model gets it.
+        max_length (`int`): Maximum number of tokens, template and special tokens included.
+        count_tokens (`Callable`): Counts the tokens of a prompt as the model gets it.
 
     Returns:
-        `str` or `list`: The prompt itself if it is not too long, else a copy with less content.
+        `str` or `list`: The prompt itself if it is short enough, otherwise a shortened copy.
 
     Raises:
-        ValueError: If there is no room for content, because all the rest is too long by itself.
+        ValueError: If template, special tokens and instructions alone are too long.
     """
     num_tokens = count_tokens(prompt)
     if num_tokens <= max_length:
@@ -35,8 +35,9 @@ def shorten_prompt(prompt: Any, max_length: int, count_tokens: Callable[[Any], i
     num_left = count_tokens(_without_beginning(prompt, enough))
     if num_left > max_length:
         raise ValueError(
-            f"It has {num_tokens} tokens, and {num_left} when only one character is left of what can be cut: template, special "
-            f"tokens and instructions of the system take the rest. `max_prompt_length` is {max_length}."
+            f"It has {num_tokens} tokens, and still {num_left} when all but one character of its content is cut: the rest is "
+            f"template, special tokens and system instructions. `max_prompt_length` is {max_length}. Raise it, or shorten the "
+            "instructions."
         )
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
@@ -54,15 +55,15 @@ def _content_length(prompt: Any) -> int:
 
 
 def _texts(message: Mapping[str, Any], messages: Sequence[Any]) -> list[str]:
-    """What may be cut of a message; of one in parts, a text for each of them."""
+    """The texts of a message that may be cut, one per part."""
     if message["role"] in _INSTRUCTIONS and len(messages) > 1:
         return []
-    content = message.get("content") or []  # a call of a tool has none
+    content = message.get("content") or []  # a tool call has no content
     return [content] if isinstance(content, str) else [part.get("text") or "" for part in content]
 
 
 def _without_beginning(prompt: Any, num_characters: int) -> Any:
-    """The prompt without so many characters of what may be cut."""
+    """The prompt without its first `num_characters` characters that may be cut."""
     if isinstance(prompt, str):
         return prompt[num_characters:]
     shortened = []

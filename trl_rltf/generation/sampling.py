@@ -1,4 +1,4 @@
-"""Sample completions from any policy, causal or encoder-decoder, in batches of one size."""
+"""Sample completions from any policy, causal or encoder-decoder."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from .prompts import shorten_prompt
 from .settings import ignoring_generation_config
 
 
-_FINGERPRINT_VALUES = 1024  # of each parameter; enough to tell two sets of weights apart, and quick for any size
+_FINGERPRINT_VALUES = 1024  # per parameter: enough to tell two sets of weights apart, and fast for any size
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """
-    How completions are sampled. Nothing else shapes them: what a model's own generation settings say is overruled.
+    Settings for sampling completions.
+
+    The generation config of the model is ignored, except its special tokens.
 
     Args:
-        temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 takes the most likely token.
-        top_p (`float`, *optional*, defaults to `0.95`): Share of the probability that is sampled from.
-        max_completion_length (`int`, *optional*, defaults to `512`): Tokens a completion may have.
-        max_prompt_length (`int`, *optional*): Tokens a prompt may have; longer ones lose the beginning of their content, as in
+        temperature (`float`, *optional*, defaults to `0.6`): Sampling temperature; 0 is greedy decoding.
+        top_p (`float`, *optional*, defaults to `0.95`): Total probability of the most likely tokens to sample from.
+        max_completion_length (`int`, *optional*, defaults to `512`): Maximum number of tokens of a completion.
+        max_prompt_length (`int`, *optional*): Maximum number of tokens of a prompt. The beginning of longer ones is cut, as in
             [`RLTFTrainer`].
-        stop_strings (`tuple[str, ...]`, *optional*): Texts that end a completion; they are not part of it.
+        stop_strings (`tuple[str, ...]`, *optional*): Strings that end a completion; they are not part of it.
 
     Raises:
         ValueError: If a value is out of range.
@@ -54,7 +56,7 @@ class Sampling:
             if value is not None and value < 1:
                 raise ValueError(f"`{name}` is {value}, but must be at least 1.")
         if "" in self.stop_strings:
-            raise ValueError("`stop_strings` has an empty text, which would end every completion. Leave it out.")
+            raise ValueError("`stop_strings` has an empty string, which would end every completion. Remove it.")
 
 
 @torch.no_grad()
@@ -63,25 +65,27 @@ def generate_completions(
     tokenizer: Any,
     prompts: Sequence[Any],
     sampling: Sampling,
+    *,
     batch_size: int = 64,
     seed: int = 0,
     description: str | None = None,
 ) -> list[Completion]:
     """
-    Sample one completion for each prompt. Mode and random state are left as they were.
+    Sample one completion per prompt.
+
+    The training mode of the model and the random state of the caller are restored.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
-        prompts (`Sequence`): Texts, or lists of chat messages; one that is repeated is sampled as often.
-        sampling ([`Sampling`]): How to sample.
-        batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the model.
+        prompts (`Sequence`): Prompts, as text or as chat messages; repeat a prompt for several samples of it.
+        sampling ([`Sampling`]): Sampling settings.
+        batch_size (`int`, *optional*, defaults to `64`): Completions per batch of generation.
         seed (`int`, *optional*, defaults to `0`): Seed of the sampling.
-        description (`str`, *optional*): Label of a progress bar; none by default.
+        description (`str`, *optional*): Label of a progress bar. Without it, there is none.
 
     Returns:
-        `list[Completion]`: Decoded completions, in the order of the prompts, without special tokens; texts that know whether
-        they were cut at the length limit.
+        `list[Completion]`: Decoded completions in the order of the prompts, without special tokens.
 
     Raises:
         ValueError: If there are chat messages, but the tokenizer has no chat template.
@@ -105,7 +109,7 @@ def generate_completions(
 
 def weights_fingerprint(model: Any) -> str:
     """
-    Tell two sets of weights apart.
+    Compute a digest that tells two sets of weights apart.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): Model on any device.
@@ -124,16 +128,19 @@ def weights_fingerprint(model: Any) -> str:
 
 def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: dict[str, list[int]]) -> list[int]:
     """
-    Ids of a prompt, as text or as chat messages.
+    Tokenize a prompt, shortened if it is too long.
 
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
-        prompt (`str` or `list`): The prompt.
-        max_length (`int` or `None`): Tokens it may have; a longer one loses the beginning of its content.
-        known (`dict`): Prompts that were encoded before; this one is added.
+        prompt (`str` or `list`): Prompt, as text or as chat messages.
+        max_length (`int` or `None`): Maximum number of tokens; the beginning of a longer prompt is cut.
+        known (`dict`): Cache of token ids by prompt; this prompt is added.
+
+    Returns:
+        `list[int]`: Token ids.
 
     Raises:
-        ValueError: If there are chat messages, but the tokenizer has no chat template, or a prompt cannot be shortened so far.
+        ValueError: If there are chat messages, but the tokenizer has no chat template, or a prompt cannot be shortened enough.
     """
     key = json.dumps(prompt)
     if key not in known:
@@ -145,14 +152,14 @@ def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: di
 
 def prompt_lengths(tokenizer: Any, prompts: Sequence[Any]) -> list[int]:
     """
-    Count the tokens of prompts before anything is cut.
+    Count the tokens of prompts that have not been shortened.
 
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
         prompts (`Sequence`): Prompts, as text or as chat messages.
 
     Returns:
-        `list[int]`: Tokens of each, chat template and special tokens included.
+        `list[int]`: Number of tokens of each prompt, chat template and special tokens included.
     """
     return [len(_prompt_ids(tokenizer, prompt)) for prompt in prompts]
 
@@ -165,14 +172,14 @@ def _prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
                 "The prompts are chat messages, but the tokenizer has no chat template. Use plain prompts."
             )
         prompt = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    # A chat template writes the special tokens itself.
+    # A chat template has the special tokens already.
     ids: list[int] = tokenizer(prompt, add_special_tokens=is_text)["input_ids"]
     return ids
 
 
 def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling) -> list[Completion]:
     is_encoder_decoder = model.config.is_encoder_decoder
-    # An encoder with absolute positions counts from the first token, a decoder goes on after the last one.
+    # An encoder with absolute positions counts from the first column; a decoder continues after the last one.
     side = "right" if is_encoder_decoder else "left"
     inputs = tokenizer.pad({"input_ids": ids}, return_tensors="pt", padding_side=side).to(model.device)
     with ignoring_generation_config(model):
@@ -182,13 +189,13 @@ def _sample(model: Any, tokenizer: Any, ids: list[list[int]], sampling: Sampling
             **generation_arguments(model, tokenizer, sampling),
             max_new_tokens=sampling.max_completion_length,
         )
-    # An encoder-decoder gives back what its decoder wrote, from its start token on; a causal model also the prompt.
+    # An encoder-decoder returns the output of its decoder after a start token; a causal model returns the prompt, too.
     start = 1 if is_encoder_decoder else inputs["input_ids"].size(1)
     new_ids = generated[:, start:].tolist()
-    return completions_of(tokenizer, new_ids, new_ids, end_tokens(model, tokenizer), sampling.stop_strings)
+    return decode_completions(tokenizer, new_ids, new_ids, end_tokens(model, tokenizer), sampling.stop_strings)
 
 
-def completions_of(
+def decode_completions(
     tokenizer: Any,
     ids: Sequence[list[int]],
     new_ids: Sequence[list[int]],
@@ -196,38 +203,38 @@ def completions_of(
     stop_strings: Sequence[str],
 ) -> list[Completion]:
     """
-    Decode what was generated, up to the first stop string.
+    Decode completions up to their first stop string.
 
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
         ids (`Sequence[list[int]]`): Token ids of each completion.
-        new_ids (`Sequence[list[int]]`): Those of them that were generated.
-        ends (`Sequence[int]`): End tokens.
-        stop_strings (`Sequence[str]`): Texts that end a completion.
+        new_ids (`Sequence[list[int]]`): The generated part of these token ids.
+        ends (`Sequence[int]`): Ids of the end tokens.
+        stop_strings (`Sequence[str]`): Strings that end a completion.
 
     Returns:
-        `list[Completion]`: A completion without an end token and a stop string was cut at the length limit.
+        `list[Completion]`: Completions; one with neither an end token nor a stop string is clipped.
     """
     completions = []
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     for text, new in zip(texts, new_ids, strict=True):
-        cut = cut_at_stop(text, stop_strings)
-        completions.append(Completion(cut, len(cut) == len(text) and not set(ends).intersection(new)))
+        shortened = cut_at_stop(text, stop_strings)
+        completions.append(Completion(shortened, len(shortened) == len(text) and not set(ends).intersection(new)))
     return completions
 
 
 def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict[str, Any]:
     """
-    What `generate` has to be told to sample like that, apart from inputs and lengths.
+    Make the arguments of `generate`, apart from inputs and lengths.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): Causal or encoder-decoder language model.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
-        sampling ([`Sampling`]): How to sample.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the model.
+        sampling ([`Sampling`]): Sampling settings.
 
     Returns:
-        `dict`: Keyword arguments. The end tokens are the tokenizer's and those of the model, which may have one of its own for
-        the end of a turn.
+        `dict[str, Any]`: Keyword arguments. The end tokens are those of the tokenizer and of the model, which may have another one
+        for the end of a turn.
     """
     arguments: dict[str, Any]
     if sampling.temperature == 0:
@@ -244,9 +251,9 @@ def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict
 
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Ids of the tokens that end a completion: those of the tokenizer and of the model."""
-    own = model.generation_config.eos_token_id
-    return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})
+    """Ids of the end tokens of tokenizer and model."""
+    ends = model.generation_config.eos_token_id
+    return sorted({tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None})
 
 
 def cut_at_stop(text: str, stop_strings: Sequence[str]) -> str:

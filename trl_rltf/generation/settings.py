@@ -1,4 +1,4 @@
-"""Sample from a model and not from its habits: what its generation settings say beside special tokens is set aside."""
+"""Ignore a model's generation config, except its special tokens, while sampling."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from transformers import GenerationConfig
 
 
-_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+_SPECIAL_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 
 @contextlib.contextmanager
 def ignoring_generation_config(model: Any) -> Iterator[None]:
     """
-    Take beams, forced tokens, penalties and the like out of a model's generation settings for a while.
+    Ignore a model's generation config, except its special tokens, while sampling.
 
-    `generate` fills in from these settings whatever a caller leaves open. BART's, for one, force the first and the last token and
-    search with beams, so that what comes out is no sample of the model.
+    `generate` takes each argument that the caller does not pass from the generation config. That of BART, for example, forces
+    the first and the last token and uses beam search, so its outputs are not samples of the model.
 
     Args:
         model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model, unwrapped.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    own = base.generation_config
-    base.generation_config = GenerationConfig(**{name: getattr(own, name) for name in _TOKENS})
+    generation_config = base.generation_config
+    base.generation_config = GenerationConfig(**{name: getattr(generation_config, name) for name in _SPECIAL_TOKENS})
     try:
         yield
     finally:
-        base.generation_config = own
+        base.generation_config = generation_config

@@ -77,9 +77,9 @@ class PolicySampler:
             self.tokenizer,
             [prompt for prompt in prompts for _ in range(num_samples)],
             self.sampling,
-            self.batch_size,
-            seed,
-            self.description,
+            batch_size=self.batch_size,
+            seed=seed,
+            description=self.description,
         )
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 

@@ -8,21 +8,21 @@ from .._lazy import lazy_names
 
 
 if TYPE_CHECKING:
+    from .bugs import add_bug as add_bug
+    from .bugs import add_slips as add_slips
     from .critic import make_mini_critic as make_mini_critic
     from .models import make_mini_model as make_mini_model
-    from .problems import add_bug as add_bug
-    from .problems import add_slips as add_slips
     from .problems import make_mini_apps as make_mini_apps
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        ".critic": ("make_mini_critic",),
-        ".models": ("make_mini_model",),
-        ".problems": (
+        ".bugs": (
             "add_bug",
             "add_slips",
-            "make_mini_apps",
         ),
+        ".critic": ("make_mini_critic",),
+        ".models": ("make_mini_model",),
+        ".problems": ("make_mini_apps",),
     },
 )

@@ -1,4 +1,4 @@
-"""A critic small enough to learn the outcomes of MiniAPPS programs on two CPU cores."""
+"""A critic small enough to learn the outcomes of MiniAPPS programs on a CPU."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Any
 
 from transformers import LlamaForTokenClassification, set_seed
 
-from ..execution import Outcome
+from ..critic.model import LABEL_SETTINGS
 from .models import llama_config
 
 
 def make_mini_critic(
-    tokenizer: Any, seed: int = 0, hidden_size: int = 128, num_layers: int = 3
+    tokenizer: Any, *, seed: int = 0, hidden_size: int = 128, num_layers: int = 3
 ) -> LlamaForTokenClassification:
     """
-    Make an untrained token classifier of the outcomes of programs. It reads from left to right, so that what it says at a
-    token depends on nothing that comes after.
+    Make an untrained token classifier of the outcomes of programs.
+
+    It is causal: its prediction at a token depends on no later token.
 
     Args:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer, such as that of [`make_mini_model`].
@@ -26,14 +27,7 @@ def make_mini_critic(
     Returns:
         [`~transformers.LlamaForTokenClassification`]: The critic (0.7 M parameters with the default arguments).
     """
-    labels = [outcome.name for outcome in sorted(Outcome) if outcome is not Outcome.NOT_GRADABLE]
     set_seed(seed)
-    config = llama_config(
-        tokenizer,
-        hidden_size,
-        num_layers,
-        num_heads=max(1, hidden_size // 32),
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
-    )
+    num_heads = max(1, hidden_size // 32)
+    config = llama_config(tokenizer, hidden_size, num_layers, num_heads, **LABEL_SETTINGS)
     return LlamaForTokenClassification(config)

@@ -1,9 +1,9 @@
-"""A language model small enough to learn MiniAPPS on two CPU cores, with a tokenizer trained on the spot."""
+"""Language models small enough to learn MiniAPPS on two CPU cores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args
 
 from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -18,16 +18,17 @@ from transformers import (
 )
 
 
-ARCHITECTURES = ("llama", "t5")
+Architecture = Literal["llama", "t5"]
 
 
 def make_mini_model(
     dataset: Dataset,
+    *,
     seed: int = 0,
     hidden_size: int = 192,
     num_layers: int = 4,
     vocab_size: int = 700,
-    architecture: str = "llama",
+    architecture: Architecture = "llama",
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """
     Make an untrained model and a byte-level BPE tokenizer for a dataset.
@@ -37,17 +38,17 @@ def make_mini_model(
         seed (`int`, *optional*, defaults to `0`): Seed of the weights.
         hidden_size (`int`, *optional*, defaults to `192`): Width of the model; a multiple of 16.
         num_layers (`int`, *optional*, defaults to `4`): Number of layers; of the encoder and of the decoder, for a T5.
-        vocab_size (`int`, *optional*, defaults to `700`): Largest number of tokens.
+        vocab_size (`int`, *optional*, defaults to `700`): Maximum size of the vocabulary.
         architecture (`str`, *optional*, defaults to `"llama"`): `"llama"`, a causal model, or `"t5"`, an encoder-decoder whose
-            tokenizer puts `<s>` and `</s>` around a text, as that of CodeT5 does.
+            tokenizer adds `<s>` and `</s>` to a text, like that of CodeT5.
 
     Returns:
-        `tuple`: The model (with the default arguments 1.9 M parameters, as a T5 4.0 M) and its tokenizer.
+        `tuple`: The model (1.9 M parameters with the default arguments, 4.0 M as a T5) and its tokenizer.
 
     Raises:
         ValueError: If the architecture is unknown.
     """
-    if architecture not in ARCHITECTURES:
+    if architecture not in get_args(Architecture):
         raise ValueError(f"`architecture` is {architecture!r}, but must be 'llama' or 't5'.")
     texts = [text for row in dataset for text in (row["prompt"], *row["solutions"])]
     tokenizer = _train_tokenizer(texts, vocab_size)
@@ -62,14 +63,17 @@ def llama_config(
     tokenizer: PreTrainedTokenizerFast, hidden_size: int, num_layers: int, num_heads: int, **settings: Any
 ) -> LlamaConfig:
     """
-    Configuration of a small Llama.
+    Configure a small Llama.
 
     Args:
-        tokenizer ([`~transformers.PreTrainedTokenizerFast`]): Its tokenizer.
+        tokenizer ([`~transformers.PreTrainedTokenizerFast`]): Tokenizer of the model.
         hidden_size (`int`): Width.
         num_layers (`int`): Number of layers.
         num_heads (`int`): Number of attention heads.
         **settings: Other arguments of [`~transformers.LlamaConfig`].
+
+    Returns:
+        [`~transformers.LlamaConfig`]: The configuration.
     """
     return LlamaConfig(
         vocab_size=len(tokenizer),

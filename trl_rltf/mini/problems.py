@@ -1,4 +1,4 @@
-"""MiniAPPS: programming problems in the layout of APPS, made from a seed, that a tiny model can learn without a Hub."""
+"""MiniAPPS: problems in the layout of APPS that a tiny model can learn."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class _Step:
     One operation of a problem.
 
     Args:
-        text (`str`): What the statement says.
+        text (`str`): Its words in the statement.
         code (`str`): Python expression of the solution, over `x` (one number) or `v` (the list).
-        apply (`Callable`): The same, to compute expected outputs.
+        apply (`Callable`): The operation itself, for the expected outputs.
     """
 
     text: str
@@ -63,7 +63,7 @@ _REDUCTIONS = (
 _NUM_TESTS = 5
 _SPLIT_SIZES = {"train": 416, "test": 96}
 _CALL_SHARE = 0.25
-# The levels' shares of a split; what is left over goes to the last.
+# Share of each level in a split; the rounding error goes to the last level.
 _LEVEL_SHARES = {"introductory": 0.2, "interview": 0.5, "competition": 0.3}
 
 # An optional filter, the maps in order, and the reduction, as positions in the tables above.
@@ -72,12 +72,15 @@ _Composition = tuple[int | None, tuple[int, ...], int]
 
 def make_mini_apps(
     split: str = "train",
+    *,
     num_problems: int | None = None,
     seed: int = 0,
     difficulties: Sequence[str] | None = None,
 ) -> Dataset:
     """
-    Make MiniAPPS problems. Each composes operations on a list of integers; no composition of one split is in the other.
+    Make MiniAPPS problems, each a composition of operations on a list of integers.
+
+    No composition of one split is in the other.
 
     Args:
         split (`str`, *optional*, defaults to `"train"`):
@@ -85,17 +88,17 @@ def make_mini_apps(
         num_problems (`int`, *optional*):
             Number of problems. Defaults to 416 for `"train"` and 96 for `"test"`.
         seed (`int`, *optional*, defaults to `0`):
-            Which compositions fall into which split, and the numbers in the tests.
+            Seed of the assignment of compositions to splits, and of the numbers in the tests.
         difficulties (`Sequence[str]`, *optional*):
-            Levels to keep: `"introductory"` (one operation and a reduction), `"interview"` (two), `"competition"` (three).
-            Defaults to all.
+            Levels to keep: `"introductory"` (one operation and a reduction), `"interview"` (two operations), `"competition"`
+            (three operations). Defaults to all.
 
     Returns:
-        [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions` (three a problem), `problem_id`, `difficulty` and
+        [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions` (three per problem), `problem_id`, `difficulty` and
         `starter_code`.
 
     Raises:
-        ValueError: If the split or a difficulty is unknown, or there are not as many compositions.
+        ValueError: If the split or a difficulty is unknown, or there are too few compositions.
     """
     if split not in _SPLIT_SIZES:
         raise ValueError(f"`split` is {split!r}, but must be 'train' or 'test'.")
@@ -111,8 +114,8 @@ def make_mini_apps(
         available = _compositions(level, split, seed)
         if counts[level] > len(available):
             raise ValueError(
-                f"MiniAPPS has {len(available)} {level} problems in split {split!r}, but {counts[level]} are asked for. Ask "
-                "for fewer, or for more difficulties."
+                f"MiniAPPS has {len(available)} {level} problems in split {split!r}, but {counts[level]} were "
+                "requested. Request fewer problems, or more difficulties."
             )
         problems += [_problem(composition, level, split, seed) for composition in available[: counts[level]]]
     random.Random(seed).shuffle(problems)
@@ -120,7 +123,7 @@ def make_mini_apps(
 
 
 def _compositions(level: str, split: str, seed: int) -> list[_Composition]:
-    """All compositions of a level that belong to a split, in a random order; a fifth of them is for testing."""
+    """Shuffled compositions of a level in a split; a fifth of them is for testing."""
     reductions = range(len(_REDUCTIONS))
     filters, maps = range(len(_FILTERS)), range(len(_MAPS))
     found: list[_Composition]
@@ -170,7 +173,7 @@ def _problem(composition: _Composition, level: str, split: str, seed: int) -> di
 
 
 def _examples(composition: _Composition, rng: random.Random) -> tuple[list[list[int]], list[int]]:
-    """Inputs and outputs of the tests, with more than one distinct output, so that a constant does not pass."""
+    """Inputs and outputs of tests that a constant does not pass."""
     while True:
         inputs = [[rng.randint(-9, 20) for _ in range(rng.randint(3, 8))] for _ in range(_NUM_TESTS)]
         outputs = [_answer(composition, numbers) for numbers in inputs]
@@ -188,7 +191,7 @@ def _answer(composition: _Composition, numbers: list[int]) -> int:
 
 
 def _solutions(composition: _Composition, call_based: bool) -> list[str]:
-    """The same program in three styles: one comprehension a step, a loop, and `filter` and `map` with functions."""
+    """The program as comprehensions, as a loop, and with `filter` and `map`."""
     chosen, maps, reduction = composition
     condition = None if chosen is None else _FILTERS[chosen].code
     expressions = [_MAPS[index].code for index in maps]
@@ -213,72 +216,3 @@ def _program(body: list[str], result: str, call_based: bool) -> str:
     if call_based:
         return "\n".join(["def solve(v):", *(f"    {line}" for line in body), f"    return {result}", ""])
     return "\n".join(["v = list(map(int, input().split()))", *body, f"print({result})", ""])
-
-
-def add_bug(solution: str, rng: random.Random) -> str:
-    """
-    Write a slip into a right solution, of the kind that scraped code has: a bracket or colon lost, a name misspelt, a number
-    left as text, or an answer off by one. A warm start on such drafts leaves a policy that unit tests can teach.
-
-    Args:
-        solution (`str`): Reference solution of a MiniAPPS problem.
-        rng (`random.Random`): Source of chance.
-
-    Returns:
-        `str`: The program with one bug; it passes no test set of MiniAPPS but by luck.
-    """
-    *body, last = solution.rstrip("\n").split("\n")
-    is_call = last.lstrip().startswith("return")
-    keyword, value = last.split("return ", 1) if is_call else ("", last[len("print(") : -1])
-
-    def ending(expression: str) -> str:
-        return f"{keyword}return {expression}" if is_call else f"print({expression})"
-
-    slips: list[tuple[list[str], str]] = [
-        (body, ending(value).replace("(v", "(w").replace("v[", "w[") if "v" in value else ending("w")),
-        (body, ending(f"{value} + 1")),
-        (body, ending(value)[:-1] if ending(value)[-1] in ")]" else ending(value).replace("return ", "return (")),
-    ]
-    if is_call:
-        slips.append(([body[0].rstrip(":"), *body[1:]], last))
-    else:
-        slips.append(([body[0].replace("map(int, input().split())", "input().split()"), *body[1:]], last))
-    lines, end = rng.choice(slips)
-    return "\n".join([*lines, end, ""])
-
-
-def add_slips(solution: str, rng: random.Random, line_share: float) -> str:
-    """
-    Write slips into a right solution, each line for itself: so a program may have several, or none. Those are a bracket, colon or
-    operator lost, a name misspelt, numbers left as text, and a last line off by one.
-
-    Args:
-        solution (`str`): First reference solution of a MiniAPPS problem.
-        rng (`random.Random`): Source of chance.
-        line_share (`float`): Probability that a line gets a slip.
-
-    Returns:
-        `str`: The program, in which any slip breaks the line that it is in or a later one.
-    """
-    lines = solution.rstrip("\n").split("\n")
-    return "\n".join([*(_slip(line, rng) if rng.random() < line_share else line for line in lines), ""])
-
-
-def _slip(line: str, rng: random.Random) -> str:
-    candidates = [
-        line.removesuffix(":"),
-        line[:-1] if line[-1] in ")]" else line,
-        line.replace("map(int, input().split())", "input().split()"),
-        line.replace(" for x in v", " for y in v"),
-        line.replace(" in v", " in w"),
-        line.replace("(v)", "(w)").replace("(v,", "(w,").replace("v[", "w["),
-        line.replace("[", "(", 1),
-    ]
-    if line.startswith("print("):
-        candidates.append(f"{line[:-1]} + 1)")
-    elif line.lstrip().startswith("return"):
-        candidates.append(f"{line} + 1")
-    return rng.choice([candidate for candidate in candidates if candidate != line])
-
-
-__all__ = ["add_bug", "add_slips", "make_mini_apps"]

@@ -1,4 +1,4 @@
-"""Credit each line of a program for whether it got past parsing and running, compared with the programs of its group."""
+"""Credit the lines of a program that parsed and ran, compared with its group."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..execution import ExecutionReport, Outcome
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """
-    How far a program got.
+    The lines of a program that parsed and ran.
 
     Args:
-        group (`Hashable`): Programs with the same one answer the same prompt.
-        outcome ([`~execution.Outcome`]): Its outcome.
-        token_lines (`list[int]`): Line of each token of the completion, from 0, length `T`; -1 before and after the program.
-        num_lines (`int`): Number of its lines.
-        error_lines (`range`): Lines of the failing statement; empty if none failed, or if it is not known which.
+        group (`Hashable`): Group of the program; programs of one group answer the same prompt.
+        outcome ([`~execution.Outcome`]): Outcome of the program.
+        token_lines (`list[int]`): Line of each completion token, counted from 0, length `T`; -1 before and after the program.
+        num_lines (`int`): Number of lines of the program.
+        error_lines (`range`, *optional*): Lines of the failing statement; empty if no statement failed, or the place is unknown.
     """
 
     group: Hashable
@@ -36,20 +36,20 @@ def attempt_of(
     group: Hashable, report: ExecutionReport, program: ExtractedProgram, ranges: Sequence[tuple[int, int]]
 ) -> Attempt | None:
     """
-    Find out how far a program got.
+    Find the lines of a program that parsed and ran.
 
     Args:
-        group (`Hashable`): Programs with the same one answer the same prompt.
+        group (`Hashable`): Group of the program; programs of one group answer the same prompt.
         report ([`~execution.ExecutionReport`]): Report on the program.
-        program ([`ExtractedProgram`]): The program, and where it is in the completion.
+        program ([`ExtractedProgram`]): The program and its position in the completion.
         ranges (`Sequence[tuple[int, int]]`): Character range of each token in the completion, from [`token_ranges`].
 
     Returns:
-        [`Attempt`] or `None`: `None` where it could not be graded, or does not parse and no line says why.
+        [`Attempt`] or `None`: `None` if the program could not be graded, or if it does not parse and the error has no line.
     """
     source = program.source.rstrip()
     line_ends = [program.start + match.end() - 1 for match in LINE_END.finditer(source)]
-    # A token that begins with a line break belongs to the line that it ends; the fence or end token, to the last line.
+    # A token that begins with a line break belongs to the line that it ends; a fence or the end token, to the last line.
     program_end = program.start + len(program.source)
     token_lines = [
         bisect.bisect_left(line_ends, begin) if end > program.start and begin <= program_end else -1
@@ -58,7 +58,7 @@ def attempt_of(
     num_lines = len(line_ends) + 1
     error_lines = range(0)
     if report.outcome in (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR) and report.span is not None:
-        # A place comes from where the program ran: whatever it says, it is in the program.
+        # The span comes from the process of the program, which is hostile: clamp it to the program.
         first = min(max(report.span.line, 1), num_lines) - 1
         error_lines = range(first, min(max(report.span.end_line, first + 1), num_lines))
     if report.outcome is Outcome.NOT_GRADABLE or (report.outcome is Outcome.SYNTAX_ERROR and not error_lines):
@@ -68,22 +68,25 @@ def attempt_of(
 
 def line_credits(attempts: Sequence[Attempt | None]) -> list[list[float] | None]:
     """
-    Credit the tokens of each program: 1 where it got past their line, else 0, minus the share of its group that did.
+    Credit the tokens of each program, compared with the programs of its group.
 
-    1. A line before a syntax error got past parsing, and the failing statement did not. They are compared with the programs
-       of the group that parse up to this line.
-    2. If a program parses, its lines also got past running, or, up to the one that raised, did not: which of them is at fault
-       is not known, since numbers left as text raise where they are used. They are compared with the programs that parse. Out
-       of time or killed, all lines did not.
+    Give each token 1 if its line succeeded and 0 if it did not, minus the mean over the group; once for parsing and once for
+    running:
 
-    The lines below an error get nothing for it. Where all programs of a group fail at the same place, or none does, credits
-    are 0.
+    1. Parsing: the lines before a syntax error succeeded, and the failing statement did not. The mean is over the programs that
+       parse up to this line.
+    2. Running, if the program parses: its lines succeeded, or, up to the line that raised, they did not. Which of these lines
+       caused the error is not known, since a number left as text raises where it is used. The mean is over the programs that
+       parse. If the program timed out or was killed, none of its lines counts as executed.
+
+    The lines below an error get no credit for it. If all programs of a group fail at the same line, or none fails, credits are 0.
 
     Args:
-        attempts (`Sequence[Attempt | None]`): Programs, of any number of groups; `None` where nothing is known.
+        attempts (`Sequence[Attempt | None]`): Programs of any number of groups; `None` for a program that is left out.
 
     Returns:
-        `list[list[float] | None]`: Credits of the tokens of each program, between -1 and 2; `None` where nothing is known.
+        `list[list[float] | None]`: Credits of the tokens of each program, length `T`, between -1 and 2; `None` for a program that
+        is left out.
     """
     reached: Counter[tuple[Hashable, int]] = Counter()
     failed: Counter[tuple[Hashable, int]] = Counter()

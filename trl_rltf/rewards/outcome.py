@@ -20,7 +20,9 @@ COARSE_REWARDS: Mapping[Outcome, float] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeReward:
     """
-    Reward a whole program: `R_coarse + R_adaptive` (section 3.3 of arXiv 2307.04349).
+    Reward a whole program with `R_coarse + R_adaptive`.
+
+    Both terms are from section 3.3 of arXiv 2307.04349.
 
     Args:
         coarse_weight (`float`, *optional*, defaults to `1.0`):

@@ -88,7 +88,7 @@ def penalized_tokens(
         return end_token(program.source, program.start, ranges) or range(len(token_ids))
     span = (report.expression_span if unit == "expression" else None) or report.span
     assert span is not None  # the scope is LINE
-    return span_tokens(span, program.source, program.start, ranges, program.indent)
+    return span_tokens(span, program.source, program.start, ranges, indent=program.indent)
 
 
 def spread_penalty(tokens: range, num_tokens: int, *, weight: float, normalize: bool = False) -> list[float]:

@@ -1,4 +1,4 @@
-"""A reward that is one number for a completion, and carries one number per token."""
+"""A reward of a completion that also has a reward for each of its tokens."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..execution import Outcome
 
 class TokenReward(float):
     """
-    A reward that is a number for TRL's own trainers, and a number a token for [`RLTFTrainer`].
+    A number for TRL's own trainers, and a number per token for [`RLTFTrainer`].
 
     Args:
         reward (`float`): Reward of the whole completion.
         tokens (`Sequence[float]`): Reward of each completion token, length `T`.
-        weights (`Sequence[float]`, *optional*): Factor of the advantage, reward minus baseline, of each completion token,
-            length `T`. Without them all factors are 1.
-        outcome ([`~execution.Outcome`], *optional*): What the unit tests found, for a [`CriticRewardFunction`] around the
-            function that gives this reward.
+        weights (`Sequence[float]`, *optional*): Factor of the advantage (reward minus baseline) of each completion token,
+            length `T`. Without weights all factors are 1.
+        outcome ([`~execution.Outcome`], *optional*): Outcome of the program, for a [`CriticRewardFunction`] that wraps the reward
+            function.
 
     Example:
 

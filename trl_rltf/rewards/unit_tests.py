@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..completions.program import ExtractedProgram, completion_text, extract_program
 from ..completions.tokens import token_ranges
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
+from ..execution.program import check_opt_in
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
 from .penalty import penalized_tokens, spread_penalty
@@ -132,25 +133,25 @@ class UnitTestRewardFunction:
         **columns: Any,
     ) -> list[TokenReward | None]:
         """
-        Grade completions.
+        Reward completions.
 
         Args:
-            prompts (`Sequence`, *optional*): Prompts; completions of equal ones are a group. Without them, completions with
-                equal tests are.
+            prompts (`Sequence`, *optional*): Prompts. Completions with equal prompts are a group; without prompts, completions
+                with equal tests are.
             completions (`Sequence`): Completions, as text or as chat messages.
             completion_ids (`Sequence[Sequence[int]]`, *optional*): Token ids of each completion.
-            tests (`Sequence`): Column of unit tests, one entry a completion.
+            tests (`Sequence`): Column of unit tests, one entry per completion.
             processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
             log_extra (`Callable`, *optional*): TRL's hook for columns of the completions table.
             log_metric (`Callable`, *optional*): TRL's hook for metrics.
-            **columns: The other columns of the dataset; `problem_id` is named in error messages.
+            **columns: Other columns of the dataset; `problem_id` is used in error messages.
 
         Returns:
-            `list[TokenReward | None]`: One entry a completion; `None` where the sandbox failed, so that TRL leaves it out.
+            `list[TokenReward | None]`: One entry per completion; `None` if the sandbox failed, so that TRL leaves it out.
 
         Raises:
-            ValueError: If there is no column `tests`, an entry of it is malformed, or there are not as many prompts, tests and
-                token ids as completions. The message names the row.
+            ValueError: If there is no column `tests`, an entry of it is malformed (the message names the row), or the number of
+                prompts, tests or token ids is not that of the completions.
         """
         if tests is None:
             raise ValueError(_NO_TESTS)
@@ -194,7 +195,7 @@ class UnitTestRewardFunction:
             dataset ([`~datasets.Dataset`]): Training or evaluation set.
 
         Raises:
-            ValueError: If it has no column `tests`, or an entry of it is malformed. The message names the row.
+            ValueError: If there is no column `tests`, or an entry of it is malformed. The message names the row.
         """
         if "tests" not in dataset.column_names:
             raise ValueError(_NO_TESTS)
@@ -202,7 +203,7 @@ class UnitTestRewardFunction:
         _check_tests(dataset["tests"], problem_ids, "row {}")
 
     def _token_feedback(self, completed: Sequence[_Completed], tokenizer: Any) -> list[tuple[list[float], bool]]:
-        """Token rewards on top of the outcome reward, and whether tokens of an error were found."""
+        """Token rewards of each completion, and whether tokens of an error were found."""
         if self._active_feedback == "line_credit":
             return self._line_credits(completed, tokenizer)
         return [self._penalty(one, tokenizer) for one in completed]
@@ -249,7 +250,7 @@ def unit_test_reward(
     **columns: Any,
 ) -> list[TokenReward | None]:
     """
-    Reward completions by running their programs on unit tests, with default settings.
+    Reward completions by running their programs on unit tests (default settings).
 
     It is a [`UnitTestRewardFunction`] without arguments, made at the first call, so that TRL's command line can name it:
     `HF_ALLOW_CODE_EVAL=1 trl grpo --reward_funcs trl_rltf.rewards.unit_test_reward`.
@@ -266,6 +267,7 @@ def unit_test_reward(
     Raises:
         ValueError: If `HF_ALLOW_CODE_EVAL` is not 1, or the column `tests` is missing or malformed.
     """
+    check_opt_in()  # at each call: the function below is made only once
     return _default_function()(completions=completions, tests=tests, processing_class=processing_class, **columns)
 
 
@@ -286,7 +288,7 @@ class _Completed:
 def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where: str) -> None:
     checked = set()
     for index, entry in enumerate(tests):
-        if isinstance(entry, str) and entry in checked:  # the completions of a group have the same tests
+        if isinstance(entry, str) and entry in checked:  # the completions of a group have equal tests
             continue
         try:
             parse_tests(entry)
@@ -314,14 +316,14 @@ def _log(
         return
     for outcome in Outcome:
         log_metric(f"outcome/{outcome.name.lower()}", sum(r.outcome is outcome for r in reports) / len(reports))
-    # The tests ran on what the programs define; what follows it (an example, a line cut off) ended with an error.
+    # The tests graded the functions; the code after these (an example, a truncated line) raised an error.
     log_metric("outcome/trailing_error", sum(r.trailing_error_type is not None for r in reports) / len(reports))
     graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
     if graded:
         log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))
     if localized:
         log_metric("outcome/localized", sum(localized) / len(localized))
-    # Programs that had a say in a verdict of theirs: a share that rises is a policy that learns to cheat.
+    # Programs that took part in their own verdict: if the share rises, the policy learns to cheat.
     log_metric("grading/self_graded", sum(bool(report.self_graded_tests) for report in reports) / len(reports))
     log_metric("grading/seconds", seconds)
     log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))

@@ -147,7 +147,7 @@ def _load_problems(script_args: EvaluationArguments) -> Dataset:
     split = script_args.dataset_test_split
     if script_args.benchmark == "mbpp":
         return load_mbpp(script_args.dataset_name or MBPP, split)
-    return load_apps(script_args.dataset_name or APPS, split, script_args.difficulties)
+    return load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
 
 
 def _label(script_args: EvaluationArguments, model_args: ModelConfig) -> str:

@@ -59,9 +59,9 @@ def _load_mini_apps(split: str, levels: list[str] | None) -> Dataset:
 
 def _load_apps(script_args: RLTFScriptArguments) -> tuple[Dataset, Dataset]:
     name, levels = script_args.dataset_name, script_args.difficulties
-    train_set = load_apps(name, script_args.dataset_train_split, levels)
+    train_set = load_apps(name, script_args.dataset_train_split, difficulties=levels)
     try:
-        return train_set, load_apps(name, script_args.dataset_test_split, levels)
+        return train_set, load_apps(name, script_args.dataset_test_split, difficulties=levels)
     except FileNotFoundError:
         console.print(
             f"{name} has no split {script_args.dataset_test_split!r}: a fifth of the training set is held out."

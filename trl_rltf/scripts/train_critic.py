@@ -179,7 +179,7 @@ def load_critic(
         return model, AutoTokenizer.from_pretrained(name)
     if tokenizer is None:
         raise ValueError("--samples needs --critic_model_name_or_path: the model that the critic starts from.")
-    return make_mini_critic(tokenizer, seed), tokenizer
+    return make_mini_critic(tokenizer, seed=seed), tokenizer
 
 
 def make_parser(prog: str | None = None) -> ScriptParser:
