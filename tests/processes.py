@@ -32,9 +32,10 @@ def worker_pids(runner: LocalRunner) -> list[int]:
     return [] if pool is None else [worker.process.pid for worker in pool.workers]
 
 
-def programs_of(runner: LocalRunner) -> list[psutil.Process]:
-    """Processes below the workers of a runner: the programs, and under bubblewrap the worker itself too."""
-    return [process for pid in worker_pids(runner) for process in descendants(pid)]
+def busy_worker_pids(runner: LocalRunner) -> list[int]:
+    """Identifiers of the worker processes that are grading a program now; not of those that are still starting."""
+    pool = runner._pool
+    return [] if pool is None else [worker.process.pid for worker in list(pool._busy) if worker.is_ready]
 
 
 def is_running(pid: int) -> bool:

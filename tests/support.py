@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from trl_rltf.execution import Span
+
 
 SUM_TESTS = {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}
 SUM_PROGRAM = "a, b = map(int, input().split())\nprint(a + b)\n"
+
+
+def span_at(line: int, column: int, end_line: int, end_column: int) -> Span:
+    """A span in the order in which an editor shows a selection."""
+    return Span(line=line, column=column, end_line=end_line, end_column=end_column)
 
 
 def by_length(completions: list[str], **columns: Any) -> list[float]:

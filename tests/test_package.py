@@ -25,7 +25,7 @@ ROOMS = {
     "data": {"execution", "execution.wire"},
     "execution": {"execution.host", "execution.sandbox", "execution.unit_tests", "execution.wire", "scripts"},
     "execution.host": {"execution", "execution.sandbox", "execution.unit_tests", "execution.wire"},
-    "execution.sandbox": set(),
+    "execution.sandbox": {"execution.wire"},  # the types of its part of the first message
     "execution.unit_tests": {"execution.wire"},
     "execution.wire": set(),
     "execution.worker": {"execution.sandbox", "execution.wire"},

@@ -7,13 +7,12 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import COMPLETION_PIECES
+from support import COMPLETION_PIECES, span_at
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from trl_rltf.completions import extract_program, span_tokens, token_ranges
 from trl_rltf.completions.tokens import _ranges_from_windows, end_token
-from trl_rltf.execution import Span
 
 
 PROGRAM = "x = [1]\ny = x[0]\nprint(x[0], x[3])\n"
@@ -37,7 +36,7 @@ def test_ranges_of_sentencepiece_tokens_spell_the_text(sentencepiece_tokenizer):
 def test_the_tokens_are_those_of_the_failing_occurrence(tokenizer):
     ids = tokenizer(PROGRAM)["input_ids"]
     ranges = token_ranges(ids, PROGRAM, tokenizer)
-    found = span_tokens(Span(3, 12, 3, 16), PROGRAM, 0, ranges)
+    found = span_tokens(span_at(3, 12, 3, 16), PROGRAM, 0, ranges)
     text = "".join(PROGRAM[begin:end] for begin, end in (ranges[i] for i in found))
     assert "x[3]" in text
     assert "x[0]" not in text
@@ -48,7 +47,7 @@ def test_special_tokens_have_no_text(tokenizer):
     ranges = token_ranges(ids, "x = 1\n", tokenizer)
     assert len(ranges) == len(ids)
     assert all(begin == end for begin, end in ranges[-2:])
-    assert not set(span_tokens(Span(1, 0, 1, 6), "x = 1\n", 0, ranges)) & {len(ids) - 1, len(ids) - 2}
+    assert not set(span_tokens(span_at(1, 0, 1, 6), "x = 1\n", 0, ranges)) & {len(ids) - 1, len(ids) - 2}
 
 
 @pytest.mark.parametrize("kind", ["tokenizer", "sentencepiece_tokenizer"])
@@ -61,8 +60,8 @@ def test_a_character_split_between_tokens_belongs_to_each_of_them(kind, request)
     snake = text.index("🐍")
     holders = [i for i, (begin, end) in enumerate(ranges) if begin <= snake < end]
     assert len(holders) > 1
-    assert list(span_tokens(Span(1, snake, 1, snake + 1), text, 0, ranges)) == holders
-    after = span_tokens(Span(1, snake + 5, 1, snake + 6), text, 0, ranges)
+    assert list(span_tokens(span_at(1, snake, 1, snake + 1), text, 0, ranges)) == holders
+    after = span_tokens(span_at(1, snake + 5, 1, snake + 6), text, 0, ranges)
     assert not set(after) & set(holders)
 
 
@@ -78,16 +77,16 @@ def test_a_completion_that_ends_within_a_character_has_a_range_for_each_token(to
 def test_a_message_inside_the_completion_is_found(tokenizer):
     ids = tokenizer("thinking... print(1) done")["input_ids"]
     ranges = token_ranges(ids, "print(1)", tokenizer)
-    assert next(ranges[i] for i in span_tokens(Span(1, 0, 1, 5), "print(1)", 0, ranges))[0] == 0
+    assert next(ranges[i] for i in span_tokens(span_at(1, 0, 1, 5), "print(1)", 0, ranges))[0] == 0
 
 
 def test_text_that_is_not_in_the_completion_has_no_tokens(tokenizer):
     ids = tokenizer("x = 1")["input_ids"]
     ranges = token_ranges(ids, "something else", tokenizer)
-    assert len(span_tokens(Span(1, 0, 1, 5), "something else", 0, ranges)) == 0
+    assert len(span_tokens(span_at(1, 0, 1, 5), "something else", 0, ranges)) == 0
 
 
-@pytest.mark.parametrize("span", [Span(9, 0, 9, 4), Span(3, 50, 3, 60), Span(1, 2, 1, 2)])
+@pytest.mark.parametrize("span", [span_at(9, 0, 9, 4), span_at(3, 50, 3, 60), span_at(1, 2, 1, 2)])
 def test_a_span_outside_the_program_has_no_tokens_or_few_but_never_fails(tokenizer, span):
     ids = tokenizer(PROGRAM)["input_ids"]
     assert len(span_tokens(span, PROGRAM, 0, token_ranges(ids, PROGRAM, tokenizer))) <= len(ids)
@@ -237,7 +236,9 @@ def test_the_search_for_a_part_of_the_text_is_linear(tokenizer):
     assert time.process_time() - began < 10
 
 
-@pytest.mark.parametrize("span", [Span(0, 0, 0, 3), Span(-9, -9, -9, -9), Span(1, -5, 1, 10**9), Span(10**9, 0, 1, 0)])
+@pytest.mark.parametrize(
+    "span", [span_at(0, 0, 0, 3), span_at(-9, -9, -9, -9), span_at(1, -5, 1, 10**9), span_at(10**9, 0, 1, 0)]
+)
 def test_a_forged_span_is_clamped_to_the_program(tokenizer, span):
     ids = tokenizer("before\n" + PROGRAM)["input_ids"]
     found = span_tokens(span, PROGRAM, 7, token_ranges(ids, "before\n" + PROGRAM, tokenizer))
@@ -249,7 +250,7 @@ def test_columns_count_from_the_indent_of_a_list_item(tokenizer):
     source = text[6:]
     ids = tokenizer(text)["input_ids"]
     ranges = token_ranges(ids, text, tokenizer)
-    found = span_tokens(Span(2, 12, 2, 16), source, 6, ranges, indent=2)
+    found = span_tokens(span_at(2, 12, 2, 16), source, 6, ranges, indent=2)
     place = text.index("x[3]")
     assert list(found) == [i for i, (begin, end) in enumerate(ranges) if begin < place + 4 and end > place]
 
@@ -270,7 +271,7 @@ def test_the_ranges_of_any_completion_and_the_tokens_of_any_span_are_in_bounds(k
     assert ranges == sorted(ranges)
     program = extract_program(text)
     program_end = program.start + len(program.source)
-    for index in span_tokens(Span(*places), program.source, program.start, ranges, indent=program.indent):
+    for index in span_tokens(span_at(*places), program.source, program.start, ranges, indent=program.indent):
         assert ranges[index][0] < program_end
         assert ranges[index][1] > program.start
     assert len(end_token(program.source, program.start, ranges)) <= 1

@@ -35,8 +35,8 @@ def sealed_runner(request: pytest.FixtureRequest) -> Iterator[LocalRunner]:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The grader looks soon at workers that do not answer, and gives those that it ends little time to end themselves."""
-    monkeypatch.setattr(pool, "_LONGEST_WAIT", 0.1)
-    monkeypatch.setattr(worker_handle, "_LAST_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(worker_handle, "_SHUTDOWN_SECONDS", 0.1)
     monkeypatch.setattr(worker_handle, "_GRACE_SECONDS", 0.0)
 
 

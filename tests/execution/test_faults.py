@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import descendants, programs_of, wait_until, worker_pids
+from processes import busy_worker_pids, descendants, wait_until
 from programs import source
 from support import SUM_PROGRAM, SUM_TESTS
 
@@ -39,10 +39,9 @@ def test_killed_workers_and_their_programs_are_replaced_again_and_again(fresh):
     future = fresh.submit(programs)
     killed = set()
     while not future.done() and len(killed) < 4:
-        for pid in [pid for pid in worker_pids(fresh) if pid not in killed and descendants(pid)][:1]:
+        for pid in [pid for pid in busy_worker_pids(fresh) if pid not in killed][:1]:
             killed.add(pid)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     reports = future.result(timeout=60)
     assert len(killed) >= 2
@@ -109,7 +108,7 @@ def test_ctrl_c_returns_the_finished_reports_and_ends_the_rest(fresh):
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
 
-    finished = [Program(f"{SUM_PROGRAM}# {i}", SUM_TESTS, checker) for i in range(2)]
+    finished = [Program(f"{SUM_PROGRAM}# {i}", SUM_TESTS, checker=checker) for i in range(2)]
     threading.Thread(target=press_ctrl_c, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as caught:
         fresh.run([*finished, *(Program(f"{SLEEPER}# {i}", SUM_TESTS) for i in range(3))])
@@ -119,10 +118,8 @@ def test_ctrl_c_returns_the_finished_reports_and_ends_the_rest(fresh):
 
 
 def test_closing_ends_the_programs_of_another_thread(fresh):
-    fresh.run([good(0)])
-    num_processes = len(programs_of(fresh))
     future = fresh.submit([Program(SLEEPER, SUM_TESTS)])
-    assert wait_until(lambda: len(programs_of(fresh)) > num_processes)
+    assert wait_until(lambda: busy_worker_pids(fresh))
     fresh.close()
     assert future.result(timeout=10)[0].outcome is Outcome.NOT_GRADABLE
 
@@ -234,7 +231,7 @@ def test_a_checker_that_grades_or_ends_the_process_does_not_hold_up_the_others()
 
         for checker in (grades, ends):
             with pytest.warns(UserWarning, match="That counts as a wrong answer"):
-                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker)])[0]
+                report = local.run([Program(SUM_PROGRAM, SUM_TESTS, checker=checker)])[0]
             assert report.outcome is Outcome.FAILURE
         assert local.run([good(0)])[0].outcome is Outcome.PASS
 
@@ -247,7 +244,7 @@ def test_a_stream_that_is_collected_in_the_thread_of_the_workers_holds_up_nothin
         cycle = [stream]
         cycle.append(cycle)
         del stream, cycle
-        checker = Program(SUM_PROGRAM, SUM_TESTS, lambda *_: gc.collect() >= 0)
+        checker = Program(SUM_PROGRAM, SUM_TESTS, checker=lambda *_: gc.collect() >= 0)
         assert fresh.submit([checker]).result(timeout=30)[0].outcome is Outcome.PASS
     finally:
         gc.enable()

@@ -2,15 +2,17 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
-from processes import adopted_orphans, descendants, programs_of, running, tree, wait_until, worker_pids
+from processes import adopted_orphans, busy_worker_pids, descendants, running, tree, wait_until, worker_pids
 from programs import names, source
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox.isolation import _changes_user
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 ADD_TESTS = {"asserts": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]}
@@ -72,7 +74,9 @@ def graded_attacks(any_runner):
     pairs = [(Program(source("attacks", name), SUM_TESTS), good(name)) for name in ATTACKS]
     with adopted_orphans(), LocalRunner(num_workers=4, isolation=any_runner.sandbox.name, **limits) as local:
         reports = local.run([program for pair in pairs for program in pair])
-        workers = {pid for worker in worker_pids(local) for pid in tree(worker)}  # they stay for the next batch
+        workers = set(worker_pids(local))  # they stay for the next batch
+        if local.sandbox.processes:  # the process that was started waits for the worker, the first of a namespace
+            workers |= {child.pid for pid in workers for child in psutil.Process(pid).children()}
         left = running(set(tree(os.getpid())) - before - workers)
     return dict(zip(ATTACKS, zip(reports[::2], reports[1::2], strict=True), strict=True)), left
 
@@ -162,7 +166,7 @@ def test_a_killed_worker_is_replaced_and_its_program_runs_again():
         local.run([good()])
         (first,) = worker_pids(local)
         future = local.submit([Program(f"import time\ntime.sleep(0.5)\n{SUM_PROGRAM}", SUM_TESTS)])
-        assert wait_until(lambda: programs_of(local))
+        assert wait_until(lambda: busy_worker_pids(local))
         os.kill(first, 9)
         assert future.result(timeout=60)[0].outcome is Outcome.PASS
         assert worker_pids(local) != [first]
@@ -172,12 +176,11 @@ def test_a_program_whose_worker_dies_twice_is_not_gradable():
     with LocalRunner(num_workers=1, timeout=20, isolation="process") as local:
         local.run([good(0)])
         future = local.submit([Program("import time\ntime.sleep(20)", SUM_TESTS), good(1)])
-        killed = {}
+        killed = []
         while len(killed) < 2:
-            # Only once the new worker runs the program.
-            assert wait_until(lambda: programs_of(local) and not killed.keys() & {*worker_pids(local)})
-            (pid,) = worker_pids(local)
-            killed[pid] = os.kill(pid, 9)
+            assert wait_until(lambda: busy_worker_pids(local) not in ([], killed[-1:]))
+            killed.extend(busy_worker_pids(local))
+            os.kill(killed[-1], 9)
         bad, after = future.result(timeout=60)
     assert bad.outcome is Outcome.NOT_GRADABLE
     assert "died twice" in bad.error_message
@@ -186,12 +189,13 @@ def test_a_program_whose_worker_dies_twice_is_not_gradable():
 
 def test_workers_end_when_their_parent_is_killed(start_script):
     sleeps = "import time\ntime.sleep(300)"
-    parent = start_script(CALLERS / "wait_for_program.py", "auto", 2, sleeps)
+    parent = start_script(CALLERS / "wait_for_program.py", "auto", 2, sleeps, stdin=subprocess.PIPE)
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(workers) == 2
-    pids = [pid for worker in workers for pid in tree(worker)]
-    # One of the workers starts the program.
-    assert wait_until(lambda: {pid for worker in workers for pid in tree(worker)} > set(pids))
+    idle = {pid for worker in workers for pid in tree(worker)}
+    parent.stdin.write("\n")
+    parent.stdin.flush()
+    assert wait_until(lambda: {pid for worker in workers for pid in tree(worker)} > idle)
     pids = [pid for worker in workers for pid in tree(worker)]
     parent.kill()
     parent.wait()
@@ -296,6 +300,8 @@ def test_the_kernel_bounds_processes_also_those_of_a_trainer_that_runs_as_root(a
     (report,) = any_runner.run([probe("becomes_root", "0")])
     user, soft, hard = map(int, report.stdout.split())
     assert soft == hard > 0
-    if _changes_user(any_runner.sandbox.name):  # as root, but not in a user namespace, where there are no other ids
+    if MECHANISMS[
+        any_runner.sandbox.name
+    ].changes_user():  # as root, but not in a user namespace, where there are no other ids
         assert user != 0
         assert hard < 100  # the user id is the worker's alone, so that other processes do not count

@@ -14,7 +14,7 @@ from programs import source
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program
-from trl_rltf.execution.sandbox.isolation import _changes_user
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 CALLERS = Path(__file__).parent / "callers"
@@ -171,7 +171,7 @@ def test_the_memory_of_the_caller_and_of_the_worker_is_out_of_reach(any_runner):
 def test_the_memory_of_a_caller_without_privileges_is_out_of_reach(tmp_path, run_script):
     """To read root's memory takes privileges, which programs never have. Another caller has the same rights as a program."""
     python = "/usr/bin/python3"
-    if not (_changes_user("process") and os.path.exists(python)):
+    if not (MECHANISMS["process"].changes_user() and os.path.exists(python)):
         pytest.skip("the test changes the user, and needs a Python that each user can read")
     if run_script("import sys; sys.exit(sys.version_info < (3, 11))", python=python, check=False).returncode:
         pytest.skip(f"{python} is too old")
@@ -218,17 +218,13 @@ def test_a_program_cannot_end_or_stop_its_worker(filtered_runner):
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_files_of_a_program_do_not_outlive_a_caller_that_is_killed(isolation, tmp_path, start_script):
     program = source("probes", "leaves_a_large_file")
-    caller = start_script(
-        CALLERS / "wait_for_program.py",
-        isolation,
-        1,
-        program,
-        env={"TMPDIR": str(tmp_path)},
-        stderr=subprocess.DEVNULL,
-    )
+    options = {"env": {"TMPDIR": str(tmp_path)}, "stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    caller = start_script(CALLERS / "wait_for_program.py", isolation, 1, program, **options)
     (worker,) = map(int, caller.stdout.readline().split())
     assert list(tmp_path.iterdir()) or isolation == "bubblewrap"
     num_processes = len(tree(worker))
+    caller.stdin.write("\n")
+    caller.stdin.flush()
     assert wait_until(lambda: len(tree(worker)) > num_processes)
     caller.kill()
     caller.wait()

@@ -2,27 +2,33 @@
 
 import json
 import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import SUM_PROGRAM, SUM_TESTS
+from support import SUM_PROGRAM, SUM_TESTS, span_at
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
-from trl_rltf.execution.sandbox import isolation as sandbox
+from trl_rltf.execution import Isolation, LocalRunner, Outcome, Program, Verdict
+from trl_rltf.execution.host import worker_handle
+from trl_rltf.execution.sandbox.isolation import choose_isolation
+from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
 
 def grade(runner, source, tests):
     return runner.run([Program(source, tests)])[0]
 
 
-def test_importing_the_grader_is_quick_and_loads_no_torch():
+def test_importing_the_grader_is_quick_and_loads_no_heavy_library():
     code = (
-        "import time; began = time.perf_counter(); import trl_rltf.execution, sys; took = time.perf_counter() - began; "
-        "assert not {'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules), 'heavy import'; print(took)"
+        "import sys, time; began = time.process_time(); import trl_rltf.execution.runner; print(time.process_time() - began); "
+        "assert not {'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules), 'heavy import'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.2
 
 
 @pytest.mark.parametrize(
@@ -38,15 +44,11 @@ def test_importing_the_grader_is_quick_and_loads_no_torch():
         (SUM_PROGRAM + "raise SystemExit", Outcome.PASS, None),
     ],
 )
-def test_a_program_has_the_outcome_that_it_earned(any_runner, source, outcome, error_type):
+def test_a_program_has_the_right_outcome(any_runner, source, outcome, error_type):
     report = grade(any_runner, source, SUM_TESTS)
     assert report.outcome is outcome
     assert report.error_type == error_type
     assert report.num_tests == 2
-
-
-def test_outcomes_are_ordered_from_worst_to_best():
-    assert Outcome.SYNTAX_ERROR < Outcome.RUNTIME_ERROR < Outcome.FAILURE < Outcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_outcomes_are_ordered_from_worst_to_best():
         "print(sum(map(int, input().split())))\nprint('  ')",
     ],
 )
-def test_what_real_solutions_do_works(any_runner, source):
+def test_habits_of_real_solutions_work(any_runner, source):
     report = grade(any_runner, source, SUM_TESTS)
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
 
@@ -98,9 +100,10 @@ def test_a_program_can_have_32_threads_with_the_default_limits(any_runner):
         resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
-def test_what_a_program_starts_can_use_python_and_its_folder(any_runner):
+def test_a_process_that_a_program_starts_can_use_python_and_its_folder(any_runner):
     name = any_runner.sandbox.name
-    if sandbox._changes_user(name) and not sandbox._opens_files_as_own_user(name):
+    mechanism = MECHANISMS[any_runner.sandbox.name]
+    if mechanism.changes_user() and not mechanism.opens_files_as_own_user():
         pytest.skip(
             "workers of root have user ids of their own, and Python lies where only root can read it; the docs say so"
         )
@@ -112,7 +115,7 @@ def test_what_a_program_starts_can_use_python_and_its_folder(any_runner):
             assert grade(local, f"{source}\n# {number}", tests).outcome is Outcome.PASS
 
 
-def test_several_processes_can_be_used_where_there_is_a_folder_for_their_locks(any_runner):
+def test_multiprocessing_works_if_there_is_a_folder_for_its_locks(any_runner):
     if any_runner.sandbox.name == "landlock":
         pytest.skip("Landlock alone keeps programs out of /dev/shm, which multiprocessing needs")
     source = (
@@ -168,7 +171,7 @@ def test_an_assert_that_cannot_be_split_is_decided_by_a_referee(any_runner):
     assert right.self_graded_tests == ()
 
 
-def test_a_test_that_hands_over_a_function_runs_inside_and_is_reported_as_guarded(runner):
+def test_a_test_that_passes_a_function_runs_inside_and_is_reported_as_self_graded(runner):
     tests = {"asserts": ["assert [f(lambda x: x + 1, 2)] == [3]"]}
     right = grade(runner, "def f(g, x):\n    return g(x)", tests)
     wrong = grade(runner, "def f(g, x):\n    return x", tests)
@@ -209,14 +212,14 @@ def test_a_sleeping_program_is_stopped_by_the_wall_limit():
 def test_the_span_names_the_failing_occurrence(runner):
     source = "x = [1]\ny = x[0]\nfor i in range(3):\n    y = x[0]; y = x[i]\n"
     report = grade(runner, source, SUM_TESTS)
-    assert report.span == Span(4, 14, 4, 22)
-    assert report.expression_span == Span(4, 18, 4, 22)
+    assert report.span == span_at(4, 14, 4, 22)
+    assert report.expression_span == span_at(4, 18, 4, 22)
 
 
 def test_columns_count_characters_not_bytes(runner):
     report = grade(runner, "é = 'ü'; ß = é[7]\n", SUM_TESTS)
-    assert report.span == Span(1, 9, 1, 17)
-    assert report.expression_span == Span(1, 13, 1, 17)
+    assert report.span == span_at(1, 9, 1, 17)
+    assert report.expression_span == span_at(1, 13, 1, 17)
 
 
 def test_equal_programs_of_a_batch_run_once_and_keep_their_order(runner):
@@ -264,12 +267,9 @@ def test_the_runner_works_again_after_close(runner):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"timeout": 0}, "`timeout` is 0"),
         ({"num_workers": 0}, "`num_workers` is 0"),
-        ({"num_workers": 1.5}, "`num_workers` is 1.5, but must be a whole number"),
         ({"timeout": "4"}, "`timeout` is '4', but must be a number of seconds"),
         ({"memory_limit": "1GB"}, "`memory_limit` is '1GB'"),
-        ({"memory_limit": 2**20}, "at least"),
         ({"isolation": "jail"}, "`isolation` is 'jail'"),
     ],
 )
@@ -285,32 +285,24 @@ def test_nothing_runs_without_the_opt_in(monkeypatch):
     LocalRunner(allow_code_eval=True).close()
 
 
-def test_strict_isolation_is_refused_where_bubblewrap_is_missing(monkeypatch):
-    from trl_rltf.execution.sandbox import isolation as sandbox
-
+def test_strict_isolation_is_refused_if_nothing_complete_works(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    sandbox._bubblewrap_problem.cache_clear()
-    monkeypatch.setitem(sandbox._PROBLEMS, "namespaces", lambda: "namespaces are forbidden")
-    try:
-        with pytest.raises(RuntimeError, match=r"namespaces are forbidden.*apt-get install bubblewrap"):
-            LocalRunner(isolation="strict")
-        monkeypatch.setitem(sandbox._PROBLEMS, "landlock", lambda: "the kernel has no Landlock")
-        with pytest.warns(UserWarning, match="resource limits only"):
-            LocalRunner(isolation="auto").close()
-    finally:
-        sandbox._bubblewrap_problem.cache_clear()
+    monkeypatch.setattr(MECHANISMS["namespaces"], "problem", lambda: "namespaces are forbidden")
+    with pytest.raises(RuntimeError, match=r"namespaces are forbidden.*apt-get install bubblewrap"):
+        LocalRunner(isolation="strict")
+    monkeypatch.setattr(MECHANISMS["landlock"], "problem", lambda: "the kernel has no Landlock")
+    with pytest.warns(UserWarning, match="resource limits only"):
+        LocalRunner(isolation="auto").close()
 
 
 @pytest.mark.parametrize(
     ("names", "is_complete"),
     [((), True), (("bubblewrap",), True), (("bubblewrap", "namespaces"), False)],
 )
-def test_the_next_layer_takes_over_where_one_does_not_work(monkeypatch, names, is_complete):
-    from trl_rltf.execution.sandbox import isolation as sandbox
-
+def test_the_next_isolation_is_taken_if_one_does_not_work(monkeypatch, names, is_complete):
     for name in names:
-        monkeypatch.setitem(sandbox._PROBLEMS, name, lambda name=name: f"no {name} here")
-    found = sandbox.choose_isolation("auto")
+        monkeypatch.setattr(MECHANISMS[name], "problem", lambda name=name: f"no {name} here")
+    found = choose_isolation("auto")
     if not found.is_complete and is_complete:
         pytest.skip(f"no complete isolation works on this machine: {found.missing}")
     if found.name == "process":
@@ -320,27 +312,20 @@ def test_the_next_layer_takes_over_where_one_does_not_work(monkeypatch, names, i
     assert all(f"no {name} here" in found.missing for name in names) or is_complete
 
 
-@pytest.mark.parametrize(("layers", "tells"), [(("Landlock 7 (processes)", "seccomp"), False), (("seccomp",), True)])
-def test_the_warning_tells_whether_the_memory_of_the_trainer_is_open_to_programs(layers, tells):
-    from trl_rltf.execution import Isolation
-
+@pytest.mark.parametrize(("layers", "is_open"), [(("Landlock 7 (processes)", "seccomp"), False), (("seccomp",), True)])
+def test_the_warning_says_whether_programs_can_change_the_memory_of_the_trainer(layers, is_open):
     warning = Isolation("process", False, True, False, layers=layers, missing="it is a test").warning
-    assert ("change the memory of processes" in warning) is tells
+    assert ("change the memory of processes" in warning) is is_open
 
 
 def test_a_sandbox_that_does_not_start_is_an_error_not_a_reward(monkeypatch):
-    from trl_rltf.execution.host import worker_handle as worker_process
-
     broken = [sys.executable, "-c", "raise SystemExit('no sandbox today')"]
-    monkeypatch.setattr(worker_process, "worker_command", lambda *_: broken)
+    monkeypatch.setattr(worker_handle, "worker_command", lambda *_: broken)
     with LocalRunner(isolation="process") as local, pytest.raises(RuntimeError, match="no sandbox today"):
         local.run([Program("", SUM_TESTS)])
 
 
 def test_an_interrupt_in_the_middle_leaves_a_runner_that_works():
-    import signal
-    import threading
-
     with LocalRunner(num_workers=2, timeout=5, isolation="process") as local:
         threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,)).start()
         with pytest.raises(KeyboardInterrupt):
@@ -349,8 +334,6 @@ def test_an_interrupt_in_the_middle_leaves_a_runner_that_works():
 
 
 def test_threads_may_share_a_runner(runner):
-    from concurrent.futures import ThreadPoolExecutor
-
     batches = [[Program(SUM_PROGRAM + "#" * (5 * i + j), SUM_TESTS) for j in range(5)] for i in range(4)]
     with ThreadPoolExecutor(4) as pool:
         reports = [report for batch in pool.map(runner.run, batches) for report in batch]
@@ -379,8 +362,8 @@ def test_asserts_about_other_objects_hold_as_python_defines_it(runner, source, t
     assert grade(runner, source, {"asserts": [test]}).outcome is outcome
 
 
-def test_a_single_program_and_tests_that_are_no_json_are_named(runner):
-    with pytest.raises(TypeError, match="takes a list of programs"):
+def test_a_single_program_and_tests_that_are_not_json_are_refused(runner):
+    with pytest.raises(TypeError, match="`programs` is a single `Program`"):
         runner.run(Program("", SUM_TESTS))
-    with pytest.raises(ValueError, match="program 0: the tests hold what JSON cannot write"):
+    with pytest.raises(ValueError, match="program 0: the tests cannot be written as JSON"):
         runner.run([Program("", {"fn_name": "f", "inputs": [[{1}]], "outputs": [1]})])

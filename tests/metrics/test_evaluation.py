@@ -7,8 +7,9 @@ import threading
 import pytest
 import torch
 from datasets import Dataset
+from support import span_at
 
-from trl_rltf.execution import ExecutionReport, Outcome, Span, Verdict
+from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.generation import Completion, Sampling
 from trl_rltf.metrics import Evaluation, PolicySampler, ProblemCounts, evaluate, summarize
 
@@ -21,7 +22,7 @@ REPORTS = {
         PASSED,
         trailing_error_type="AssertionError",
         trailing_error_message="no",
-        trailing_span=Span(3, 0, 3, 9),
+        trailing_span=span_at(3, 0, 3, 9),
     ),
     "cut off": ExecutionReport(Outcome.PASS, PASSED, trailing_error_type="SyntaxError"),
     "wrong": ExecutionReport(Outcome.FAILURE, (Verdict.FAILED,), trailing_error_type="NameError"),

@@ -1,10 +1,11 @@
 """Credits of lines, with numbers worked out by hand."""
 
 import pytest
+from support import span_at
 
 from trl_rltf import UnitTestRewardFunction
 from trl_rltf.completions import token_ranges
-from trl_rltf.execution import ExecutionReport, Outcome, Span, Verdict
+from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 
 
 TESTS = {"inputs": ["3\n"], "outputs": ["4"]}
@@ -109,7 +110,9 @@ def test_text_around_a_program_gets_no_credit(runner, tokenizer):
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR])
-@pytest.mark.parametrize("span", [Span(-5, 0, -9, 0), Span(0, 0, 0, 0), Span(2, 0, 1, 0), Span(10**9, 0, 10**9, 0)])
+@pytest.mark.parametrize(
+    "span", [span_at(-5, 0, -9, 0), span_at(0, 0, 0, 0), span_at(2, 0, 1, 0), span_at(10**9, 0, 10**9, 0)]
+)
 def test_a_span_outside_the_program_is_clamped(runner, tokenizer, outcome, span):
     class Forged:
         def run(self, programs):

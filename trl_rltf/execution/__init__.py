@@ -1,4 +1,8 @@
-"""Run model-written programs against unit tests in sandboxed processes; usable without torch, tokens or a trainer."""
+"""
+Run model-written programs against unit tests in sandboxed processes.
+
+Usable without torch, tokens or a trainer.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""What can end the grading of a batch; what a program does cannot, it is in the program's report."""
+"""
+Errors that end a batch.
 
-#    KeyboardInterrupt
-#     └── GradingInterrupted
-#    RuntimeError
-#     └── SandboxError
+    KeyboardInterrupt
+     └── GradingInterrupted
+    RuntimeError
+     └── SandboxError
+
+What a program does is never an error; it is in its report.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ __all__ = ["GradingInterrupted", "SandboxError"]
 
 class GradingInterrupted(KeyboardInterrupt):
     """
-    Ctrl-C came in the middle of a batch.
+    Ctrl-C arrived while a batch was graded.
 
     Args:
-        reports (`Sequence[ExecutionReport]`): One report a program; `NOT_GRADABLE` for those that had not been graded.
+        reports (`Sequence[ExecutionReport]`): One report per program; `NOT_GRADABLE` for the programs that were not graded.
     """
 
     def __init__(self, reports: Sequence[ExecutionReport]):

@@ -1,10 +1,10 @@
-"""A program with its tests, what can grade it, and the opt-in to running it."""
+"""Define a program with its tests, the interface of graders, and the opt-in."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from .report import ExecutionReport
@@ -17,7 +17,7 @@ class Program:
     A program and the tests to run it on.
 
     Args:
-        source (`str`): Python source. Any text is graded.
+        source (`str`): Python source. Any text can be graded.
         tests (`Mapping` or `str`): Unit tests in one of the three formats, see [`parse_tests`].
         checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of the checker
             of the runner; see [`LocalRunner`].
@@ -25,33 +25,41 @@ class Program:
 
     source: str
     tests: Mapping[str, Any] | str
-    checker: Checker | None = None
+    checker: Checker | None = field(default=None, kw_only=True)
 
 
 @runtime_checkable
 class Runner(Protocol):
-    """What grades programs. Implement it to grade on other machines."""
+    """Interface of a grader. Implement it to grade on other machines."""
 
     def run(self, programs: Sequence[Program]) -> list[ExecutionReport]:
-        """Grade programs: one report a program, in the same order, whatever the programs do."""
+        """
+        Grade programs.
+
+        Args:
+            programs (`Sequence[Program]`): Programs with their tests.
+
+        Returns:
+            `list[ExecutionReport]`: One report per program, in the same order. No program may make this raise.
+        """
         ...
 
 
 def check_opt_in(allow_code_eval: bool | None = None) -> None:
     """
-    Refuse to run model-written code unless somebody said that they want it.
+    Require an explicit opt-in to run model-written code.
 
     Args:
-        allow_code_eval (`bool`, *optional*): The caller's word. `None` looks at `HF_ALLOW_CODE_EVAL`.
+        allow_code_eval (`bool`, *optional*): Explicit choice; `None` reads `HF_ALLOW_CODE_EVAL`.
 
     Raises:
-        ValueError: If nobody opted in.
+        ValueError: Without an opt-in.
     """
     if allow_code_eval is None:
         allow_code_eval = os.environ.get("HF_ALLOW_CODE_EVAL", "0") == "1"
     if not allow_code_eval:
         raise ValueError(
-            "This runs code that a model wrote, which may be harmful. Once you have read what the sandbox promises "
-            "(docs/execution.md), opt in with the environment variable `HF_ALLOW_CODE_EVAL=1` or with "
+            "This runs code that a model wrote, which may be harmful. Read what the sandbox promises "
+            "(docs/execution.md), then opt in with the environment variable `HF_ALLOW_CODE_EVAL=1` or with "
             "`allow_code_eval=True`."
         )

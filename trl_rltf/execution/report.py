@@ -1,9 +1,9 @@
-"""What running one program against its tests has shown."""
+"""Report the outcome of running one program against its tests."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 
 _SYNTAX_ERRORS = frozenset(["SyntaxError", "IndentationError", "TabError"])
@@ -11,9 +11,9 @@ _SYNTAX_ERRORS = frozenset(["SyntaxError", "IndentationError", "TabError"])
 
 class Outcome(enum.IntEnum):
     """
-    Outcome of a program: the worst over its tests. Worse outcomes compare as smaller.
+    Outcome of a program: the worst over its tests. Worse outcomes are smaller.
 
-    `NOT_GRADABLE` is no property of the program: the sandbox failed twice, so nothing is known about it.
+    `NOT_GRADABLE` says nothing about the program: the sandbox failed twice while it graded the program.
     """
 
     NOT_GRADABLE = -1
@@ -33,7 +33,7 @@ class Verdict(enum.StrEnum):
     NOT_RUN = "not_run"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """
     A range of the unmodified source text.
@@ -62,24 +62,27 @@ class ExecutionReport:
         error_type (`str` or `None`): Name of the exception class, `"TimeoutError"` for a test that ran out of time, the
             name of a signal (`"SIGKILL"`) for a killed process, or `None` when nothing was raised.
         error_message (`str`): Message of that error, at most 500 characters.
-        error_detail (`str`): What position and structure tell beyond the type: `"truncated"`, `"inconsistent_indentation"`,
-            `"unterminated_triple_quote"`, `"duplicate_argument"`, `"import_star"`, `"raised_by_interpreter"` or `""`.
+        error_detail (`str`): Kind of error that its position and the structure of the program show: `"truncated"`,
+            `"inconsistent_indentation"`, `"unterminated_triple_quote"`, `"duplicate_argument"`, `"import_star"`,
+            `"raised_by_interpreter"` or `""`.
         span ([`Span`] or `None`): The failing statement, or `None` when the error has no place in the program.
         expression_span ([`Span`] or `None`): The failing sub-expression that Python's position table names.
-        stdout (`str`): Beginning of what the program printed in the first test that did not pass (else in the first).
-        self_graded_tests (`tuple[int, ...]`): Indices of the assert tests that could not be split, so that they were
-            decided inside the process of the program.
-        trailing_error_type (`str` or `None`): Name of the exception class of code that follows what the tests use (an
-            example, an assert of the model's own, a line that was cut off), which ended the program early. The tests ran
-            on what the program had defined until then. `None` when nothing went wrong there.
-        trailing_error_message (`str`): Message of that error, at most 500 characters.
-        trailing_span ([`Span`] or `None`): The statement that failed there, or `None` when it has no place.
-        cpu_seconds (`float`): CPU time of all processes that graded the program.
-        wall_seconds (`float`): Elapsed time of the same.
+        stdout (`str`): Output of the program in the first test that did not pass, else in the last test; its first 2000
+            characters.
+        self_graded_tests (`tuple[int, ...]`): Indices of the assert tests that ran in the process of the program, because they
+            cannot be split or run apart from it. The program took part in their verdicts.
+        trailing_error_type (`str` or `None`): Name of the exception class of an error in trailing code: code after the names
+            that the tests use, such as an example, an assert that the model wrote, or a line that was cut off. The tests ran on
+            the names that were defined before the error. `None` when there was no such error.
+        trailing_error_message (`str`): Message of the error in trailing code, at most 500 characters.
+        trailing_span ([`Span`] or `None`): The statement that failed in trailing code, or `None` when it has no place.
+        cpu_seconds (`float`): CPU seconds of all processes that graded the program.
+        wall_seconds (`float`): Elapsed seconds in which the program was graded.
     """
 
     outcome: Outcome
     verdicts: tuple[Verdict, ...] = ()
+    _: KW_ONLY
     error_type: str | None = None
     error_message: str = ""
     error_detail: str = ""
@@ -96,8 +99,9 @@ class ExecutionReport:
     @property
     def whole_module_outcome(self) -> Outcome:
         """
-        Outcome if the whole module counts, as in LiveCodeBench: an error after what the tests use is the program's error.
-        An assert of the program's own that fails is a wrong answer.
+        Outcome if the whole module counts, as in LiveCodeBench.
+
+        An error in trailing code is then an error of the program, and an assert that fails there is a wrong answer.
         """
         if self.trailing_error_type is None:
             return self.outcome

@@ -6,98 +6,107 @@ import contextlib
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self
+from typing import Literal, Self
 
 from .errors import GradingInterrupted, SandboxError
 from .host.job import Job
 from .host.pool import Batch, WorkerPool
-from .host.worker_handle import WorkerProcess
+from .host.worker_handle import WorkerHandle
+from .limits import check_limits, default_num_workers
 from .program import Program, check_opt_in
 from .report import ExecutionReport, Outcome
 from .sandbox.isolation import Isolation, choose_isolation
 from .unit_tests.formats import Checker
 from .unit_tests.parsed_tests import ParsedTests
 from .unit_tests.unit_test import UnitTests
+from .wire.messages import WorkerLimits
+
+
+IsolationChoice = Literal["auto", "strict", "bubblewrap", "namespaces", "landlock", "process"]
 
 
 class LocalRunner:
     """
-    Grade programs on this machine, each in a process of its own inside a sandbox.
+    Grade programs on this machine, each in a separate process inside a sandbox.
 
-    Expected outputs stay in the calling process: a program is given inputs, and what comes out is compared outside. All
-    methods may be called from several threads; a forked process starts workers of its own.
+    Expected outputs stay in the calling process: a program gets the inputs, and its answers are compared outside. All
+    methods may be called from several threads; a forked process starts its workers again.
 
     Args:
         num_workers (`int`, *optional*):
             Number of programs that run at the same time. Defaults to the number of usable CPU cores, shared between the
             processes that `accelerate launch` started on this machine.
         timeout (`float`, *optional*, defaults to `4.0`):
-            CPU seconds that each test may use. A busy machine does not change the verdict.
+            CPU seconds per test. A busy machine does not change the verdict.
         wall_timeout (`float`, *optional*):
-            Elapsed seconds that each test may take, for programs that sleep. Defaults to three times `timeout`.
+            Elapsed seconds per test, for programs that sleep. Defaults to three times `timeout`.
         program_timeout (`float`, *optional*):
-            CPU seconds that all tests of a program may use together. Defaults to `timeout` for each of them and once more for
-            what comes before them, so that a program which keeps to the limits of its tests is never cut off. Of elapsed time
-            they may take 1.5 times as much together, at least `wall_timeout`, and two seconds more for each of CPU that they use.
+            CPU seconds of all tests of a program together. Defaults to `timeout` for each test and once more for the code
+            before the tests, so that a program which keeps to the limit of each test is never stopped. The elapsed time of
+            all tests together may be 1.5 times `program_timeout`, at least `wall_timeout`, plus two seconds per CPU second.
         memory_limit (`int`, *optional*, defaults to `2**30`):
-            Bytes of address space of each process of a program.
+            Bytes of address space per process of a program.
         output_limit (`int`, *optional*, defaults to `2**24`):
-            Bytes that a program may print in a test, and bytes that a file of it may have.
+            Bytes that a program may print per test, and bytes per file that it writes.
         max_processes (`int`, *optional*, defaults to `64`):
-            Processes that a program may have at a time.
+            Number of processes that a program may have at a time.
         isolation (`str`, *optional*, defaults to `"auto"`):
-            `"auto"` uses the strongest that works (bubblewrap, namespaces with Landlock, Landlock alone, or limits alone) and
-            warns where it is not complete; `"strict"` refuses to start without file-system, network and process isolation;
-            `"bubblewrap"`, `"namespaces"`, `"landlock"` and `"process"` ask for one by name.
+            `"auto"` uses the strongest isolation that works (bubblewrap, namespaces with Landlock, Landlock alone, or limits
+            alone) and warns if it is not complete; `"strict"` refuses to start without file-system, network and process
+            isolation; `"bubblewrap"`, `"namespaces"`, `"landlock"` and `"process"` ask for one by name.
         strict_comparison (`bool`, *optional*, defaults to `False`):
             Compare outputs without the tolerance of APPS.
         checker (`Callable[[Any, Any, Any], bool]`, *optional*):
-            Decides whether an answer is right, for problems with several right ones: takes the input (text, or the list of
-            the arguments), what came out (text, or a plain value) and the expected output. It runs in this process, in a
-            thread. Asserts do not use it.
+            Decides whether an answer is right, for problems with several right answers. It takes the input (text, or the
+            list of the arguments), the answer (text, or a plain value) and the expected output. It runs in the calling
+            process, in a thread. Asserts do not use it.
         stop_on_first_failure (`bool`, *optional*, defaults to `False`):
-            Leave out tests after the first that does not pass. They are sent in growing groups, so that a few may run on;
-            `num_run` of a report tells how many ran, and those left out count as not passed. Asserts that a referee decides
-            are one script and all run.
+            Leave out the tests after the first that does not pass. Tests are sent in groups of growing size, so a few more may
+            run; `num_run` of a report says how many ran, and the others count as not passed. Asserts that need a referee
+            are one script, and all of them run.
         process_per_test (`bool`, *optional*, defaults to `False`):
-            Compile a script again for each of its tests. By default, the process of each test is forked from one that has
-            compiled the script, which is faster and gives the same verdicts.
+            Compile a script again for each of its tests. By default, the process of each test is forked from a process that
+            has compiled the script, which is faster and gives the same verdicts.
         whole_module (`bool`, *optional*, defaults to `False`):
-            Of assert and call-based tests: count an error in code after what the tests use (an example, an assert of the
-            model's own, a line that was cut off), as LiveCodeBench does. By default such tests run on what the program
-            defines, and the report says what failed after it.
+            For assert and call-based tests: count an error in trailing code, such as an example, an assert that the model
+            wrote, or a line that was cut off, as LiveCodeBench does. By default such tests run on the names that the program
+            defines before the error, and the report describes the error.
         allow_code_eval (`bool`, *optional*):
             Opt in to running model-written code. Defaults to whether the environment variable `HF_ALLOW_CODE_EVAL` is
             `"1"`, as for the `code_eval` metric.
 
+    Attributes:
+        sandbox ([`Isolation`]): The isolation in force, layer by layer.
+
     Raises:
-        ValueError: If an argument is out of range, or nobody opted in.
-        SandboxError: If the isolation that was asked for does not work on this machine, or, from `run`, if no worker starts.
+        ValueError: If an argument is out of range, or without an opt-in.
+        SandboxError: If the requested isolation does not work on this machine, or, from `run`, if no worker starts.
     """
 
     def __init__(
         self,
         num_workers: int | None = None,
         timeout: float = 4.0,
+        *,
         wall_timeout: float | None = None,
+        program_timeout: float | None = None,
         memory_limit: int = 2**30,
         output_limit: int = 2**24,
         max_processes: int = 64,
-        isolation: str = "auto",
+        isolation: IsolationChoice = "auto",
         strict_comparison: bool = False,
-        allow_code_eval: bool | None = None,
-        program_timeout: float | None = None,
         checker: Checker | None = None,
         stop_on_first_failure: bool = False,
         process_per_test: bool = False,
         whole_module: bool = False,
+        allow_code_eval: bool | None = None,
     ):
         check_opt_in(allow_code_eval)
-        self.num_workers = _default_num_workers() if num_workers is None else num_workers
-        self._limits: dict[str, Any] = {
+        self.num_workers = default_num_workers() if num_workers is None else num_workers
+        self._limits: WorkerLimits = {
             "timeout": timeout,
             "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
             "program_timeout": program_timeout,
@@ -105,8 +114,7 @@ class LocalRunner:
             "output_limit": output_limit,
             "max_processes": max_processes,
         }
-        limits = {"num_workers": self.num_workers, **self._limits}
-        _check_limits({name: value for name, value in limits.items() if value is not None})
+        check_limits({"num_workers": self.num_workers, **self._limits})
         self.sandbox: Isolation = choose_isolation(isolation)
         if isolation == "auto" and not self.sandbox.is_complete:
             warnings.warn(self.sandbox.warning, stacklevel=2)
@@ -131,19 +139,23 @@ class LocalRunner:
         self.close()
 
     def __del__(self) -> None:
-        # At interpreter shutdown the workers see their line close and end by themselves.
+        # When the interpreter shuts down, the workers see their pipes close and end by themselves.
         with contextlib.suppress(Exception):
             self.close()
 
     def close(self) -> None:
-        """End all workers. What is being graded is given up. The runner can be used again: it starts new ones."""
-        self._forget_parent()
+        """
+        End all workers, and give up the programs that they grade.
+
+        The runner can be used again: it starts new workers.
+        """
+        self._reset_after_fork()
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
 
-    def run(self, programs: Sequence[Program], progress: bool = False) -> list[ExecutionReport]:
+    def run(self, programs: Sequence[Program], *, progress: bool = False) -> list[ExecutionReport]:
         """
         Grade programs. Equal programs of one call run once.
 
@@ -152,18 +164,18 @@ class LocalRunner:
             progress (`bool`, *optional*, defaults to `False`): Show a progress bar.
 
         Returns:
-            `list[ExecutionReport]`: One report a program, in the same order. A program whose worker died twice is
+            `list[ExecutionReport]`: One report per program, in the same order. A program whose worker died twice is
             `NOT_GRADABLE`.
 
         Raises:
-            ValueError: If the tests of a program are malformed, its source is not a string, or its checker not a function. The
-                message names the program's index.
+            ValueError: If the tests of a program are malformed, its source is not a string, or its checker is not a function.
+                The message gives the index of the program.
             TypeError: If an item is not a [`Program`].
-            GradingInterrupted: On Ctrl-C. It is a `KeyboardInterrupt`, and its `reports` hold what was graded until then.
+            GradingInterrupted: On Ctrl-C. It is a `KeyboardInterrupt`, and its `reports` hold the finished reports.
             SandboxError: If no worker starts. It has `reports`, too.
         """
         jobs, batch = self._submit(programs)
-        with self._guarded(jobs, batch):
+        with self._cancel_on_error(jobs, batch):
             if progress:
                 from tqdm import tqdm
 
@@ -174,7 +186,9 @@ class LocalRunner:
 
     def stream(self, programs: Sequence[Program]) -> Iterator[ExecutionReport]:
         """
-        Grade programs and yield the reports as they come, in order. Workers go on while the caller handles a report.
+        Grade programs and yield the reports in order, each as soon as it is there.
+
+        Workers continue while the caller handles a report.
 
         Args:
             programs (`Sequence[Program]`): Programs with their tests; as for `run`.
@@ -190,7 +204,7 @@ class LocalRunner:
         return self._stream(jobs, batch)
 
     def _stream(self, jobs: list[Job], batch: Batch) -> Iterator[ExecutionReport]:
-        with self._guarded(jobs, batch):
+        with self._cancel_on_error(jobs, batch):
             for job in jobs:
                 batch.wait(job)
                 if batch.failure:
@@ -200,13 +214,13 @@ class LocalRunner:
 
     def submit(self, programs: Sequence[Program]) -> Future[list[ExecutionReport]]:
         """
-        Start to grade programs and return at once, to do something else meanwhile.
+        Start to grade programs and return at once.
 
         Args:
             programs (`Sequence[Program]`): Programs with their tests; as for `run`.
 
         Returns:
-            `concurrent.futures.Future`: Its `result()` is what `run` returns, or raises what `run` raises.
+            `concurrent.futures.Future`: Its `result()` returns the reports, or raises the errors of `run`.
 
         Raises:
             ValueError: As `run` does, when this is called.
@@ -227,23 +241,31 @@ class LocalRunner:
 
     def _submit(self, programs: Sequence[Program]) -> tuple[list[Job], Batch]:
         if isinstance(programs, Program):
-            raise TypeError("`run` takes a list of programs; put this one in a list.")
+            raise TypeError("`programs` is a single `Program`, but must be a list of them. Put it in a list.")
         unique: dict[tuple[str, int], Job] = {}
         jobs = []
         for index, program in enumerate(programs):
             if not isinstance(program, Program):
-                raise TypeError(f"program {index} is a {type(program).__name__}, but must be a `Program`.")
+                raise TypeError(
+                    f"program {index} is a {type(program).__name__}, but must be a `Program`. Wrap its source and tests in one."
+                )
             try:
                 tests = self._parse(program)
             except ValueError as error:
                 raise ValueError(f"program {index}: {error}") from error
             job = unique.get((program.source, id(tests)))
             if job is None:
-                job = Job(program.source, tests, self.stop_on_first_failure, self.process_per_test, self.whole_module)
+                job = Job(
+                    program.source,
+                    tests,
+                    stop_on_first_failure=self.stop_on_first_failure,
+                    process_per_test=self.process_per_test,
+                    whole_module=self.whole_module,
+                )
                 unique[program.source, id(tests)] = job
             jobs.append(job)
         batch = Batch(list(unique.values()))
-        self._forget_parent()
+        self._reset_after_fork()
         with self._lock:
             while self._pool is None or not self._pool.submit(batch):
                 self._pool = WorkerPool(self.num_workers, self._start_worker, self.wall_timeout)
@@ -259,16 +281,20 @@ class LocalRunner:
             raise ValueError(f"`checker` is {checker!r}, but must be a function.")
         return self._parsed.parse(program.tests, self.strict_comparison, checker)
 
-    def _start_worker(self) -> WorkerProcess:
-        return WorkerProcess(self.sandbox, self._limits)
+    def _start_worker(self) -> WorkerHandle:
+        return WorkerHandle(self.sandbox, self._limits)
 
-    def _forget_parent(self) -> None:
-        """A fork of the caller has neither the thread nor the workers."""
+    def _reset_after_fork(self) -> None:
+        """
+        Forget the pool in a fork of the caller.
+
+        The fork has neither the thread of the pool nor its workers.
+        """
         if os.getpid() != self._owner:
             self._owner, self._pool, self._lock = os.getpid(), None, threading.Lock()
 
     @contextlib.contextmanager
-    def _guarded(self, jobs: list[Job], batch: Batch) -> Iterator[None]:
+    def _cancel_on_error(self, jobs: list[Job], batch: Batch) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
@@ -285,20 +311,3 @@ def _reports(jobs: list[Job], batch: Batch) -> list[ExecutionReport]:
     if batch.failure:
         raise SandboxError(batch.failure, reports)
     return reports
-
-
-def _check_limits(limits: Mapping[str, Any]) -> None:
-    for name, value in limits.items():
-        kinds = (int, float) if name.endswith("timeout") else (int,)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-            wanted = "a number of seconds" if float in kinds else "a whole number"
-            raise ValueError(f"`{name}` is {value!r}, but must be {wanted} above 0.")
-    if limits["memory_limit"] < 2**26:
-        raise ValueError(
-            f"`memory_limit` is {limits['memory_limit']} bytes, but Python itself needs at least 2**26 (64 MiB)."
-        )
-
-
-def _default_num_workers() -> int:
-    cores = len(os.sched_getaffinity(0))
-    return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

@@ -1,5 +1,5 @@
 """
-Write the identifiers of the worker processes on one line, then grade a program that does not end soon.
+Write the identifiers of the worker processes on one line. Once a line comes in, grade a program that does not end soon.
 
     python wait_for_program.py ISOLATION NUM_WORKERS SOURCE
 """
@@ -15,4 +15,5 @@ runner = LocalRunner(num_workers=num_workers, isolation=isolation, timeout=100.0
 runner.run([Program(f"print({number})", tests) for number in range(2 * num_workers)])
 sys.stdout.write(" ".join(str(worker.process.pid) for worker in runner._pool.workers) + "\n")
 sys.stdout.flush()
+sys.stdin.readline()
 runner.run([Program(source, tests)])

@@ -1,4 +1,4 @@
-"""No job is lost, and no caller waits for ever, whatever fails in the process that grades."""
+"""No failure in the grading process loses a job or lets a caller wait for ever."""
 
 import threading
 
@@ -7,12 +7,12 @@ from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
 from trl_rltf.execution.host.job import Job
-from trl_rltf.execution.host.pool import WorkerPool
-from trl_rltf.execution.host.worker_handle import WorkerProcess
+from trl_rltf.execution.host.pool import Batch, WorkerPool
+from trl_rltf.execution.host.worker_handle import WorkerHandle
 
 
 ERRORS = [MemoryError, SystemExit, KeyboardInterrupt, RecursionError, RuntimeError, OSError, GeneratorExit]
-WAIT = 60  # seconds, where a job that is lost would never end
+WAIT = 60  # seconds, a lost job would never end
 
 
 def good(number):
@@ -26,7 +26,7 @@ def local():
 
 
 def fail_for(monkeypatch, owner, name, error, is_bad):
-    """Let a method raise where `is_bad` says so of its owner and arguments."""
+    """Let a method raise if `is_bad` is true for its owner and its arguments."""
     original = getattr(owner, name)
 
     def method(self, *arguments):
@@ -38,8 +38,8 @@ def fail_for(monkeypatch, owner, name, error, is_bad):
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("name", ["request", "sealed", "receive"])
-def test_an_error_in_a_job_ends_this_job_alone(local, monkeypatch, name, error):
+@pytest.mark.parametrize("name", ["request", "payloads", "receive"])
+def test_an_error_in_a_job_ends_only_this_job(local, monkeypatch, name, error):
     fail_for(monkeypatch, Job, name, error("full"), lambda job, *_: job._source.endswith("# 1"))
     reports = local.submit([good(i) for i in range(4)]).result(timeout=WAIT)
     outcomes = [report.outcome for report in reports]
@@ -49,11 +49,11 @@ def test_an_error_in_a_job_ends_this_job_alone(local, monkeypatch, name, error):
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("name", ["give", "send", "receive"])
-def test_an_error_with_a_worker_costs_this_worker_alone(local, monkeypatch, name, error):
+@pytest.mark.parametrize("name", ["queue", "send", "receive"])
+def test_an_error_in_the_talk_with_a_worker_costs_only_this_worker(local, monkeypatch, name, error):
     local.submit([good(0)]).result(timeout=WAIT)
     errors = iter([True])
-    fail_for(monkeypatch, WorkerProcess, name, error("broken"), lambda *_: next(errors, False))
+    fail_for(monkeypatch, WorkerHandle, name, error("broken"), lambda *_: next(errors, False))
     outcomes = [report.outcome for report in local.submit([good(i) for i in range(4)]).result(timeout=WAIT)]
     assert outcomes.count(Outcome.PASS) >= 3
     assert set(outcomes) <= {Outcome.PASS, Outcome.NOT_GRADABLE}
@@ -64,7 +64,7 @@ def test_a_worker_that_can_neither_start_nor_end_is_an_error_of_the_sandbox(loca
     def fails(*_):
         raise error("no room")
 
-    monkeypatch.setattr(WorkerProcess, "_start", fails)
+    monkeypatch.setattr(WorkerHandle, "_start", fails)
     with pytest.raises(SandboxError, match="no room"):
         local.submit([good(0)]).result(timeout=WAIT)
 
@@ -95,18 +95,18 @@ def test_an_error_of_the_pool_itself_is_raised_where_callers_wait(local, monkeyp
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError, SystemExit])
 @pytest.mark.filterwarnings("ignore:The checker raised")
-def test_whatever_a_checker_raises_ends_its_own_program(local, error):
+def test_an_error_of_a_checker_ends_only_its_program(local, error):
     def checker(*_):
         raise error("no")
 
-    bad = Program(SUM_PROGRAM, SUM_TESTS, checker)
+    bad = Program(SUM_PROGRAM, SUM_TESTS, checker=checker)
     reports = local.submit([good(0), bad, good(1)]).result(timeout=WAIT)
     assert [reports[0].outcome, reports[2].outcome] == [Outcome.PASS] * 2
     assert reports[1].outcome in (Outcome.FAILURE, Outcome.NOT_GRADABLE)
     assert reports[1].num_passed == 0
 
 
-def test_an_error_without_a_text_ends_its_own_program(local):
+def test_an_error_without_a_text_ends_only_its_program(local):
     class Silent(BaseException):
         def __str__(self):
             raise RuntimeError
@@ -114,7 +114,7 @@ def test_an_error_without_a_text_ends_its_own_program(local):
     def checker(*_):
         raise Silent
 
-    reports = local.submit([Program(SUM_PROGRAM, SUM_TESTS, checker), good(0)]).result(timeout=WAIT)
+    reports = local.submit([Program(SUM_PROGRAM, SUM_TESTS, checker=checker), good(0)]).result(timeout=WAIT)
     assert [report.outcome for report in reports] == [Outcome.NOT_GRADABLE, Outcome.PASS]
     assert "Silent" in reports[0].error_message
 
@@ -125,11 +125,11 @@ def test_an_error_without_a_text_ends_its_own_program(local):
         (Program(b"print(1)", SUM_TESTS), "program 1: `source` is of type bytes"),
         (Program(None, SUM_TESTS), "program 1: `source` is of type NoneType"),
         (Program(SUM_PROGRAM, None), "program 1: the tests are a NoneType"),
-        (Program(SUM_PROGRAM, {"inputs": [b""], "outputs": [""]}), "program 1: the tests hold what JSON cannot write"),
-        (Program(SUM_PROGRAM, SUM_TESTS, "checker"), "program 1: `checker` is 'checker'"),
+        (Program(SUM_PROGRAM, {"inputs": [b""], "outputs": [""]}), "program 1: the tests cannot be written as JSON"),
+        (Program(SUM_PROGRAM, SUM_TESTS, checker="checker"), "program 1: `checker` is 'checker'"),
     ],
 )
-def test_what_is_no_program_is_refused_when_it_is_handed_in(local, program, message):
+def test_a_batch_with_a_malformed_program_is_refused_when_it_is_submitted(local, program, message):
     for call in (local.run, local.stream, local.submit):
         with pytest.raises(ValueError, match=message):
             call([good(0), program])
@@ -137,13 +137,13 @@ def test_what_is_no_program_is_refused_when_it_is_handed_in(local, program, mess
         local.run([("print(1)", SUM_TESTS)])
 
 
-def test_a_pool_that_is_closed_while_programs_are_handed_in_is_replaced(local):
+def test_a_pool_that_is_closed_while_programs_are_submitted_is_replaced(local):
     local.run([good(0)])
     local._pool.close()
     assert local.submit([good(1)]).result(timeout=WAIT)[0].outcome is Outcome.PASS
 
 
-def test_threads_that_close_and_grade_at_once_all_come_to_an_end(local):
+def test_threads_that_close_and_grade_at_once_all_finish(local):
     reports = []
 
     def grade(number):
@@ -158,3 +158,44 @@ def test_threads_that_close_and_grade_at_once_all_come_to_an_end(local):
         threads[0].join(0.2)
     assert len(reports) == 15
     assert set(reports) <= {Outcome.PASS, Outcome.NOT_GRADABLE}
+
+
+class Done:
+    """A job that only has a report or has none."""
+
+    report = None
+
+
+def test_a_batch_waits_until_its_last_job_is_done():
+    jobs = [Done(), Done()]
+    batch = Batch(jobs)
+    waiting = threading.Thread(target=batch.wait)
+    waiting.start()
+    batch.mark_done(jobs[1])
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    batch.mark_done(jobs[0])
+    waiting.join(WAIT)
+    assert not waiting.is_alive()
+
+
+def test_a_caller_can_wait_for_one_job_of_a_batch():
+    jobs = [Done(), Done()]
+    batch = Batch(jobs)
+    jobs[1].report = "a report"
+    batch.wait(jobs[1])  # returns although the other job is open
+    waiting = threading.Thread(target=batch.wait, args=(jobs[0],))
+    waiting.start()
+    jobs[0].report = "a report"
+    batch.mark_done(jobs[0])
+    waiting.join(0.5)  # woken at once, not at the next poll
+    assert not waiting.is_alive()
+
+
+def test_a_batch_whose_thread_has_ended_fails_instead_of_waiting():
+    batch = Batch([Done()])
+    batch.server = threading.Thread(target=lambda: None)
+    batch.server.start()
+    batch.server.join()
+    batch.wait()
+    assert batch.failure == "The thread that runs the workers has ended."

@@ -1,4 +1,4 @@
-"""What counts as the same answer, and what does not."""
+"""Answers are compared with the tolerance of APPS, or without."""
 
 import collections
 import re
@@ -41,7 +41,7 @@ NAN = float("nan")
         ("1 \x0b 2\u2003\n\n3", "1 2 3"),
     ],
 )
-def test_the_same_output(actual, expected):
+def test_outputs_that_count_as_equal(actual, expected):
     assert compare_stdout(actual, expected)
 
 
@@ -78,11 +78,11 @@ def test_the_same_output(actual, expected):
         ("inf", "1e999"),
     ],
 )
-def test_not_the_same_output(actual, expected):
+def test_outputs_that_count_as_different(actual, expected):
     assert not compare_stdout(actual, expected)
 
 
-def test_strict_output_keeps_lines_apart_and_floats_exact():
+def test_strict_comparison_keeps_lines_apart_and_floats_exact():
     assert compare_stdout("a \nb\n", "a\nb", strict=True)
     assert not compare_stdout("a b", "a\nb", strict=True)
     assert not compare_stdout("2.0", "2", strict=True)
@@ -134,7 +134,7 @@ def test_strict_output_keeps_lines_apart_and_floats_exact():
         ({1, 2}, {2, 1}),
     ],
 )
-def test_the_same_value(actual, expected):
+def test_values_that_count_as_equal(actual, expected):
     assert compare_value(actual, expected)
 
 
@@ -177,7 +177,7 @@ def test_the_same_value(actual, expected):
         (b"a", "a"),
     ],
 )
-def test_not_the_same_value(actual, expected):
+def test_values_that_count_as_different(actual, expected):
     assert not compare_value(actual, expected)
 
 
@@ -204,7 +204,7 @@ def test_strict_values_have_equal_types():
         (range(2), [0, 1]),
     ],
 )
-def test_strict_is_strict_inside_containers_too(actual, expected):
+def test_strict_comparison_also_applies_inside_containers(actual, expected):
     assert not compare_value(actual, expected, strict=True)
     assert compare_value(expected, expected, strict=True)
 
@@ -242,7 +242,7 @@ HOSTILE = {
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("expected", ["1", "1.5", "x\n"])
-def test_time_is_linear_in_what_was_printed(make, expected, strict):
+def test_comparing_takes_time_linear_in_the_output(make, expected, strict):
     def seconds(size):
         text, best = make(size), 60.0
         for _ in range(3):
@@ -255,7 +255,7 @@ def test_time_is_linear_in_what_was_printed(make, expected, strict):
     assert seconds(40_000) < 100 * max(seconds(2_000), 1e-4)
 
 
-def test_time_is_linear_where_all_tokens_are_the_same_in_another_layout():
+def test_comparing_takes_linear_time_if_only_the_layout_differs():
     def seconds(size):
         began = time.process_time()
         assert compare_stdout("1.5 x " * size, "1.50\nx\n" * size)
@@ -275,7 +275,7 @@ def test_memory_does_not_grow_with_the_number_of_tokens():
 
 
 def slow_same_token(actual, expected):
-    """The rule as the documentation tells it, in exact fractions."""
+    """The rule of the documentation, in exact fractions."""
 
     def number(text):
         is_number = re.fullmatch(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?", text)
@@ -310,7 +310,7 @@ def test_outputs_are_compared_as_a_slow_reference_does(actual, expected):
 
 
 @given(st.text(), st.text(), st.booleans())
-def test_any_two_texts_are_compared_and_a_text_is_the_same_as_itself(actual, expected, strict):
+def test_any_two_texts_are_compared_and_a_text_equals_itself(actual, expected, strict):
     assert compare_stdout(actual, expected, strict) in (True, False)
     assert compare_stdout(actual + "\n", actual, strict)
 

@@ -1,6 +1,7 @@
-"""How the three formats are read, and what of a test enters the process of the program."""
+"""The three formats are read, and only the probe of a test enters the process of the program."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +32,7 @@ from trl_rltf.execution.wire.plain_values import decode, encode
         ("assert sorted(f(2)) == [4]", "sorted(f(2))"),
     ],
 )
-def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
+def test_only_the_computed_side_of_an_assert_enters_the_process_of_the_program(text, inside):
     case = parse_tests({"asserts": [text]}).cases[0]
     assert case.probe == {"expression": inside}
 
@@ -59,7 +60,7 @@ def test_of_an_assert_only_the_computed_side_goes_inside(text, inside):
         "assert math.fabs(f(1) - 2) < 0.1",
     ],
 )
-def test_what_cannot_be_split_runs_as_it_is_written(text):
+def test_an_assert_that_cannot_be_split_runs_as_it_is_written(text):
     assert parse_tests({"asserts": [text]}).mode in ("referee", "inside")
 
 
@@ -71,7 +72,7 @@ def test_functions_of_the_tests_never_enter_the_process_of_a_program():
     assert [case.probe for case in parsed.cases] == [{}, {}]
 
 
-def test_a_setup_that_only_prepares_inputs_goes_inside():
+def test_a_setup_that_only_prepares_inputs_enters_the_process_of_the_program():
     parsed = parse_tests({"asserts": ["assert area(box) == 6"], "setup": "box = Box(2, 3)"})
     assert parsed.setup == "box = Box(2, 3)"
     assert parsed.cases[0].probe == {"expression": "area(box)"}
@@ -98,7 +99,7 @@ def test_a_setup_that_only_prepares_inputs_goes_inside():
         ("assert f() == 4", object(), False),
     ],
 )
-def test_the_outside_decides_as_python_would(text, value, is_right):
+def test_a_check_decides_as_python_would(text, value, is_right):
     assert parse_tests({"asserts": [text]}).cases[0].check([encode(value)]) is is_right
 
 
@@ -134,7 +135,7 @@ def test_lines_of_a_stdin_test_may_be_a_list():
         ({"inputs": ["1"], "outputs": [None]}, "output 0 of a stdin test is a NoneType"),
         ({"fn_name": "f", "inputs": [3], "outputs": [3]}, "list of the arguments"),
         ({"fn_name": "not a name", "inputs": [[3]], "outputs": [3]}, "`fn_name`"),
-        ({"inputs": ["\ud800"], "outputs": ["1"]}, "input 0 of a stdin test is no text"),
+        ({"inputs": ["\ud800"], "outputs": ["1"]}, "input 0 of a stdin test cannot be encoded"),
         ({"asserts": []}, "empty"),
         ({"asserts": "assert f()"}, "list of strings"),
         ({"asserts": [""]}, "checks nothing"),
@@ -179,7 +180,7 @@ def test_imports_and_definitions_of_a_setup_run_before_the_program_and_the_rest_
     assert parsed.own_names == ("MOD", "g")
 
 
-def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
+def test_integer_keys_are_restored_from_json_but_a_mapping_keeps_its_keys():
     def argument(tests):
         return decode(parse_tests(tests).cases[0].probe["arguments"])
 
@@ -191,7 +192,41 @@ def test_integer_keys_come_back_from_json_and_a_mapping_keeps_its_keys():
     assert argument({"fn_name": "f", "inputs": [[{"1": 2}, (1, 2)]], "outputs": [2]}) == [{"1": 2}, (1, 2)]
 
 
-def test_a_setup_that_holds_inputs_and_answers_together_stays_out_of_the_process_of_the_program():
+def test_a_setup_that_holds_answers_stays_out_of_the_process_of_the_program():
     setup = "case = {'input': 1, 'output': 918273645}"
     parsed = parse_tests({"asserts": ["assert f(case['input']) == 3"], "setup": setup})
     assert (parsed.mode, parsed.early_setup, parsed.setup) == ("referee", "", "")
+
+
+def test_a_stdin_test_sends_the_input_and_checks_the_output():
+    parsed = parse_tests({"inputs": ["3\n", "4\n"], "outputs": ["9", "16"]})
+    assert (parsed.mode, [case.probe for case in parsed.cases]) == ("stdin", [{"stdin": "3\n"}, {"stdin": "4\n"}])
+    assert [parsed.cases[1].check(text) for text in ("16\n", "16.0", "9")] == [True, True, False]
+
+
+def test_a_call_test_sends_the_arguments_and_checks_the_value():
+    parsed = parse_tests({"fn_name": "f", "inputs": [[3, [1]]], "outputs": [[3, 1]]})
+    assert (parsed.mode, parsed.cases[0].probe) == ("call", {"call": "f", "arguments": [3, [1]]})
+    assert parsed.required == (("f", "Solution"),)
+    assert [parsed.cases[0].check([encode(value)]) for value in ([3, 1], (3, 1), [1, 3])] == [True, True, False]
+
+
+def test_a_strict_check_compares_types():
+    tests = {"fn_name": "f", "inputs": [[1]], "outputs": [[3, 1]]}
+    assert parse_tests(tests).cases[0].check([encode((3, 1))])
+    assert not parse_tests(tests, strict=True).cases[0].check([encode((3, 1))])
+
+
+@pytest.mark.filterwarnings("ignore:The checker raised SystemExit")
+def test_a_checker_gets_input_answer_and_expected_output():
+    calls = []
+
+    def checker(*arguments):
+        calls.append(arguments)
+        return len(calls) == 1 or sys.exit()
+
+    call = parse_tests({"fn_name": "f", "inputs": [[1, 2]], "outputs": [3]}, checker=checker).cases[0]
+    script = parse_tests({"inputs": ["1 2"], "outputs": ["3"]}, checker=checker).cases[0]
+    assert call.check([encode({"a": 1})])
+    assert not script.check("four")
+    assert calls == [([1, 2], {"a": 1}, 3), ("1 2", "four", "3")]

@@ -1,4 +1,4 @@
-"""What counts as the same tests: equal content of equal types, and one and the same checker."""
+"""Tests are parsed once per content, types of values, and checker."""
 
 import pytest
 
@@ -17,19 +17,19 @@ def pairs_with(output):
     ("first", "second"),
     [([1, 2], (1, 2)), ([1], [1.0]), ([1], [True]), ([0.0], [-0.0]), ({"1": 2}, {1: 2}), ("1", 1)],
 )
-def test_tests_that_differ_in_a_type_are_parsed_apart(first, second):
+def test_tests_that_differ_in_a_type_are_parsed_separately(first, second):
     parsed = ParsedTests()
     one = parsed.parse(pairs_with(first), True, None)
     assert parsed.parse(pairs_with(second), True, None) is not one
     assert parsed.parse(pairs_with(first), True, None) is one
 
 
-def test_strict_and_tolerant_tests_are_parsed_apart():
+def test_strict_and_tolerant_tests_are_parsed_separately():
     parsed = ParsedTests()
     assert parsed.parse(pairs_with(1), True, None) is not parsed.parse(pairs_with(1), False, None)
 
 
-def test_a_strict_verdict_does_not_depend_on_what_was_graded_before():
+def test_a_strict_verdict_does_not_depend_on_earlier_programs():
     with LocalRunner(num_workers=1, isolation="process", strict_comparison=True) as local:
         programs = [Program(PAIR, pairs_with(output)) for output in ((1, 2), [1, 2])]
         assert local.run(programs)[1].outcome is local.run(programs[1:])[0].outcome is Outcome.PASS
@@ -53,16 +53,16 @@ class Says:
         return self.answer
 
 
-def test_checkers_are_told_apart_by_identity():
+def test_checkers_are_distinguished_by_identity():
     tests = {"inputs": [""], "outputs": ["x"]}
     with LocalRunner(num_workers=1, isolation="process") as local:
-        reports = local.run([Program("print(2)", tests, Says(answer)) for answer in (True, False)])
+        reports = local.run([Program("print(2)", tests, checker=Says(answer)) for answer in (True, False)])
     assert [report.outcome for report in reports] == [Outcome.PASS, Outcome.FAILURE]
 
 
-def test_a_checker_that_is_gone_does_not_lend_its_verdicts_to_the_next():
+def test_a_checker_that_was_freed_does_not_pass_its_verdicts_to_the_next():
     tests = {"inputs": [""], "outputs": ["x"]}
     with LocalRunner(num_workers=1, isolation="process") as local:
-        for answer in (True, False) * 5:  # each may be put where the last one was
-            report = local.run([Program("print(2)", tests, Says(answer))])[0]
+        for answer in (True, False) * 5:  # each may have the address of the last one
+            report = local.run([Program("print(2)", tests, checker=Says(answer))])[0]
             assert report.outcome is (Outcome.PASS if answer else Outcome.FAILURE)

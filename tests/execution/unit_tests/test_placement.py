@@ -1,4 +1,4 @@
-"""Where tests run depends on their text alone: apart from the program, or in its process."""
+"""The text of tests alone decides whether they run apart from the program or in its process."""
 
 import ast
 
@@ -94,7 +94,7 @@ def test_all_other_tests_run_in_the_process_of_the_program(text):
     assert not fits_a_referee(ast.parse(text).body)
 
 
-def test_one_assert_that_needs_the_process_of_the_program_takes_the_others_along():
+def test_all_asserts_run_in_the_process_of_the_program_if_one_of_them_must():
     asserts = ["x = f(1)\nassert x == 2", "assert f(1) is x"]
     assert parse_tests({"asserts": asserts}).mode == "inside"
     assert parse_tests({"asserts": asserts[:1]}).mode == "referee"
@@ -119,7 +119,7 @@ def test_no_program_changes_where_its_tests_run(runner, program):
         assert reports[1].self_graded_tests == (0,)
 
 
-def test_names_that_tests_use_and_do_not_bind_are_the_program_s():
+def test_names_that_tests_use_and_do_not_bind_belong_to_the_program():
     script = ast.parse(
         "import math\ndef check(c):\n    y = [k for k in c(g)]\n    assert max(y) == LIMIT\ncheck(f)"
     ).body
@@ -127,7 +127,7 @@ def test_names_that_tests_use_and_do_not_bind_are_the_program_s():
     assert built_in_functions(script) == ["max"]
 
 
-def test_a_module_that_the_program_was_to_import_is_the_referee_s_own():
+def test_a_referee_imports_the_modules_that_the_tests_expect_from_the_program():
     script = ast.parse("assert np.allclose(f(1), 2.0) and math.isnan(f(2)) and root.left == 3").body
     assert [ast.unparse(node) for node in assumed_imports(script)] == ["import numpy as np", "import math"]
     assert assumed_imports(ast.parse("math = f(1)\nassert math.x == 1").body) == []

@@ -1,4 +1,4 @@
-"""What a hostile process sends as JSON is read at bounded cost, or not at all."""
+"""JSON from a hostile process is read at bounded cost, or not at all."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def nested(depth):
     ],
     ids=["numbers", "commas in a text", "brackets in a text", "quotes in a text", "pairs", "objects", "deep"],
 )
-def test_what_an_honest_process_sends_is_read(content):
+def test_json_from_an_honest_process_is_read(content):
     assert parse_json(json.dumps(content).encode()) == content
 
 
@@ -46,7 +46,7 @@ def test_what_an_honest_process_sends_is_read(content):
         b"\xef\xbb\xbf[1]",
     ],
 )
-def test_what_would_cost_the_caller_too_much_or_is_not_json_is_not_read(payload):
+def test_json_that_is_too_expensive_or_malformed_is_not_read(payload):
     assert parse_json(payload) is None
 
 
@@ -68,7 +68,7 @@ def test_any_bytes_are_read_as_json_reads_them_or_not_at_all(payload):
 
 
 @pytest.mark.parametrize("part", [b"[", b'"', b'\\"', b'"\\', b"{},", b'"",', b'{"":', b"1,", b"]["])
-def test_time_is_linear_in_the_size(part):
+def test_reading_takes_time_linear_in_the_size(part):
     def seconds(size):
         payload, best = b"[" + part * (size // len(part)), 60.0
         for _ in range(3):
@@ -78,3 +78,43 @@ def test_time_is_linear_in_the_size(part):
         return best
 
     assert seconds(400_000) < 100 * max(seconds(20_000), 1e-4)
+
+
+def test_a_description_of_an_error_is_read():
+    error = {"phase": "compile", "type": "SyntaxError", "message": "no", "position": [1, 2, 3, -1]}
+    assert parse_error(json.dumps(error).encode()) == error
+    site = {"detail": "truncated", "span": [1, 0, 2, 9], "expression_span": None}
+    assert parse_site(json.dumps(site).encode()) == site
+
+
+NOTHING_KNOWN = {"phase": "run", "type": "Unknown", "message": "", "position": None}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"phase": ["compile"]},
+        {"type": 7},
+        {"message": {"a": 1}},
+        {"position": [1, 2, 3]},
+        {"position": [1, 2, 3, 4.0]},
+        {"position": [1, 2, 3, True]},
+        {"position": [1, 2, 3, 2**31]},
+        {"position": "abcd"},
+        {"further": 1},
+    ],
+)
+def test_a_field_of_the_wrong_type_gets_a_default(field):
+    assert parse_error(json.dumps(field).encode()) == NOTHING_KNOWN
+
+
+@pytest.mark.parametrize("payload", [b"[]", b"7", b"null", b"{", b""])
+def test_a_payload_that_is_not_an_object_gives_defaults(payload):
+    assert parse_error(payload) == NOTHING_KNOWN
+    assert parse_site(payload) == {"detail": "", "span": None, "expression_span": None}
+
+
+def test_texts_of_an_error_are_cut():
+    error = parse_error(json.dumps({"type": "T" * 1000, "message": "m" * 1000}).encode())
+    assert (len(error["type"]), len(error["message"])) == (200, 500)
+    assert len(parse_site(json.dumps({"detail": "d" * 1000}).encode())["detail"]) == 100

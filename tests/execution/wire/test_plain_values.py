@@ -1,4 +1,4 @@
-"""Values survive the way out of the sandbox; whatever is not plain data does not."""
+"""Plain data survive encoding and decoding; all other values become opaque."""
 
 import collections
 import datetime
@@ -54,7 +54,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_plain_data_come_back_equal_and_of_the_same_type(value):
+def test_plain_data_are_restored_with_their_types(value):
     result = through_json(value)
     assert result == value
     assert type(result) is type(value)
@@ -90,13 +90,13 @@ Point = collections.namedtuple("Point", "x y")
         (bytearray(b"a"), bytearray(b"a")),
     ],
 )
-def test_relatives_of_plain_data_become_plain(value, plain):
+def test_subclasses_and_related_types_become_plain_data(value, plain):
     result = through_json(value)
     assert result == plain
     assert type(result) is type(plain)
 
 
-def test_an_integer_longer_than_python_prints_comes_back():
+def test_an_integer_longer_than_python_prints_is_restored():
     assert through_json(2**100_000 + 1) == 2**100_000 + 1
 
 
@@ -107,7 +107,7 @@ def test_a_cycle_is_opaque():
     assert through_json([[1, 2]] * 3) == [[1, 2]] * 3  # the same list twice is not a cycle
 
 
-def test_what_a_relative_of_a_container_can_do_more_stays():
+def test_related_containers_keep_their_methods():
     order = through_json(collections.OrderedDict.fromkeys("ab"))
     order.move_to_end("a")
     assert list(through_json(order)) == ["b", "a"]
@@ -132,20 +132,20 @@ ITERATORS = {
 
 
 @pytest.mark.parametrize(("make", "items"), ITERATORS.values(), ids=ITERATORS)
-def test_items_of_an_iterator_come_out_but_it_equals_no_list(make, items):
+def test_the_items_of_an_iterator_are_sent_but_it_equals_no_list(make, items):
     result = through_json(make())
     assert result != items
     assert compare_value(result, items)
     assert not compare_value(result, items[1:])
 
 
-def test_iterators_can_be_left_alone():
+def test_iterators_can_be_left_unread():
     iterator = iter([1, 2])
     assert not is_plain(encode([iterator], read_iterators=False))
     assert list(iterator) == [1, 2]
 
 
-def test_what_an_iterator_raises_is_the_error_of_its_program():
+def test_an_error_of_an_iterator_is_an_error_of_the_program():
     with pytest.raises(ZeroDivisionError):
         encode(1 // n for n in [1, 0])
 
@@ -157,7 +157,7 @@ def test_an_iterator_without_end_is_opaque(endless):
 
 @pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: (x, 1), lambda x: {"a": x}, lambda x: [{1: (x,)}]])
 @pytest.mark.parametrize("depth", [19, 20, 21, 22, 100, 5000])
-def test_values_of_any_depth_come_back(wrap, depth):
+def test_values_of_any_depth_are_restored(wrap, depth):
     value = nested(depth, wrap)
     assert compare_value(through_json(value), value, strict=True)
     assert not compare_value(through_json(value), nested(depth, wrap, 1))
@@ -165,7 +165,7 @@ def test_values_of_any_depth_come_back(wrap, depth):
     assert not is_plain(encode(nested(depth, wrap, object())))
 
 
-def test_the_deep_parts_of_a_wide_value_come_back():
+def test_the_deep_parts_of_a_wide_value_are_restored():
     value = {"deep": nested(60, lambda x: [x, {1, (2,)}]), "wide": [nested(30, lambda x: (x,)), {"a": 1}] * 3}
     assert through_json(value) == value
 
@@ -179,12 +179,12 @@ HASHED_OR_FREED_BY_RECURSION = {
 
 
 @pytest.mark.parametrize("nodes", HASHED_OR_FREED_BY_RECURSION.values(), ids=HASHED_OR_FREED_BY_RECURSION)
-def test_what_would_overflow_the_stack_of_the_caller_is_opaque(nodes):
+def test_a_value_that_would_overflow_the_stack_of_the_caller_is_opaque(nodes):
     assert not isinstance(decode({"flat": nodes(150)}), Opaque)
     assert isinstance(decode({"flat": nodes(100_000)}), Opaque)
 
 
-def test_many_items_come_back():
+def test_many_items_are_restored():
     assert through_json(list(range(600_000))) == list(range(600_000))
 
 
@@ -274,12 +274,12 @@ def test_keys_that_were_chosen_to_collide_are_opaque_at_once(tag, make):
     assert time.process_time() - began < 10  # hours, if they were put into a table
 
 
-def in_each_other_s_way(bits):
-    """Integers of different hashes that fill a table of so many bits in quadratic time: most of them in one long run."""
+def keys_in_one_long_run(bits):
+    """Integers of different hashes that fill a table of `2 ** bits` places in quadratic time: most of them in one long run."""
     size, places, place = 2**bits, [], 0
     for _ in range(size):
         places.append(place)
-        place = (5 * place + 1) % size  # where a table looks next
+        place = (5 * place + 1) % size  # the place that a table tries next
     run = places[: size // 2]
     occupied, first = frozenset(run), frozenset(run[: size // 10])
     found = []
@@ -297,7 +297,7 @@ def in_each_other_s_way(bits):
 
 @pytest.mark.parametrize("tag", ["set", "keys"])
 def test_keys_that_were_chosen_to_fill_a_table_slowly_are_opaque_soon(tag):
-    keys = in_each_other_s_way(17)
+    keys = keys_in_one_long_run(17)
     began = time.process_time()
     assert isinstance(decode({tag: keys}), Opaque)
     assert time.process_time() - began < 1
@@ -374,7 +374,7 @@ def test_integers_of_any_size_are_read_and_written(digits):
         ("", "Expecting value"),
     ],
 )
-def test_what_is_not_json_is_a_value_error(text, message):
+def test_a_text_that_is_not_json_is_a_value_error(text, message):
     with pytest.raises(ValueError, match=message):
         load_json(text)
 
@@ -391,7 +391,7 @@ def test_a_byte_order_mark_before_json_is_skipped():
         (nested(100_000, lambda x: [x]), "nested too deeply"),
     ],
 )
-def test_what_json_cannot_write_is_a_value_error(value, message):
+def test_a_value_that_json_cannot_write_is_a_value_error(value, message):
     with pytest.raises(ValueError, match=message):
         dump_json(value)
     loop = [10**5000]

@@ -1,8 +1,9 @@
 """Programs that are loaded for their functions: the longest complete beginning, errors after it, and the prelude."""
 
 import pytest
+from support import span_at
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 
 
 ASSERTS = {"asserts": ["assert f(1) == 2", "assert f(2) == 3"]}
@@ -14,15 +15,15 @@ WRONG = "def f(x):\n    return x\n"
 
 # Text after a complete function, type and place of its error, and the outcome if the whole module counts.
 TRAILING = {
-    "an assert that was cut off": ("\nassert f(3) ==", "SyntaxError", Span(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
-    "a text that was cut off": ('\nprint("f(3) is', "SyntaxError", Span(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
+    "an assert that was cut off": ("\nassert f(3) ==", "SyntaxError", span_at(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
+    "a text that was cut off": ('\nprint("f(3) is', "SyntaxError", span_at(4, 0, 4, 14), Outcome.SYNTAX_ERROR),
     "a second function that was cut off": ("\ndef g(x):\n    return (x +", "SyntaxError", None, Outcome.SYNTAX_ERROR),
-    "prose": ("\nThis adds one to x.\nIt is easy.\n", "SyntaxError", Span(4, 0, 4, 19), Outcome.SYNTAX_ERROR),
+    "prose": ("\nThis adds one to x.\nIt is easy.\n", "SyntaxError", span_at(4, 0, 4, 19), Outcome.SYNTAX_ERROR),
     "a docstring that does not end": ('\n"""\nExamples\n', "SyntaxError", None, Outcome.SYNTAX_ERROR),
-    "an own assert that is wrong": ("\nassert f(3) == 5\n", "AssertionError", Span(4, 0, 4, 16), Outcome.FAILURE),
-    "an example that fails": ("\nprint(g(3))\n", "NameError", Span(4, 0, 4, 11), Outcome.RUNTIME_ERROR),
-    "a question to the user": ("\nprint(f(int(input())))\n", "EOFError", Span(4, 0, 4, 22), Outcome.RUNTIME_ERROR),
-    "the end of the process": ("\nraise SystemExit(2)\n", "SystemExit", Span(4, 0, 4, 19), Outcome.RUNTIME_ERROR),
+    "an own assert that is wrong": ("\nassert f(3) == 5\n", "AssertionError", span_at(4, 0, 4, 16), Outcome.FAILURE),
+    "an example that fails": ("\nprint(g(3))\n", "NameError", span_at(4, 0, 4, 11), Outcome.RUNTIME_ERROR),
+    "a question to the user": ("\nprint(f(int(input())))\n", "EOFError", span_at(4, 0, 4, 22), Outcome.RUNTIME_ERROR),
+    "the end of the process": ("\nraise SystemExit(2)\n", "SystemExit", span_at(4, 0, 4, 19), Outcome.RUNTIME_ERROR),
 }
 
 

@@ -1,56 +1,46 @@
-"""Each test of a script has a process of its own, forked from the compiled script, and nobody can tell the others."""
+"""Each test of a script runs in a separate process, forked from the compiled script, and cannot detect the other tests."""
 
-import subprocess
-import sys
+import textwrap
 import time
 
 import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import descendants, worker_pids
+from programs import cells, names, source
+from support import span_at
 
-from trl_rltf.execution import LocalRunner, Outcome, Program, Span, Verdict
+from trl_rltf.execution import LocalRunner, Outcome, Program, Verdict
 
 
 MANY = {"inputs": [f"{i}\n" for i in range(6)], "outputs": [f"{i}\n" for i in range(6)]}
 
-# Each would give other answers if a run saw what an earlier one left behind.
-LEAVES_SOMETHING = {
-    "a global variable": "try:\n    seen\nexcept NameError:\n    print(input())\nseen = 1",
-    "a built-in function": "import builtins\nif hasattr(builtins, 'mark'):\n    print('again')\nbuiltins.mark = 1\nprint(input())",
-    "a name in a module": "import math\nif hasattr(math, 'mark'):\n    print('again')\nmath.mark = 1\nprint(input())",
-    "a file": "import os\nprint(input() if not os.listdir('.') else 'again')\nopen('x', 'w').write('x')",
-    "an exit handler": "import atexit\natexit.register(print, end='')\nprint(input())",
-    "a replaced stream": "import io, sys\nsys.stdin = io.StringIO(sys.stdin.read())\nprint(input())\nsys.stdout.flush()\nsys.stdout = io.StringIO()",
-    "a recursion limit": "import sys\nassert sys.getrecursionlimit() < 2000\nsys.setrecursionlimit(50000)\nprint(input())",
-    "a current folder": "import os\nassert os.getcwd() != '/'\nos.chdir('/')\nprint(input())",
-    "an environment variable": "import os\nassert 'MARK' not in os.environ\nos.environ['MARK'] = '1'\nprint(input())",
-    "fileinput": "import fileinput\nfor line in fileinput.input():\n    print(line.strip())\n    break",
-    "a thread": "import threading\nassert threading.active_count() == 1\nt = threading.Thread(target=lambda: print(input()))\nt.start()",
-    "a signal handler": "import signal\nassert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL\nsignal.signal(signal.SIGUSR1, print)\nprint(input())",
-    "an imported module": "import __main__\nassert not hasattr(__main__, 'mark')\n__main__.mark = 1\nprint(input())",
-    "arguments": "import sys\nassert len(sys.argv) == 1\nsys.argv.append('x')\nprint(input())",
-    "memory": "data = bytearray(3 * 10**8)\nprint(input())\nloop = [data]\nloop.append(loop)",
-    "an unread rest of the input": "import sys\nprint(sys.stdin.readline().strip())",
-    "a buffer that is written at the end": "out = open(1, 'w', closefd=False)\nout.write(input())",
-    "its own end": "import sys\nprint(input())\nsys.exit()",
-    "a hard end": "import os\nprint(input(), flush=True)\nos._exit(0)",
-}
 
-
-@pytest.mark.parametrize("name", LEAVES_SOMETHING)
-def test_no_run_sees_what_an_earlier_one_left(runner, name):
-    report = runner.run([Program(LEAVES_SOMETHING[name], MANY)])[0]
+# Each program of the folder `leftovers` would give other answers if a run saw what an earlier one left.
+@pytest.mark.parametrize("name", names("leftovers"))
+def test_a_run_does_not_see_leftovers_of_an_earlier_one(runner, name):
+    report = runner.run([Program(source("leftovers", name), MANY)])[0]
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message, report.stdout)
 
 
-def test_each_test_has_its_own_verdict_and_its_own_time():
-    source = (
-        "n = int(input())\nif n == 1:\n    1 / 0\nif n == 3:\n    while True:\n        pass\nprint(n if n != 4 else 'no')\n"
-        "end = __import__('time').process_time() + 0.15\nwhile __import__('time').process_time() < end:\n    pass"
-    )
+def test_each_test_has_a_separate_verdict_and_time_limit():
+    program = """
+import time
+
+n = int(input())
+if n == 1:
+    1 / 0
+if n == 3:
+    while True:
+        pass
+print(n if n != 4 else 'no')
+end = time.process_time() + 0.15
+while time.process_time() < end:
+    pass
+"""
     with LocalRunner(num_workers=1, timeout=0.5) as local:
-        report = local.run([Program(source, MANY)])[0]
+        report = local.run([Program(program, MANY)])[0]
     assert report.verdicts[:5] == (
         Verdict.PASSED,
         Verdict.ERROR,
@@ -71,38 +61,25 @@ def test_many_tests_of_fast_scripts_are_all_run(runner):
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: data.decode("latin-1")))
-def test_any_text_is_graded_in_every_format_and_never_raises(runner, source):
+def test_any_text_is_graded_in_every_format_and_never_raises(runner, script):
     tests = [
         {"inputs": ["1", "2"], "outputs": ["918273645", "1"]},
         {"fn_name": "f", "inputs": [[1]], "outputs": [918273645]},
         {"asserts": ["assert f(1) == 918273645"]},
         {"asserts": ["check(f)"], "setup": "def check(f):\n    assert f(1) == 918273645"},
     ]
-    for report in runner.run([Program(source, entry) for entry in tests]):
+    for report in runner.run([Program(script, entry) for entry in tests]):
         assert report.outcome in (Outcome.SYNTAX_ERROR, Outcome.RUNTIME_ERROR, Outcome.FAILURE)
 
 
-SEARCH = """
-import re
-def found():
-    marker = re.compile(rb'9[1]8[2]7[3]6[4]5')  # the search must not find itself
-    for line in open('/proc/self/maps'):
-        area = re.match(r'([0-9a-f]+)-([0-9a-f]+) r', line)
-        if area and '[v' not in line:
-            start, end = (int(x, 16) for x in area.groups())
-            with open('/proc/self/mem', 'rb', 0) as memory:
-                memory.seek(start)
-                if marker.search(memory.read(end - start)):
-                    return True
-    return False
-"""
+SEARCH = source("probes", "searches_its_memory")
 
 
-def test_what_is_expected_is_nowhere_in_the_memory_of_a_program(runner):
+def test_the_expected_answer_is_nowhere_in_the_memory_of_a_program(runner):
     if runner.sandbox.name != "bubblewrap":
         pytest.skip("programs can read /proc/self/mem only under bubblewrap")
     secret = 918273645
-    search = SEARCH + "def f(x):\n    return found()\n"
+    function = f"{SEARCH}\n\ndef f(x):\n    return found()\n"
     tests = [
         {"inputs": ["1"] * 3, "outputs": [f"{secret}"] * 3},
         {"fn_name": "f", "inputs": [[1], [2]], "outputs": [secret, [secret]]},
@@ -111,20 +88,17 @@ def test_what_is_expected_is_nowhere_in_the_memory_of_a_program(runner):
         {"asserts": ["check(f)"], "setup": f"def check(f):\n    assert {secret} and f(1) is True"},
     ]
     with LocalRunner(num_workers=1, isolation="bubblewrap", timeout=20) as local:
-        for _ in range(2):  # nor does what earlier programs of the worker were tested on stay in it
-            reports = local.run([Program(search + "print(found())", entry) for entry in tests])
+        for _ in range(2):  # nor do the expected answers of earlier programs stay in the worker
+            reports = local.run([Program(f"{function}print(found())", entry) for entry in tests])
             assert [report.num_passed for report in reports] == [0] * 5
             assert reports[0].stdout == "False\n"
-        # The search itself works: it finds what is there.
-        present = Program(
-            search + "here = '918' + str(273645)\nprint(found())", {"inputs": ["1"], "outputs": ["True"]}
-        )
-        assert local.run([present])[0].outcome is Outcome.PASS
+        # The search itself works: it finds a number that is there.
+        present = f"{SEARCH}here = '918' + str(273645)\nprint(found())"
+        assert local.run([Program(present, {"inputs": ["1"], "outputs": ["True"]})])[0].outcome is Outcome.PASS
 
 
 def test_a_later_program_finds_neither_programs_nor_answers_of_earlier_ones():
     """The completions of a prompt are graded by the same workers: one right program must not help a thief."""
-    search = SEARCH.replace("    return False", "    return None").replace("return True", "return 'found'")
     answer = "print('9182' + str(73645))  # 918273645"
     asked = {"inputs": ["1"], "outputs": ["918273645"]}
     called = {"fn_name": "f", "inputs": [[1]], "outputs": [918273645]}
@@ -136,241 +110,122 @@ def test_a_later_program_finds_neither_programs_nor_answers_of_earlier_ones():
         for _ in range(3):
             right = [Program(answer, asked), Program("def f(x):\n    return 918273600 + 45", called)]
             assert {report.outcome for report in local.run(right)} == {Outcome.PASS}
-            thief = Program(search + "print(found())", {"inputs": ["1"], "outputs": ["None"]})
-            assert local.run([thief])[0].stdout == "None\n"
+            thief = Program(f"{SEARCH}print(found())", {"inputs": ["1"], "outputs": ["False"]})
+            assert local.run([thief])[0].outcome is Outcome.PASS
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("import fcntl\nfcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_WRLCK)", "print(open('/dev/stdin').read())"),
-        (
-            "import fcntl\nfcntl.flock(1, fcntl.LOCK_EX)",
-            "import fcntl\nfcntl.fcntl(1, fcntl.F_SETFL, 0)\nprint(input())",
-        ),
-        ("import os\nos.setxattr('.', 'user.mark', b'x')", "import os\nassert not os.listxattr('.')\nprint(input())"),
-        ("import os\nos.posix_fallocate(1, 0, 2**23)", "import os\nassert os.fstat(1).st_blocks == 0\nprint(input())"),
-        ("import os\nos.fchmod(1, 0)", "open('/dev/stdout', 'w').write(input())"),
-        (
-            "import os\nos.setpriority(os.PRIO_USER, 0, 19)",
-            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
-        ),
-        (
-            "import os\nos.setpriority(os.PRIO_PGRP, 0, 19)",
-            "import os\nassert os.getpriority(os.PRIO_PROCESS, 0) < 19\nprint(input())",
-        ),
-    ],
-)
-def test_what_a_program_does_to_its_files_ends_with_it(any_runner, first, second):
-    with LocalRunner(num_workers=1, timeout=2, isolation=any_runner.sandbox.name) as local:
-        _, later = local.run([Program(first, MANY), Program(second, {"inputs": ["7"], "outputs": ["7"]})])
+@pytest.mark.parametrize("name", names("changes"))
+def test_changes_of_a_program_to_its_files_end_with_it(single_runner, name):
+    parts = cells("changes", name)
+    (first,), (second,) = parts["first"], parts["second"]
+    _, later = single_runner.run([Program(first, MANY), Program(second, {"inputs": ["7"], "outputs": ["7"]})])
     assert later.outcome is Outcome.PASS, later
 
 
-def test_clocks_that_are_no_numbers_do_not_end_the_worker(runner):
-    source = (
-        "import sys, time\nframe = sys._getframe()\nwhile frame:\n    if 'writer' in frame.f_locals:\n"
-        "        writer = frame.f_locals['writer']\n    frame = frame.f_back\n"
-        "writer._cpu_clock = writer._wall_clock = lambda: float('nan')\nn = int(input())\nend = time.time() + 0.1 * (n == 1)\n"
-        "while time.time() < end:\n    pass\nprint(n)"
-    )
-    assert runner.run([Program(source, MANY)])[0].outcome is not Outcome.NOT_GRADABLE
+def test_clocks_that_return_no_number_do_not_end_the_worker(runner):
+    tests = {"fn_name": "f", "inputs": [[0], [1]], "outputs": [0, 1]}
+    report = runner.run([Program(source("probes", "breaks_its_clocks"), tests)])[0]
+    assert report.outcome is Outcome.PASS, report
 
 
-# Each prints 1 in a fresh interpreter, and would print something else if it met what an earlier test has left.
-COUNTS_ITSELF = {
-    "a name in sys": "import sys\nsys.n = getattr(sys, 'n', 0) + 1\nprint(sys.n)",
-    "an attribute of a function": "import textwrap\nd = textwrap.dedent\nd.n = getattr(d, 'n', 0) + 1\nprint(d.n)",
-    "an attribute of a class": "from collections import Counter\nCounter.n = getattr(Counter, 'n', 0) + 1\nprint(Counter.n)",
-    "a module that was not loaded before": "import fractions\nfractions.n = getattr(fractions, 'n', 0) + 1\nprint(fractions.n)",
-    "a list in a module": "import calendar\ncalendar.mdays.append(0)\nprint(len(calendar.mdays) - 13)",
-    "the memory of a stream": "import sys\nsys.stderr.n = getattr(sys.stderr, 'n', 0) + 1\nprint(sys.stderr.n)",
-    "a cache": "import functools\nf = functools.lru_cache(len)\nf('a')\nprint(f.cache_info().currsize)",
-    "a file in the folder": "import os\nopen(str(len(os.listdir('.'))), 'w')\nprint(len(os.listdir('.')))",
-    "the mode of the folder": (
-        "import os\nmode = os.stat('.').st_mode & 0o77\ntry:\n    os.chmod('.', 0o711)\nexcept OSError:\n    pass\n"
-        "print(2 if mode == 0o11 else 1)"
-    ),
-    "the times of the folder": (
-        "import os\nseen = os.stat('.').st_mtime_ns\ntry:\n    os.utime('.', ns=(7, 7))\nexcept OSError:\n    pass\nprint(2 if seen == 7 else 1)"
-    ),
-    "the times of the output": (
-        "import os\nseen = os.fstat(1).st_mtime_ns\ntry:\n    os.utime(1, ns=(7, 7))\nexcept OSError:\n    pass\nprint(2 if seen == 7 else 1)"
-    ),
-    "the mode of the input": (
-        "import os\nseen = os.fstat(0).st_mode\ntry:\n    os.fchmod(0, 0o700)\nexcept OSError:\n    pass\nprint(1 if seen & 0o77 else 2)"
-    ),
-    "flags of descriptors": (
-        "import fcntl, os\nseen = [fcntl.fcntl(fd, fcntl.F_GETFL) & (os.O_APPEND | os.O_NONBLOCK) for fd in range(4)]\n"
-        "for fd in range(4):\n    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK)\nprint(2 if any(seen) else 1)"
-    ),
-    "places in files": (
-        "import os\nseen = [os.lseek(fd, 0, 1) for fd in (0, 1, 3)]\nfor fd in (0, 3):\n    os.lseek(fd, 5, 0)\nprint(2 if any(seen) else 1)"
-    ),
-    "the log": "import os\nseen = os.fstat(3).st_size\nos.write(3, b'x' * 100)\nprint(2 if seen else 1)",
-    "descriptors": "import os\nn = 1\ntry:\n    os.fstat(20)\n    n = 2\nexcept OSError:\n    pass\nos.dup2(1, 20)\nprint(n)",
-    "a limit": "import resource\nsoft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\nresource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))\nprint(257 - soft)",
-}
-
-
-@pytest.mark.parametrize("name", COUNTS_ITSELF)
+# Each program of the folder `counters` prints 1 in a fresh interpreter, and another number if it meets an earlier run.
+@pytest.mark.parametrize("name", names("counters"))
 def test_a_test_finds_nothing_of_another(any_runner, name):
     tests = {"inputs": ["", "", ""], "outputs": ["1", "1", "1"]}
-    first, second = any_runner.run([Program(COUNTS_ITSELF[name] + f"\n# {i}", tests) for i in range(2)])
+    first, second = any_runner.run([Program(f"{source('counters', name)}\n# {i}", tests) for i in range(2)])
     assert first.outcome is second.outcome is Outcome.PASS, (first, second)
 
 
-def test_a_test_can_join_no_group_of_its_worker(any_runner):
-    # Signals to one's own group are not filtered. The worker leads another session, into whose groups there is no way.
+def test_a_test_cannot_join_a_process_group_of_its_worker(any_runner):
+    # Signals to the own group are not filtered. The worker leads another session, whose groups no test can join.
     tests = {"inputs": [""], "outputs": ["True"]}
     (report,) = any_runner.run([Program("import os\nprint(os.getsid(0) == os.getppid())", tests)])
     assert report.outcome is Outcome.PASS, report
 
 
 def test_tests_do_not_share_their_random_numbers(runner):
-    source = "import random\nprint(random.random())"
+    script = "import random\nprint(random.random())"
     tests = [{"inputs": [f"{i}"] * 2, "outputs": ["0", "0"]} for i in range(2)]
     seen = []
     with LocalRunner(num_workers=1, checker=lambda _, printed, __: seen.append(printed) or True) as local:
-        local.run([Program(source, entry) for entry in tests])
+        local.run([Program(script, entry) for entry in tests])
     assert len(set(seen)) == 4
 
 
-# What a script does on input 1, and what may become of that test. All others print what they read.
+# Verdicts that the acting test may get. Acts that are not listed do not keep it from passing.
+FAILS, MAY_FAIL, PASSES = {Verdict.ERROR}, {Verdict.PASSED, Verdict.ERROR}, {Verdict.PASSED}
 ACTS = {
-    "kills its parent": ("os.kill(os.getppid(), 9)\ntime.sleep(0.2)", {Verdict.ERROR}),
-    "stops its parent": ("os.kill(os.getppid(), 19)\ntime.sleep(0.2)", {Verdict.ERROR}),
-    "stops its parent and lets it go on": (
-        "os.kill(os.getppid(), 19)\nos.kill(os.getppid(), 18)",
-        {Verdict.PASSED, Verdict.ERROR},
-    ),
-    "terminates its parent": ("os.kill(os.getppid(), 15)\ntime.sleep(0.2)", {Verdict.ERROR}),
-    "kills all": ("os.kill(-1, 9)\ntime.sleep(0.2)", {Verdict.PASSED, Verdict.ERROR}),
-    "kills its group": ("os.killpg(0, 9)", {Verdict.ERROR}),
-    "crashes": ("import ctypes\nctypes.string_at(0)", {Verdict.ERROR}),
-    "ends with a code": ("os._exit(3)", {Verdict.ERROR}),
-    "leaves a process": ("if os.fork() == 0:\n    time.sleep(300)", {Verdict.PASSED}),
-    "leaves a daemon": (
-        "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(300)\n    os._exit(0)",
-        {Verdict.PASSED},
-    ),
-    "leaves a process that is waiting for it": (
-        "r, w = os.pipe()\nif os.fork() == 0:\n    os.close(w)\n    os.read(r, 1)\n    os.kill(os.getppid(), 9)\n    os._exit(0)",
-        {Verdict.PASSED, Verdict.ERROR},
-    ),
-    "leaves a thread": (
-        "import threading\nthreading.Thread(target=time.sleep, args=(300,), daemon=True).start()",
-        {Verdict.PASSED},
-    ),
-    "leaves files": ("os.makedirs('a/b/c')\nopen('a/b/c/d', 'w').write('x' * 1000)", {Verdict.PASSED}),
-    "locks its folder": ("os.mkdir('a')\ntry:\n    os.chmod('.', 0)\nexcept OSError:\n    pass", {Verdict.PASSED}),
-    "writes to all descriptors": (
-        "for fd in range(3, 64):\n    try:\n        os.write(fd, bytes(64))\n        os.pwrite(fd, bytes(64), 0)\n    except OSError:\n        pass",
-        {Verdict.PASSED},
-    ),
-    "forges an error of another": (
-        'os.write(3, b\'{"type": "Forged", "message": ""}\')',
-        {Verdict.PASSED},
-    ),
-    "looks into its parent": (
-        "for name in ('mem', 'environ', 'fd/0', 'maps'):\n    try:\n        open(f'/proc/{os.getppid()}/{name}', 'rb').read(1)\n"
-        "    except OSError:\n        continue\n    print('open')",
-        {Verdict.PASSED},
-    ),
-    "replaces what its parent uses": (
-        "import sys\nos._exit = os.write = print\nfor module in list(sys.modules.values()):\n    if 'trl_rltf' in getattr(module, '__name__', ''):\n"
-        "        module.__dict__.clear()",
-        {Verdict.PASSED, Verdict.ERROR},
-    ),
+    "crashes": FAILS,
+    "ends_with_a_code": FAILS,
+    "kills_all": MAY_FAIL,
+    "kills_its_group": FAILS,
+    "kills_its_parent": FAILS,
+    "leaves_a_process_that_is_waiting_for_it": MAY_FAIL,
+    "replaces_what_its_parent_uses": MAY_FAIL,
+    "stops_and_resumes_its_parent": MAY_FAIL,
+    "stops_its_parent": FAILS,
+    "terminates_its_parent": FAILS,
 }
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_what_one_test_does_changes_no_verdict_of_another(any_runner, name):
-    act, expected = ACTS[name]
-    if name == "kills all" and not any_runner.sandbox.processes:
+@pytest.mark.parametrize("name", names("acts"))
+def test_acts_of_one_test_change_no_verdict_of_another(any_runner, name):
+    """The script runs a program of the folder `acts` on input 1, and prints its input unless that ends it."""
+    if name == "kills_all" and not any_runner.sandbox.processes:
         pytest.skip("this might reach other processes of the user")
-    body = "".join(f"    {line}\n" for line in act.splitlines())
-    source = (
-        f"import os, time\ndef act():\n{body}n = int(input())\nif n == 1:\n    try:\n        act()\n"
-        "    except PermissionError:\n        os._exit(9)\nprint(n)"
-    )
-    report, later = any_runner.run([Program(source, MANY), Program("print(input())", MANY)])
-    assert report.verdicts[1] in expected, report
+    script = f"""
+import os
+
+def act():
+{textwrap.indent(source("acts", name), "    ")}
+
+n = int(input())
+if n == 1:
+    try:
+        act()
+    except PermissionError:
+        os._exit(9)
+print(n)
+"""
+    report, later = any_runner.run([Program(script, MANY), Program("print(input())", MANY)])
+    assert report.verdicts[1] in ACTS.get(name, PASSES), report
     assert {*report.verdicts[:1], *report.verdicts[2:]} == {Verdict.PASSED}, report
     assert later.outcome is Outcome.PASS
 
 
 def test_worker_and_descriptors_are_as_before_after_many_programs(any_runner):
+    forks = "import os\nif os.fork() == 0:\n    os._exit(0)\nprint(input())"
     with LocalRunner(num_workers=1, isolation=any_runner.sandbox.name) as local:
-        programs = [
-            Program(f"import os\nif os.fork() == 0:\n    os._exit(0)\nprint(input())\n# {i}", MANY) for i in range(20)
-        ]
         counts = []
         for _ in range(3):
-            reports = local.run(programs)
+            reports = local.run([Program(f"{forks}\n# {i}", MANY) for i in range(4)])
             assert {report.outcome for report in reports} == {Outcome.PASS}, {r.error_message for r in reports}
-            worker = psutil.Process(local._pool.workers[0].process.pid)
-            tree = [worker, *worker.children(recursive=True)]
-            counts.append((len(tree), sum(process.num_fds() for process in tree)))
+            (pid,) = worker_pids(local)
+            processes = [psutil.Process(pid), *descendants(pid)]
+            counts.append((len(processes), sum(process.num_fds() for process in processes)))
         assert counts[0] == counts[1] == counts[2]
 
 
-@pytest.mark.parametrize(
-    ("source", "outcome", "error_type"),
-    [
-        ("import sys\nprint(input())\nsys.exit(256)", Outcome.PASS, None),
-        ("import sys\nprint(input())\nsys.exit('text')", Outcome.RUNTIME_ERROR, "SystemExit"),
-        ("import os\nprint(input(), flush=True)\nos._exit(0)", Outcome.PASS, None),
-        ("import os\nprint(input())\nos._exit(0)", Outcome.FAILURE, None),
-        ("import sys\nprint(input())\nsys.stdout.close()", Outcome.PASS, None),
-        ("import sys\nprint(input())\nsys.stdout = None", Outcome.PASS, None),
-        ("import sys\nprint(input())\ndel sys.stdout", Outcome.PASS, None),
-        ("import atexit\natexit.register(lambda: 1 / 0)\nprint(input())", Outcome.PASS, None),
-        ("class A:\n    def __del__(self):\n        print(input())\na = A()", Outcome.PASS, None),
-        (
-            "def g():\n    try:\n        yield\n    finally:\n        print(input())\nh = g()\nnext(h)",
-            Outcome.PASS,
-            None,
-        ),
-        ("import threading, sys\nthreading.Thread(target=sys.exit).start()\nprint(input())", Outcome.PASS, None),
-        ("import threading\nt = threading.Timer(0.05, lambda: print(input()))\nt.start()", Outcome.PASS, None),
-        (
-            "import os\nprint(input(), flush=True)\nif os.fork() == 0:\n    raise SystemExit(3)\nos.wait()",
-            Outcome.PASS,
-            None,
-        ),
-        (
-            "import os, sys\nclass Out:\n    def write(self, text):\n        os.write(1, text.encode())\nsys.stdout = Out()\nprint(input())",
-            Outcome.RUNTIME_ERROR,  # python ends with exit code 120
-            "AttributeError",
-        ),
-        (
-            "import os, sys\nclass Out:\n    parts = []\n    write = parts.append\n    def flush(self):\n"
-            "        os.write(1, ''.join(self.parts).encode())\n        self.parts.clear()\nsys.stdout = Out()\nprint(input())",
-            Outcome.PASS,
-            None,
-        ),
-        ("import os\nprint(input())\nos.close(1)", Outcome.RUNTIME_ERROR, "OSError"),
-        (
-            "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')\nprint(input())",
-            Outcome.PASS,
-            None,
-        ),
-        ("import sys\nprint(input())\ndel sys.__stdin__, sys.__stdout__", Outcome.PASS, None),
-    ],
-)
-def test_a_script_ends_as_in_a_plain_interpreter(runner, source, outcome, error_type):
-    report = runner.run([Program(source, MANY)])[0]
-    assert (report.outcome, report.error_type) == (outcome, error_type), report
-    plain = subprocess.run(
-        [sys.executable, "-E", "-c", source], input="7\n", capture_output=True, text=True, check=False
-    )
-    assert (plain.returncode == 0 and plain.stdout == "7\n") == (outcome is Outcome.PASS)
+# Programs of the folder `endings` that do not pass.
+ENDINGS = {
+    "exit_with_a_text": (Outcome.RUNTIME_ERROR, "SystemExit"),
+    "exit_without_cleanup": (Outcome.FAILURE, None),
+    "output_stream_without_flush": (Outcome.RUNTIME_ERROR, "AttributeError"),
+    "closed_descriptor": (Outcome.RUNTIME_ERROR, "OSError"),
+}
+
+
+@pytest.mark.parametrize("name", names("endings"))
+def test_a_script_ends_as_in_a_plain_interpreter(runner, run_script, name):
+    script = source("endings", name)
+    report = runner.run([Program(script, MANY)])[0]
+    assert (report.outcome, report.error_type) == ENDINGS.get(name, (Outcome.PASS, None)), report
+    plain = run_script(script, input="7\n", env={"PYTHONUNBUFFERED": ""}, check=False)
+    assert (plain.returncode == 0 and plain.stdout == "7\n") == (name not in ENDINGS)
 
 
 @pytest.mark.parametrize(
-    "source",
+    "script",
     [
         "n = int(input())\nif n == 1:\n    print(1)\n    return\nprint(n)\n",
         "from math import *\nx = floor(0.5)\ndef f():\n    nonlocal x\n    x += int(input())\nf()\nprint(x)\nreturn\n",
@@ -382,70 +237,69 @@ def test_a_script_ends_as_in_a_plain_interpreter(runner, source, outcome, error_
         "import os\nprint(input() if not os.listdir('.') else 0)",
     ],
 )
-def test_a_script_runs_as_its_author_ran_it(any_runner, source):
-    report = any_runner.run([Program(source, MANY)])[0]
+def test_a_script_runs_as_in_a_plain_interpreter(any_runner, script):
+    report = any_runner.run([Program(script, MANY)])[0]
     assert report.outcome is Outcome.PASS, (report.error_type, report.error_message)
 
 
 @pytest.mark.parametrize(
-    "source", ["return 1\nyield 2", "def f():\n    nonlocal y\nf()", "class A:\n    return 1", "return (1,"]
+    "script", ["return 1\nyield 2", "def f():\n    nonlocal y\nf()", "class A:\n    return 1", "return (1,"]
 )
-def test_what_is_wrong_in_a_function_too_is_a_syntax_error(runner, source):
-    assert runner.run([Program(source, MANY)])[0].outcome is Outcome.SYNTAX_ERROR
+def test_a_script_that_is_wrong_inside_a_function_too_is_a_syntax_error(runner, script):
+    assert runner.run([Program(script, MANY)])[0].outcome is Outcome.SYNTAX_ERROR
 
 
 def test_spans_count_the_byte_order_mark(runner):
     report = runner.run([Program("\ufeffx = 1 / 0\ny = 2", MANY)])[0]
-    assert (report.span, report.expression_span) == (Span(1, 1, 1, 10), Span(1, 5, 1, 10))
+    assert (report.span, report.expression_span) == (span_at(1, 1, 1, 10), span_at(1, 5, 1, 10))
     report = runner.run([Program("\ufeffx = 1\ny = 1 / 0", MANY)])[0]
-    assert report.span == Span(2, 0, 2, 9)
+    assert report.span == span_at(2, 0, 2, 9)
     report = runner.run([Program("\ufeffx = 1 +\n", MANY)])[0]
     assert report.outcome is Outcome.SYNTAX_ERROR
-    assert report.expression_span == Span(1, 8, 1, 9)
+    assert report.expression_span == span_at(1, 8, 1, 9)
 
 
-def test_a_script_that_is_a_function_body_is_blamed_at_its_own_line(runner):
+def test_an_error_of_a_script_that_is_a_function_body_has_the_line_of_the_script(runner):
     report = runner.run([Program("n = int(input())\nif n > 9:\n    return\nprint(1 / 0)", MANY)])[0]
-    assert (report.error_type, report.span.line, report.expression_span) == ("ZeroDivisionError", 4, Span(4, 6, 4, 11))
+    assert (report.error_type, report.span.line, report.expression_span) == (
+        "ZeroDivisionError",
+        4,
+        span_at(4, 6, 4, 11),
+    )
 
 
 BURN = "import os, time\ndef burn(seconds):\n    end = time.process_time() + seconds\n    while time.process_time() < end:\n        pass\n"
 
 
-@pytest.mark.parametrize(
-    "work",
-    [
-        "if os.fork() == 0:\n    burn(3)\n    os._exit(0)\nos.wait()",
-        "for _ in range(10):\n    if os.fork() == 0:\n        burn(0.3)\n        os._exit(0)\n    os.wait()",
-        "if os.fork() == 0:\n    if os.fork() == 0:\n        burn(3)\n    os.wait()\n    os._exit(0)\ntime.sleep(5)",
-        "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor _ in range(10):\n    if os.fork() == 0:\n        burn(0.3)\n"
-        "        os._exit(0)\n    time.sleep(0.5)",
-    ],
-)
-def test_the_cpu_time_of_children_counts(runner, work):
-    with LocalRunner(num_workers=1, timeout=0.8, wall_timeout=60.0, isolation=runner.sandbox.name) as local:
-        report = local.run([Program(f"{BURN}{work}", {"inputs": ["1"], "outputs": ["x"]})])[0]
+@pytest.mark.parametrize("name", names("children"))
+def test_the_cpu_time_of_children_counts(runner, name):
+    with LocalRunner(num_workers=1, timeout=0.4, wall_timeout=60.0, isolation=runner.sandbox.name) as local:
+        report = local.run([Program(source("children", name), {"inputs": ["1"], "outputs": ["x"]})])[0]
     assert report.verdicts == (Verdict.TIMEOUT,)
-    assert "0.8 s of CPU time (`timeout`)" in report.error_message
-    assert 0.7 < report.cpu_seconds < 2.5
+    assert "0.4 s of CPU time (`timeout`)" in report.error_message
+    assert 0.35 < report.cpu_seconds < 2
 
 
 def test_a_program_that_keeps_to_the_limit_of_each_test_is_not_cut_off(runner):
-    source = f"{BURN}burn(0.12)\nprint(input())"
-    tests = {"inputs": [f"{i}" for i in range(25)], "outputs": [f"{i}" for i in range(25)]}
-    with LocalRunner(num_workers=1, timeout=0.2, wall_timeout=5.0, isolation=runner.sandbox.name) as local:
-        report = local.run([Program(source, tests)])[0]  # 3 s of CPU time, 15 times the limit of one test
+    script = f"{BURN}burn(0.07)\nprint(input())"
+    tests = {"inputs": [f"{i}" for i in range(22)], "outputs": [f"{i}" for i in range(22)]}
+    with LocalRunner(num_workers=1, timeout=0.15, wall_timeout=20.0, isolation=runner.sandbox.name) as local:
+        report = local.run([Program(script, tests)])[0]  # 1.5 s of CPU time, ten times the limit of one test
         assert report.outcome is Outcome.PASS
-        assert report.cpu_seconds > 3
-    with LocalRunner(1, timeout=0.2, wall_timeout=20.0, program_timeout=0.5, isolation=runner.sandbox.name) as local:
-        report = local.run([Program(source, tests)])[0]
+        assert report.cpu_seconds > 1.5
+    with LocalRunner(
+        num_workers=1, timeout=0.15, wall_timeout=20.0, program_timeout=0.5, isolation=runner.sandbox.name
+    ) as local:
+        report = local.run([Program(script, tests)])[0]
     assert "0.5 s of CPU time (`program_timeout`)" in report.error_message
-    assert 1 <= report.num_passed <= 5
+    assert 1 <= report.num_passed <= 7
 
 
 def test_all_tests_together_have_a_limit_of_elapsed_time(runner):
     tests = {"inputs": ["1"] * 15, "outputs": ["1"] * 15}
-    with LocalRunner(1, timeout=0.3, wall_timeout=1.0, program_timeout=1.0, isolation=runner.sandbox.name) as local:
+    with LocalRunner(
+        num_workers=1, timeout=0.3, wall_timeout=1.0, program_timeout=1.0, isolation=runner.sandbox.name
+    ) as local:
         local.run([Program("print(input())", tests)])
         began = time.monotonic()
         report = local.run([Program("import time\ntime.sleep(0.4)\nprint(input())", tests)])[0]
@@ -455,22 +309,22 @@ def test_all_tests_together_have_a_limit_of_elapsed_time(runner):
     assert took < 5
 
 
-def test_a_stop_on_the_first_failure_counts_what_was_spent_before(runner):
+def test_a_stop_on_the_first_failure_counts_the_time_of_earlier_groups(runner):
     tests = {"inputs": [f"{i}" for i in range(12)], "outputs": [f"{i}" for i in range(12)]}
     options = {"timeout": 0.3, "wall_timeout": 20.0, "program_timeout": 0.5, "isolation": runner.sandbox.name}
-    with LocalRunner(1, stop_on_first_failure=True, **options) as local:
+    with LocalRunner(num_workers=1, stop_on_first_failure=True, **options) as local:
         report = local.run([Program(f"{BURN}burn(0.1)\nprint(input())", tests)])[0]
     assert "(`program_timeout`)" in report.error_message
     assert report.num_passed < 7
 
 
 def test_a_script_that_is_compiled_again_for_each_test_has_the_same_verdicts(runner):
-    source = "import calendar\ncalendar.mdays[2] += 1\nprint(calendar.mdays[2] + int(input()))"
+    script = "import calendar\ncalendar.mdays[2] += 1\nprint(calendar.mdays[2] + int(input()))"
     tests = {"inputs": ["1", "2", "x", "3"], "outputs": ["30", "30", "x", "32"]}
     seen = []
     for each_time in (False, True):
         options = {"isolation": runner.sandbox.name, "process_per_test": each_time}
         with LocalRunner(num_workers=1, timeout=1.0, **options) as local:
-            seen.append(local.run([Program(source, tests)])[0])
+            seen.append(local.run([Program(script, tests)])[0])
     passed, failed, error = Verdict.PASSED, Verdict.FAILED, Verdict.ERROR
     assert [report.verdicts for report in seen] == [(passed, failed, error, passed)] * 2

@@ -1,17 +1,20 @@
-"""One program on its way through the grader: what is sent into the sandbox, and what is made of the answer."""
+"""
+Write the requests for one program, and turn the replies into its report.
+
+The expected outputs stay here: a worker gets the program and the inputs, and its reply is compared in this process.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..report import ExecutionReport, Outcome, Span, Verdict
 from ..unit_tests.unit_test import UnitTests
-from ..wire.frames import pack_parts
+from ..wire.frames import STDOUT_SAMPLE, pack_parts
+from ..wire.messages import CaseResult, LocatedError, ProgramPayload, RefereePayload, ReplyHead, Request, ScriptPayload
 from ..wire.parsing import parse_json
-
-
-_STDOUT_SAMPLE = 2000
 
 
 class Job:
@@ -20,17 +23,23 @@ class Job:
 
     Args:
         source (`str`): The program.
-        tests ([`~execution.unit_tests.formats.UnitTests`]): Its tests. What they expect stays in this process.
-        stop_on_first_failure (`bool`): Whether to leave out the tests after the first that does not pass.
-        process_per_test (`bool`): Whether a script is compiled again for each test.
-        whole_module (`bool`): Whether an error in code after what the tests use counts.
+        tests ([`~execution.unit_tests.unit_test.UnitTests`]): Its tests.
+        stop_on_first_failure (`bool`, *optional*, defaults to `False`): Leave out the tests after the first that does not
+            pass. Tests are then sent in groups of 1, 2, 4, …
+        process_per_test (`bool`, *optional*, defaults to `False`): Compile a script again for each test.
+        whole_module (`bool`, *optional*, defaults to `False`): Count an error in trailing code.
+
+    Attributes:
+        report ([`~execution.report.ExecutionReport`] or `None`): The report, once it is complete.
+        num_deaths (`int`): Number of workers that died while they graded this program.
     """
 
     def __init__(
         self,
         source: str,
         tests: UnitTests,
-        stop_on_first_failure: bool,
+        *,
+        stop_on_first_failure: bool = False,
         process_per_test: bool = False,
         whole_module: bool = False,
     ):
@@ -38,23 +47,23 @@ class Job:
         self._process_per_test = process_per_test
         self._whole_module = whole_module
         self._tests = tests
-        # Such tests are one script: what one of them leaves in a variable is there for the next.
+        # Such tests are one script: a variable of one test is there for the next.
         is_script = tests.mode in ("referee", "inside")
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
         self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)
         self._next = 0  # first test that has not been sent
         self._batch = range(0)
         self._self_graded: list[int] = []
-        self._error: dict[str, Any] = {}
-        self._trailing: dict[str, Any] = {}
+        self._error: LocatedError | None = None
+        self._trailing: LocatedError | None = None
         self._compiled = True
         self._stdout: str | None = None
         self._cpu = self._wall = 0.0
         self.num_deaths = 0
         self.report: ExecutionReport | None = None
 
-    def request(self) -> dict[str, Any]:
-        """What the worker gets next."""
+    def request(self) -> Request:
+        """Choose the next tests, and write the message that the worker reads."""
         self._batch = range(self._next, min(self._next + self._step, len(self._verdicts)))
         return {
             "mode": self._tests.mode,
@@ -64,16 +73,20 @@ class Job:
             "process_per_test": self._process_per_test,
         }
 
-    def sealed(self) -> tuple[bytes, bytes]:
+    def payloads(self) -> tuple[bytes, bytes]:
         """
-        What goes to the program's process for that request, and what to the referee, or as input to a script; the worker
-        sees neither.
+        Write the bytes for the processes of the program, for the last request.
+
+        Returns:
+            `tuple[bytes, bytes]`: The payload of the program's process, and that of the referee. For scripts the second one
+            holds the inputs.
         """
         tests, cases = self._tests, [self._tests.cases[index] for index in self._batch]
         if tests.mode == "stdin":
             inputs = [case.probe["stdin"].encode("utf-8", "surrogateescape") for case in cases]
-            return json.dumps({"source": self._source}).encode(), pack_parts(inputs)
-        program = {
+            script: ScriptPayload = {"source": self._source}
+            return json.dumps(script).encode(), pack_parts(inputs)
+        program: ProgramPayload = {
             "source": self._source,
             "mode": tests.mode,
             "probes": [case.probe for case in cases],
@@ -84,7 +97,7 @@ class Job:
             "built_in": tests.built_in,
             "whole_module": self._whole_module,
         }
-        referee = {
+        referee: RefereePayload = {
             "setup": tests.referee_setup,
             "statements": [case.statements for case in cases],
             "names": [name for group in tests.required for name in group],
@@ -96,13 +109,13 @@ class Job:
         """Number of tests in the last request."""
         return len(self._batch)
 
-    def receive(self, head: dict[str, Any], blobs: memoryview) -> None:
+    def receive(self, head: ReplyHead, blobs: memoryview) -> None:
         """
-        Compare what came out of the sandbox with what was expected; this is the only place where the two meet.
+        Compare the answers of the program with the expected ones.
 
         Args:
-            head (`dict`): What the worker says of each test.
-            blobs (`memoryview`): Values and output of each test, as the program's process gave them.
+            head ([`~execution.wire.messages.ReplyHead`]): The worker's reply.
+            blobs (`memoryview`): Values and output of each test, as the program's process wrote them.
         """
         for index, test in zip(self._batch, head["tests"], strict=True):
             values, printed = (blobs[start : start + size] for start, size in (test["values"], test["stdout"]))
@@ -110,9 +123,9 @@ class Job:
             if self._stdout is None and (
                 self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
             ):
-                self._stdout = bytes(printed[: 4 * _STDOUT_SAMPLE]).decode("utf-8", "replace")[:_STDOUT_SAMPLE]
-        self._error = self._error or head["error"] or {}
-        self._trailing = self._trailing or head["trailing"] or {}
+                self._stdout = bytes(printed[: 4 * STDOUT_SAMPLE]).decode("utf-8", "replace")[:STDOUT_SAMPLE]
+        self._error = self._error or head["error"]
+        self._trailing = self._trailing or head["trailing"]
         self._compiled = head["compiled"]
         self._cpu += head["cpu"]
         self._wall += head["wall"]
@@ -122,23 +135,23 @@ class Job:
             self.report = self._make_report()
 
     def give_up(self, reason: str) -> None:
-        """Nothing more will be known of this program."""
+        """End the job without a verdict."""
         self.report = ExecutionReport(
             Outcome.NOT_GRADABLE, verdicts=(Verdict.NOT_RUN,) * len(self._verdicts), error_message=reason[:500]
         )
 
-    def _verdict(self, index: int, test: dict[str, Any], values: memoryview, printed: memoryview) -> Verdict:
+    def _verdict(self, index: int, test: CaseResult, values: memoryview, printed: memoryview) -> Verdict:
         if test["kind"] != "done":
             return {"timeout": Verdict.TIMEOUT, "not_run": Verdict.NOT_RUN}.get(test["kind"], Verdict.ERROR)
         case = self._tests.cases[index]
         if self._tests.mode == "stdin":
             return _compare(case.check, bytes(printed).decode("utf-8", "surrogateescape"))
-        seen = parse_json(bytes(values))
-        if not isinstance(seen, list) or not seen:
+        answers = parse_json(bytes(values))
+        if not isinstance(answers, list) or not answers:
             return Verdict.FAILED
         if self._tests.mode == "inside":
             self._self_graded.append(index)
-        return _compare(case.check, seen)
+        return _compare(case.check, answers)
 
     def _make_report(self) -> ExecutionReport:
         error, trailing, verdicts = self._error, self._trailing, tuple(self._verdicts)
@@ -153,27 +166,30 @@ class Job:
             outcome,
             verdicts,
             error_type=str(error["type"])[:200] if error else None,
-            error_message=str(error.get("message", ""))[:500],
-            error_detail=str(error.get("detail", "")),
-            span=_span(error.get("span")),
-            expression_span=_span(error.get("expression_span")),
+            error_message=str(error["message"])[:500] if error else "",
+            error_detail=str(error["detail"]) if error else "",
+            span=_span(error["span"]) if error else None,
+            expression_span=_span(error["expression_span"]) if error else None,
             stdout=self._stdout or "",
             self_graded_tests=tuple(self._self_graded),
             trailing_error_type=str(trailing["type"])[:200] if trailing else None,
-            trailing_error_message=str(trailing.get("message", ""))[:500],
-            trailing_span=_span(trailing.get("span")),
+            trailing_error_message=str(trailing["message"])[:500] if trailing else "",
+            trailing_span=_span(trailing["span"]) if trailing else None,
             cpu_seconds=self._cpu,
             wall_seconds=self._wall,
         )
 
 
-def _compare(check: Any, seen: Any) -> Verdict:
+def _compare(check: Callable[[Any], bool], answer: Any) -> Verdict:
     try:
-        return Verdict.PASSED if check(seen) else Verdict.FAILED
+        return Verdict.PASSED if check(answer) else Verdict.FAILED
     except Exception:
-        # Comparing what a hostile process sent may raise anything, and must not end the caller: it is a wrong answer.
+        # A value from a hostile process may raise anything when it is compared. That is a wrong answer, and not an error.
         return Verdict.FAILED
 
 
-def _span(numbers: Any) -> Span | None:
-    return None if numbers is None else Span(*map(int, numbers))
+def _span(numbers: list[int] | None) -> Span | None:
+    if numbers is None:
+        return None
+    line, column, end_line, end_column = map(int, numbers)
+    return Span(line=line, column=column, end_line=end_line, end_column=end_column)

@@ -1,4 +1,9 @@
-"""Keep worker processes busy from a thread of its own, whatever happens to them."""
+"""
+Keep worker processes busy from one thread.
+
+No failure of a worker, of a checker or of the grader itself may lose a job or let a caller wait for ever: each job ends with
+a report, and each batch with its reports or a [`~execution.errors.SandboxError`].
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from .job import Job
-from .worker_handle import WorkerProcess
+from .worker_handle import WorkerHandle
 
 
-_LONGEST_WAIT = 1.0  # seconds between looks at the deadlines of workers
-_MOST_FAILED_STARTS = 3
+_POLL_SECONDS = 1.0  # between checks of the deadlines of workers
+_MAX_FAILED_STARTS = 3
 
 
 class Batch:
@@ -25,38 +30,37 @@ class Batch:
 
     Args:
         jobs (`Sequence[Job]`): Distinct programs.
+
+    Attributes:
+        failure (`str`): Why the sandbox cannot continue; empty while it can.
+        server (`threading.Thread` or `None`): The thread that runs the jobs.
     """
 
     def __init__(self, jobs: Sequence[Job]):
         self.jobs = list(jobs)
-        self.failure = ""  # why the sandbox cannot go on
-        self.server: threading.Thread | None = None  # the thread that ends the jobs
+        self.failure = ""
+        self.server: threading.Thread | None = None
         self._num_open = len(self.jobs)
         self._awaited: Job | None = None
         self._changed = threading.Condition()
 
     def wait(self, job: Job | None = None) -> None:
-        """Wait until one job, or all of them, have ended."""
+        """Wait until one job, or all jobs, have a report."""
         with self._changed:
             self._awaited = job
             while self._num_open > 0 and (job is None or job.report is None):
                 # Not for longer: Ctrl-C may have gone to another thread, which does not wake this one.
-                self._changed.wait(_LONGEST_WAIT)
+                self._changed.wait(_POLL_SECONDS)
                 if self.server is not None and not self.server.is_alive() and self._num_open > 0:
                     self.failure = self.failure or "The thread that runs the workers has ended."
                     self._num_open = 0
 
-    def has_ended(self, job: Job) -> None:
-        """A job has its report."""
+    def mark_done(self, job: Job) -> None:
+        """Count a job that has its report, and wake the caller who waits for it."""
         with self._changed:
             self._num_open -= 1
             if self._num_open == 0 or job is self._awaited:
                 self._changed.notify_all()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all jobs have a report."""
-        return self._num_open == 0
 
 
 class WorkerPool:
@@ -65,11 +69,11 @@ class WorkerPool:
 
     Args:
         num_workers (`int`): Number of workers at a time. They start when they are needed, and stay.
-        start_worker (`Callable[[], WorkerProcess]`): Starts one.
-        wall_timeout (`float`): Elapsed seconds that each test may take; a worker that is silent for much longer hangs.
+        start_worker (`Callable[[], WorkerHandle]`): Starts one worker.
+        wall_timeout (`float`): Elapsed seconds per test. A worker that is silent for much longer is considered hung.
     """
 
-    def __init__(self, num_workers: int, start_worker: Callable[[], WorkerProcess], wall_timeout: float):
+    def __init__(self, num_workers: int, start_worker: Callable[[], WorkerHandle], wall_timeout: float):
         self._num_workers = num_workers
         self._start_worker = start_worker
         self._wall_timeout = wall_timeout
@@ -82,17 +86,20 @@ class WorkerPool:
         os.set_blocking(self._wake_receive, False)
         os.set_blocking(self._wake_send, False)
         # Only the thread of the pool touches these.
-        self.workers: list[WorkerProcess] = []
-        self._busy: dict[WorkerProcess, tuple[Job, Batch]] = {}
+        self.workers: list[WorkerHandle] = []
+        self._busy: dict[WorkerHandle, tuple[Job, Batch]] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_receive, selectors.EVENT_READ)
         self._num_failed_starts = 0
-        self._last_words = ""
 
     def submit(self, batch: Batch) -> bool:
-        """Queue the jobs of a batch. Returns whether they were taken: a pool that is closed takes none."""
+        """
+        Queue the jobs of a batch.
+
+        Returns `False` if the pool is closed, which accepts no jobs.
+        """
         if threading.current_thread() is self._thread:
-            raise RuntimeError("A checker cannot grade programs with the runner that asks it.")
+            raise RuntimeError("A checker cannot grade programs with the runner that calls it. Use another runner.")
         with self._lock:
             if self._closing:
                 return False
@@ -100,7 +107,7 @@ class WorkerPool:
                 thread = threading.Thread(target=self._serve, name="trl-rltf workers", daemon=True)
                 thread.start()
                 self._thread = thread
-                # An interpreter that ends under a running thread may abort.
+                # An interpreter that ends while the thread runs may abort.
                 atexit.register(self.close)
             batch.server = self._thread
             self._waiting += [(job, batch) for job in batch.jobs]
@@ -108,15 +115,15 @@ class WorkerPool:
         return True
 
     def cancel(self, batch: Batch) -> None:
-        """Give up what is open of a batch; its reports are there when this returns."""
+        """Give up the open jobs of a batch. All of them have a report when this returns."""
         with self._lock:
             self._cancelled.add(batch)
         self._wake()
-        if threading.current_thread() is not self._thread:  # where the garbage collector may have come from
+        if threading.current_thread() is not self._thread:  # the garbage collector may call this in that thread
             batch.wait()
 
     def close(self) -> None:
-        """End all workers and the thread. What is open is given up."""
+        """End the thread and all workers, and give up all open jobs."""
         atexit.unregister(self.close)
         with self._lock:
             self._closing = True
@@ -157,9 +164,9 @@ class WorkerPool:
             self._selector.close()
 
     def _advance_all(self) -> None:
-        # Also while jobs wait with no worker to take them: one that did not start may do so in a moment.
-        ready = self._selector.select(timeout=_LONGEST_WAIT if self._busy or self._waiting else None)
-        now = time.monotonic()  # before a slow checker makes the others look late
+        # Poll also while jobs wait without a worker: a start that failed may succeed in a moment.
+        ready = self._selector.select(timeout=_POLL_SECONDS if self._busy or self._waiting else None)
+        now = time.monotonic()  # before a slow checker makes the other workers look late
         for key, events in ready:
             if key.fd == self._wake_receive:
                 with contextlib.suppress(BlockingIOError):
@@ -167,7 +174,7 @@ class WorkerPool:
             elif key.data in self._busy:
                 self._advance(key.data, events)
         for worker in [worker for worker in self._busy if now > worker.deadline]:
-            self._drop(worker)
+            self._replace(worker)
 
     def _assign(self) -> None:
         self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
@@ -179,51 +186,54 @@ class WorkerPool:
             with self._lock:
                 job, batch = self._waiting.popleft()
             try:
-                parts = job.request(), job.sealed()
+                parts = job.request(), job.payloads()
             except BaseException as error:
                 self._end(job, batch, _failure(error))
                 idle.append(worker)
                 continue
             self._busy[worker] = job, batch
             try:
-                worker.give(*parts, self._wall_timeout * (job.num_tests_sent + 1))
+                worker.queue(*parts, self._wall_timeout * (job.num_tests_sent + 1))
                 self._selector.register(worker.reply, selectors.EVENT_READ, worker)
                 self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
             except BaseException as error:
-                self._fail(worker, error)
+                self._fail_job(worker, error)
 
     @staticmethod
-    def _is_alive(worker: WorkerProcess) -> bool:
+    def _is_alive(worker: WorkerHandle) -> bool:
         if worker.is_alive():
             return True
         with contextlib.suppress(Exception):
             worker.kill()
         return False
 
-    def _try_to_start(self) -> WorkerProcess | None:
+    def _try_to_start(self) -> WorkerHandle | None:
         try:
             worker = self._start_worker()
         except Exception as error:
-            why = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            self._has_not_started(f"{why}. Is the machine out of processes, memory or open files?")
+            reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            self._on_start_failure(f"{reason}. Is the machine out of processes, memory or open files?")
             return None
         self.workers.append(worker)
         return worker
 
-    def _has_not_started(self, why: str) -> None:
-        """Go on with the workers that there are; without any, this is a fault of the sandbox, which no reward may hide."""
+    def _on_start_failure(self, reason: str) -> None:
+        """
+        Continue with the workers that run. Without any, fail all batches.
+
+        A failure is raised where the callers wait: a broken sandbox must not look like a failed program.
+        """
         self._num_failed_starts += 1
-        self._last_words = why
         if any(worker.is_ready for worker in self.workers):
             self._num_workers = max(1, len(self.workers))
-        elif self._num_failed_starts >= _MOST_FAILED_STARTS:
+        elif self._num_failed_starts >= _MAX_FAILED_STARTS:
             self._num_failed_starts = 0
-            message = f"A worker of the sandbox did not start: {why}"
+            message = f"A worker of the sandbox did not start: {reason}"
             for batch in {batch for _, batch in [*self._waiting, *self._busy.values()]}:
                 batch.failure = message
                 self._give_up(batch, message)
 
-    def _advance(self, worker: WorkerProcess, events: int) -> None:
+    def _advance(self, worker: WorkerHandle, events: int) -> None:
         job, batch = self._busy[worker]
         try:
             if events & selectors.EVENT_WRITE and worker.send():
@@ -233,57 +243,65 @@ class WorkerPool:
             self._num_failed_starts = 0
             job.receive(*reply)
         except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError):
-            self._drop(worker)
+            self._replace(worker)
             return
-        except BaseException as error:  # also what a checker raises, whatever it is
-            self._fail(worker, error)
+        except BaseException as error:  # a checker may raise anything
+            self._fail_job(worker, error)
             return
         self._release(worker)
         if reply[0].get("retire"):
             self._discard(worker)
         if job.report is not None:
-            batch.has_ended(job)
+            batch.mark_done(job)
         else:
             with self._lock:
                 self._waiting.appendleft((job, batch))
 
-    def _release(self, worker: WorkerProcess) -> tuple[Job, Batch]:
+    def _release(self, worker: WorkerHandle) -> tuple[Job, Batch]:
         for pipe in (worker.request, worker.reply):
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(pipe)
         return self._busy.pop(worker)
 
-    def _discard(self, worker: WorkerProcess) -> None:
+    def _discard(self, worker: WorkerHandle) -> None:
         self.workers.remove(worker)
         with contextlib.suppress(Exception):
             worker.kill()
 
-    def _drop(self, worker: WorkerProcess) -> None:
-        """Replace a worker that died or hangs; its program gets one more chance."""
-        last_words = worker.last_words()
+    def _replace(self, worker: WorkerHandle) -> None:
+        """Discard a worker that died or hangs, and run its program once more."""
+        stderr = worker.stderr_tail()
         job, batch = self._release(worker)
         self._discard(worker)
         if not worker.is_ready:  # no program has run in it
             with self._lock:
                 self._waiting.appendleft((job, batch))
-            self._has_not_started(last_words or "it said nothing")
+            self._on_start_failure(stderr or "it printed nothing")
             return
         job.num_deaths += 1
         if job.num_deaths < 2:
             with self._lock:
                 self._waiting.appendleft((job, batch))
         else:
-            reason = f"The worker process died twice while it graded this program. {last_words[-300:]}"
+            reason = f"The worker process died twice while it graded this program. {stderr[-300:]}"
             self._end(job, batch, reason)
 
-    def _fail(self, worker: WorkerProcess, error: BaseException) -> None:
-        """End the job of a worker because of an error in this process. The worker may be in the middle of a message."""
+    def _fail_job(self, worker: WorkerHandle, error: BaseException) -> None:
+        """
+        End a job after an error in this process.
+
+        Its worker may be in the middle of a message, and is discarded.
+        """
         job, batch = self._release(worker)
         self._discard(worker)
         self._end(job, batch, _failure(error))
 
     def _give_up(self, batch: Batch | None, reason: str, is_failure: bool = False) -> None:
-        """Give up the open jobs of a batch, or all. A worker in the middle of one cannot be used again."""
+        """
+        Give up the open jobs of a batch, or of all batches.
+
+        A worker in the middle of a job cannot be used again.
+        """
         with self._lock:
             open_jobs = [(job, owner) for job, owner in self._waiting if batch in (None, owner)]
             self._waiting = deque((job, owner) for job, owner in self._waiting if batch not in (None, owner))
@@ -300,7 +318,7 @@ class WorkerPool:
         try:
             job.give_up(reason)
         finally:
-            batch.has_ended(job)
+            batch.mark_done(job)
 
 
 def _failure(error: BaseException) -> str:

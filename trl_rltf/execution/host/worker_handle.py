@@ -9,35 +9,40 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from ..sandbox.isolation import Isolation, worker_command, worker_layout
 from ..sandbox.processes import kill_tree
 from ..sandbox.scratch import remove_folders
 from ..sandbox.trial import worker_environment
 from ..wire.frames import HEADER, frame, parse_frame
+from ..wire.messages import ReplyHead, Request, WorkerConfig, WorkerLimits
 
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
-_LAST_SECONDS = 2.0
-_OWN_PROCESSES = 4  # of the worker
+_SHUTDOWN_SECONDS = 2.0
+_WORKER_PROCESSES = 4  # that a worker itself needs
+_MAX_READ = 2**20
 
 
-class WorkerProcess:
+class WorkerHandle:
     """
     The caller's end of one worker process.
 
     Args:
-        isolation ([`Isolation`]): What to put around it.
-        limits (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes) and
-            `max_processes`.
+        isolation ([`~execution.sandbox.isolation.Isolation`]): The sandbox around the worker.
+        limits ([`~execution.wire.messages.WorkerLimits`]): Limits of each program.
+
+    Attributes:
+        request, reply: Pipes to and from the worker. They do not block.
+        is_ready (`bool`): Whether the worker has started.
+        deadline (`float`): Time of the monotonic clock after which a silent worker is considered hung.
 
     Raises:
         OSError: If this machine cannot start one more process.
     """
 
-    def __init__(self, isolation: Isolation, limits: dict[str, Any]):
+    def __init__(self, isolation: Isolation, limits: WorkerLimits):
         self._scratch = None if isolation.name == "bubblewrap" else tempfile.mkdtemp(prefix="trl-rltf-")
         environment = worker_environment()
         try:
@@ -46,7 +51,7 @@ class WorkerProcess:
             self._remove_scratch()
             raise
 
-    def _start(self, isolation: Isolation, limits: dict[str, Any], environment: dict[str, str]) -> None:
+    def _start(self, isolation: Isolation, limits: WorkerLimits, environment: dict[str, str]) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self.process = subprocess.Popen(
             worker_command(isolation, limits["output_limit"]),
@@ -63,16 +68,16 @@ class WorkerProcess:
         os.set_blocking(self.request.fileno(), False)
         os.set_blocking(self.reply.fileno(), False)
         layout = worker_layout(isolation, self._scratch, limits["output_limit"])
-        is_alone = isolation.processes or layout["own_user"]  # a user namespace counts for itself
-        tasks = 0 if is_alone else _num_tasks_of_user()
-        config = {
+        is_counted_alone = isolation.processes or layout["own_user"]  # the kernel counts per user namespace
+        tasks = 0 if is_counted_alone else _num_tasks_of_user()
+        config: WorkerConfig = {
             **limits,
             **layout,
-            "rlimit_nproc": tasks + limits["max_processes"] + _OWN_PROCESSES,
+            "rlimit_nproc": tasks + limits["max_processes"] + _WORKER_PROCESSES,
             "max_open_files": 256,
             "hidden_paths": [environment["PYTHONPATH"]],
             "hidden_variables": ["PYTHONPATH", "LD_BIND_NOW"],
-            # Not through `site`: what it runs from .pth files makes the worker, and each of its forks, larger.
+            # Not through `site`: the code that it runs from .pth files makes the worker, and each of its forks, larger.
             "libraries": sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}),
         }
         self._outgoing = memoryview(frame(config))
@@ -84,34 +89,41 @@ class WorkerProcess:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def give(self, request: dict[str, Any], sealed: Sequence[bytes], seconds: float) -> None:
-        """Queue a request, which may take as long; what exceeds it by far is a worker that hangs."""
-        sealed_parts = [part for content in sealed for part in (HEADER.pack(len(content)), content)]
-        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *sealed_parts]))
+    def queue(self, request: Request, payloads: Sequence[bytes], seconds: float) -> None:
+        """
+        Queue a request for [`send`], and set the deadline.
+
+        Args:
+            request ([`~execution.wire.messages.Request`]): The message that the worker reads.
+            payloads (`Sequence[bytes]`): Bytes that the worker passes on without reading them.
+            seconds (`float`): Elapsed seconds that an honest worker may need at most.
+        """
+        parts = [part for payload in payloads for part in (HEADER.pack(len(payload)), payload)]
+        self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *parts]))
         self.deadline = time.monotonic() + seconds + _GRACE_SECONDS + (0.0 if self.is_ready else _START_SECONDS)
 
     def send(self) -> bool:
-        """Write what the pipe takes; returns whether all is written."""
+        """Write as much as the pipe takes. Returns whether everything is written."""
         try:
-            written = os.write(self.request.fileno(), self._outgoing[: 2**20])
+            written = os.write(self.request.fileno(), self._outgoing[:_MAX_READ])
         except BlockingIOError:
             return False
         self._outgoing = self._outgoing[written:]
         return not self._outgoing
 
-    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
+    def receive(self) -> tuple[ReplyHead, memoryview] | None:
         """
-        Read what is there.
+        Read the bytes that have arrived.
 
         Returns:
-            `tuple[dict, memoryview]` or `None`: The reply, once it is whole.
+            `tuple[ReplyHead, memoryview]` or `None`: The reply and the bytes after it, once the reply is complete.
 
         Raises:
-            EOFError: If the worker is gone.
+            EOFError: If the worker has ended.
         """
-        part = os.read(self.reply.fileno(), 2**20)
+        part = os.read(self.reply.fileno(), _MAX_READ)
         if not part:
-            raise EOFError("the worker is gone")
+            raise EOFError("the worker has ended")
         self._incoming += part
         while len(self._incoming) >= HEADER.size:
             size = HEADER.unpack_from(self._incoming)[0]
@@ -121,11 +133,11 @@ class WorkerProcess:
             del self._incoming[: HEADER.size + size]
             if self.is_ready:
                 return message
-            self.is_ready = True
+            self.is_ready = True  # the first message is a `Hello`
         return None
 
-    def last_words(self) -> str:
-        """End of what the worker wrote to its error stream."""
+    def stderr_tail(self) -> str:
+        """Last characters that the worker wrote to its error stream, at most 2000."""
         with contextlib.suppress(OSError, ValueError):
             self._stderr.seek(0)
             return self._stderr.read()[-2000:].decode(errors="replace").strip()
@@ -139,12 +151,12 @@ class WorkerProcess:
         self.kill()
 
     def kill(self) -> None:
-        """End the worker and all that it started, now."""
+        """End the worker and all processes that it started."""
         self.request.close()
         self.reply.close()
-        # It sees that the caller has hung up, and can find its programs better than anyone outside.
+        # The worker sees that the pipes are closed, and finds its programs better than any outside process.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=_LAST_SECONDS if self.is_ready else 0)
+            self.process.wait(timeout=_SHUTDOWN_SECONDS if self.is_ready else 0)
         if self.process.poll() is None:
             kill_tree(self.process.pid)
         self.process.wait()
@@ -157,7 +169,7 @@ class WorkerProcess:
 
 
 def _num_tasks_of_user() -> int:
-    """Processes and threads of this user, which `RLIMIT_NPROC` counts together with those of a program."""
+    """Processes and threads of this user, all of which `RLIMIT_NPROC` counts."""
     count, user = 0, os.getuid()
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -1,4 +1,4 @@
-"""The command line of bubblewrap (bwrap(1))."""
+"""Put together the command line of bubblewrap (bwrap(1))."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from .file_view import PACKAGE, SCRATCH_FOLDERS, file_view, hidden_proc_entries, links_to_scratch
 
 
-# Starts a command with the signals of a fresh process; bubblewrap, too, waits for one.
+# Starts a command with default signals. Bubblewrap needs SIGCHLD, too.
 LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "sandbox" / "launcher.py")]
 FLAGS_OF_ROOT = tuple(
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
@@ -19,26 +19,26 @@ FLAGS_OF_ROOT = tuple(
 
 def bubblewrap_command(flags: Sequence[str], scratch_bytes: int) -> list[str]:
     """
-    Put a command into a sandbox.
+    Put together the arguments that run a command in a sandbox.
 
     Args:
-        flags (`Sequence[str]`): What to unshare, and which capabilities to keep.
+        flags (`Sequence[str]`): Options for namespaces and capabilities.
         scratch_bytes (`int`): Size of each scratch folder.
 
     Returns:
-        `list[str]`: What to put in front of the command.
+        `list[str]`: The arguments in front of the command.
     """
     view = file_view()
     command = [*LAUNCH, "bwrap", *flags, "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     read_only = ["/proc", "/dev", "/"]
-    # Mode and times of what is in there belong to the user, and would stay for the next program.
+    # The user owns the files in there: a change of mode or times would stay for the next program.
     command += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     for entry, is_folder in hidden_proc_entries():
         command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
     for folder in SCRATCH_FOLDERS:
         command += ["--size", str(scratch_bytes), "--tmpfs", folder]
-    # Made here, these folders can be searched by each user; bubblewrap would give them the rights of those outside.
+    # With `--dir` each user can search these folders; bubblewrap would give them the rights of the folders outside.
     paths = [*view.shown, *view.shown_inside]
     for folder in dict.fromkeys(str(parent) for path in paths for parent in list(Path(path).parents)[-2::-1]):
         command += ["--dir", folder]
@@ -51,7 +51,7 @@ def bubblewrap_command(flags: Sequence[str], scratch_bytes: int) -> list[str]:
         command += ["--ro-bind", path, path]
     for link, target in links_to_scratch(view).items():
         command += ["--symlink", target, link]
-    # Last: the root and /dev are writable memory otherwise, which nothing would empty, and root owns its worker's /proc.
+    # Last: otherwise the root and /dev are writable memory that is never emptied, and a worker of root owns its /proc.
     for path in read_only:
         command += ["--remount-ro", path]
     return [*command, "--chdir", SCRATCH_FOLDERS[0]]

@@ -1,4 +1,6 @@
-"""List what a worker and its programs may see of this machine's files: the system, Python, and the worker's own code."""
+"""List the files of the machine that a worker and its programs may see."""
+
+# The system, Python and its libraries, and the code of the worker.
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-# Where programs have a file system of their own. Not /tmp: the interpreter, or this package, may live there.
+# Writable folders of programs that have a separate file system. Not /tmp: the interpreter, or this package, may be there.
 SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-# What a file of /dev is a link to, as in any Linux system.
+# Links in /dev, as in any Linux system.
 DEVICE_LINKS = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
 DEVICE_LINKS["/dev/fd"] = "/proc/self/fd"
 PACKAGE = Path(__file__).resolve().parents[2]
-# What a worker imports of this package. What decides tests is not there.
+# The files of this package that a worker imports. The code that decides tests is not among them.
 _OWN_FILES = (
     "__init__.py",
     "_lazy.py",
@@ -25,7 +27,7 @@ _OWN_FILES = (
 )
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
-# Of /proc, what Python programs read. All else tells about the machine and its kernel, or is for root alone.
+# Entries of /proc that Python programs read. The others describe the machine and its kernel, or are for root alone.
 _PROC_ENTRIES = frozenset("cpuinfo filesystems loadavg meminfo stat sys sysvipc uptime version".split())
 
 
@@ -35,8 +37,8 @@ class FileView(NamedTuple):
 
     Args:
         shown (`list[str]`): Files and folders to show with all that is in them.
-        covered (`list[str]`): Folders inside of those to hide: the package may have answers, in its tests and data.
-        shown_inside (`list[str]`): Files and folders to show nonetheless.
+        covered (`list[str]`): Folders inside of those to hide: the tests and data of the package may contain answers.
+        shown_inside (`list[str]`): Files and folders inside of these to show again.
     """
 
     shown: list[str]
@@ -45,7 +47,7 @@ class FileView(NamedTuple):
 
 
 def file_view() -> FileView:
-    """What is to be seen on this machine, today."""
+    """List the paths that exist on this machine now."""
     hidden = _hidden_folder()
     python = {path for path in _python_paths() if os.path.isdir(path)}
     inside = {path for path in python if _is_in(os.path.realpath(path), hidden)}
@@ -53,7 +55,7 @@ def file_view() -> FileView:
     shown = _outermost([*system, *sorted(python - inside)])
     covered = []
     for path in shown:
-        # By the name under which it can be seen: `/lib` may be a link to `/usr/lib`, and is shown as a folder of its own.
+        # Under the name that is shown: `/lib` may be a link to `/usr/lib`, and is shown as a separate folder.
         real = os.path.realpath(path)
         if _is_in(hidden, real) and hidden != real:
             covered.append(path + hidden[len(real) :])
@@ -63,10 +65,10 @@ def file_view() -> FileView:
 
 def split_folders(view: FileView) -> tuple[list[str], list[str]]:
     """
-    Say the same without covering, by naming all that lies around a covered folder.
+    Describe a view without covered folders, by listing all paths around them.
 
     Args:
-        view ([`FileView`]): What to show.
+        view ([`FileView`]): The view.
 
     Returns:
         `tuple[list[str], list[str]]`: Paths to read with all that is in them, and folders whose list of names can be read.
@@ -79,7 +81,7 @@ def split_folders(view: FileView) -> tuple[list[str], list[str]]:
             continue
         if any(_is_in(covered, path) for covered in view.covered):
             listed.append(path)
-            # A link is followed when it is opened; where it leads has to be shown by itself.
+            # Opening a link opens its target, which has to be shown by itself.
             pending += [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
         else:
             readable.append(path)
@@ -87,20 +89,20 @@ def split_folders(view: FileView) -> tuple[list[str], list[str]]:
 
 
 def links_to_scratch(view: FileView) -> dict[str, str]:
-    """Where to put links to the first scratch folder."""
+    """Return the links to the first scratch folder: path of each, and its target."""
     shown = [*view.shown, *view.shown_inside]
     return {} if any(path.startswith("/tmp/") for path in shown) else {"/tmp": SCRATCH_FOLDERS[0]}
 
 
 def hidden_proc_entries() -> Iterator[tuple[str, bool]]:
-    """Paths in /proc that are not for programs, and whether each is a folder."""
+    """Yield the paths in /proc to hide from programs, and whether each is a folder."""
     for entry in os.scandir("/proc"):
         if not (entry.name.isdigit() or entry.is_symlink() or entry.name in _PROC_ENTRIES):
             yield entry.path, entry.is_dir()
 
 
 def _hidden_folder() -> str:
-    """The package, or the checkout that it is part of."""
+    """Return the folder of the package, or of the checkout that contains it."""
     checkout = PACKAGE.parent
     is_checkout = (checkout / "pyproject.toml").is_file() and str(checkout) not in map(
         os.path.realpath, [*_SYSTEM_FOLDERS, *_python_paths()]
@@ -109,7 +111,7 @@ def _hidden_folder() -> str:
 
 
 def _python_paths() -> set[str]:
-    """The interpreter and its libraries. Not this package, nor the folder around it."""
+    """List the folders of the interpreter and its libraries, without this package."""
     libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
     paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, *libraries, str(Path(sys.executable).resolve().parent)}
     return {path for path in paths if path and path != "/"}

@@ -1,4 +1,4 @@
-"""Keep programs out of the file system with Landlock (landlock(7)), on machines without bubblewrap."""
+"""Keep programs out of the file system with Landlock, see landlock(7)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import ctypes
 import os
 from collections.abc import Iterable
 
+from .libc import PR_SET_NO_NEW_PRIVS, checked, libc, prctl
+
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on all architectures
 _VERSION_FLAG, _RULE_PATH_BENEATH = 1, 1
-_PR_SET_NO_NEW_PRIVS = 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _ALL_OF_VERSION_1, _REFER, _TRUNCATE, _IOCTL_DEVICE = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15
-_DEVICES_AND_SOCKETS = 1 << 6 | 1 << 9 | 1 << 11  # making them: as root, a device of one's own leads to the whole disk
+_DEVICES_AND_SOCKETS = (
+    1 << 6 | 1 << 9 | 1 << 11
+)  # making them: a device that root makes gives access to the whole disk
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -29,17 +31,19 @@ class _PathBeneath(ctypes.Structure):
 
 
 def landlock_version() -> int:
-    """Version of Landlock that the kernel offers; 0 for none. From 6 on, signals stay inside too."""
-    return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)))
+    """Return the version of Landlock, or 0. From 6 on, it also keeps signals inside."""
+    return max(0, int(libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)))
 
 
 class FileRules:
     """
-    What a process may open, made once and taken on by each program's process.
+    The files that a process may open.
+
+    The rules are made once, and each process of a program enforces them on itself.
 
     Args:
         writable (`Iterable[str]`): Folders in which all is allowed.
-        readable (`Iterable[str]`, *optional*): Files and folders to read and execute. Missing ones are passed over.
+        readable (`Iterable[str]`, *optional*): Files and folders to read and execute. Missing ones are skipped.
         listed (`Iterable[str]`, *optional*): Folders in which names can be listed.
         devices (`Iterable[str]`, *optional*): Files to read and write.
 
@@ -64,7 +68,7 @@ class FileRules:
             _ABSTRACT_SOCKETS_AND_SIGNALS if version >= 6 else 0,
         )
         size = 24 if version >= 6 else 16 if version >= 4 else 8
-        self.descriptor = _checked(_libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0))
+        self.descriptor = checked(libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0), "Landlock")
         for paths, rights in (
             (readable, _EXECUTE | _READ_FILE | _READ_DIR),
             (listed, _READ_DIR),
@@ -81,18 +85,11 @@ class FileRules:
             if not os.path.isdir(path):
                 rights &= _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
             rule = _PathBeneath(rights, descriptor)
-            _checked(_libc.syscall(_ADD_RULE, self.descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0))
+            checked(libc.syscall(_ADD_RULE, self.descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0), "Landlock")
         finally:
             os.close(descriptor)
 
     def enforce(self) -> None:
-        """Take the rules on, in this process and all that it starts, for good."""
-        _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        _checked(_libc.syscall(_RESTRICT_SELF, self.descriptor, 0))
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"Landlock: {os.strerror(number)}")
-    return int(result)
+        """Enforce the rules on this process and all that it starts, for good."""
+        checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "Landlock")
+        checked(libc.syscall(_RESTRICT_SELF, self.descriptor, 0), "Landlock")

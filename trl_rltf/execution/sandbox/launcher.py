@@ -1,4 +1,4 @@
-"""Start a command as a fresh process would, whatever the caller ignores, blocks or allows: `launcher.py COMMAND...`."""
+"""Start a command with default signals and limits: `launcher.py COMMAND...`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import signal
 import sys
 
 
-_STACK_BYTES = 8 * 2**20  # as on most machines; the C library reserves as much for each thread
+_STACK_BYTES = 8 * 2**20  # as on most machines; the C library reserves as much per thread
 
 
 def main() -> None:
     """
-    Reset what a process inherits through `exec`, and become the command. A caller that ignores SIGCHLD, for example, leaves
-    its processes without exit codes, and blocked signals never reach a program.
+    Reset the state that a process inherits through `exec`, and become the command.
+
+    If a caller ignores SIGCHLD, for example, its processes get no exit codes of their children. Signals that it blocks never
+    reach a program.
     """
     for number in signal.valid_signals():
-        with contextlib.suppress(OSError, ValueError):  # two cannot be set, and some are the C library's own
+        with contextlib.suppress(OSError, ValueError):  # two signals cannot be set, and some belong to the C library
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)

@@ -1,4 +1,4 @@
-"""Give a worker processes, a network and a file system of its own (namespaces(7)), on machines without bubblewrap."""
+"""Move a worker into namespaces (namespaces(7)), on machines without bubblewrap."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import ctypes
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .file_view import DEVICE_LINKS, DEVICES
+from .libc import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, checked, libc, prctl
 from .scratch import MAX_FILES
+
+
+if TYPE_CHECKING:
+    from ..wire.messages import OwnRoot
 
 
 _NEW_MOUNTS = 0x00020000
@@ -19,9 +24,7 @@ _NEW_NAMESPACES, _NEW_USER_NAMESPACE = 0x20000000 | 0x40000000 | 0x08000000 | 0x
 _NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18  # flags of mount(2)
 _MOUNT_SETATTR, _FROM_HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
 _REMOUNT, _DETACH = 32, 2
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION_3 = 0x20080522
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -32,21 +35,21 @@ class _MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user_namespace")]
 
 
-def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None:
+def enter_namespaces(own_root: OwnRoot, as_root: bool = False) -> None:
     """
-    Continue as the first process of new namespaces. The process that called waits for it and ends with it.
+    Continue as the first process of new namespaces.
+
+    The process that called waits for the new one, and ends with it.
 
     Args:
-        own_root (`Mapping`): The file system to make: `folder` (an empty folder to build it in, removed at the end), `view`
-            (what to show of the one that is there, see [`~execution.sandbox.file_view.FileView`]), `memory_folders` (folders that become file
-            systems in memory, and their sizes in bytes) and `links` (where they are, and where they lead).
+        own_root (`OwnRoot`): The file system to build. Its `folder` is removed at the end.
         as_root (`bool`, *optional*, defaults to `False`): Make no user namespace.
 
     Raises:
         OSError: If the kernel refuses. The process should end then.
     """
     user, group = os.getuid(), os.getgid()
-    _checked(_libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
+    checked(libc.unshare(_NEW_NAMESPACES | (0 if as_root else _NEW_USER_NAMESPACE)), "unshare")
     if not as_root:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
@@ -54,19 +57,19 @@ def enter_namespaces(own_root: Mapping[str, Any], as_root: bool = False) -> None
     pid = os.fork()
     if pid:
         _wait_and_end(pid, own_root["folder"])
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
-    _checked(_libc.unshare(_NEW_MOUNTS), "unshare")
+    checked(prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    checked(libc.unshare(_NEW_MOUNTS), "unshare")
     _mount("none", "/", flags=_RECURSIVE | _PRIVATE)
     _build_root(**own_root)
     os.chdir(own_root["folder"])
-    _checked(_libc.pivot_root(b".", b"."), "pivot_root")  # the old root is below the new one then
-    _checked(_libc.umount2(b".", _DETACH), "umount2")
+    checked(libc.pivot_root(b".", b"."), "pivot_root")  # now the old root is mounted below the new one
+    checked(libc.umount2(b".", _DETACH), "umount2")
     os.chdir("/")
     _make_read_only("/")
 
 
 def _build_root(
-    folder: str, view: Iterable[list[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
+    folder: str, view: Iterable[Iterable[str]], memory_folders: Mapping[str, int], links: Mapping[str, str]
 ) -> None:
     shown, covered, shown_inside = view
     _mount("tmpfs", folder, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
@@ -109,20 +112,22 @@ def _bind(path: str, root: str) -> None:
 def _make_read_only(path: str, flags: int = 0, attributes: int = _READ_ONLY | _NOSUID | _NODEV) -> None:
     structure = _MountAttributes(set=attributes)
     arguments = (os.fsencode(path), flags, ctypes.byref(structure), ctypes.sizeof(structure))
-    _checked(_libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
+    checked(libc.syscall(_MOUNT_SETATTR, _FROM_HERE, *arguments), f"mount_setattr {path}")
 
 
 def _mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
     arguments = (os.fsencode(source), os.fsencode(target), kind.encode())
-    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
+    checked(libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
 
 
 def restrict_mounts(memory_folders: Iterable[str]) -> None:
     """
-    Do under bubblewrap, as root, what it has no options for: protect the attributes of devices, and bound numbers of files.
+    Protect the attributes of devices, and bound the number of files.
+
+    For a worker of root under bubblewrap, which has no options for this.
 
     Args:
-        memory_folders (`Iterable[str]`): Where its file systems in memory are.
+        memory_folders (`Iterable[str]`): The folders that are file systems in memory.
     """
     for path in (*DEVICES, "/dev/tty"):
         with contextlib.suppress(FileNotFoundError):
@@ -133,13 +138,15 @@ def restrict_mounts(memory_folders: Iterable[str]) -> None:
 
 def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processes: bool) -> None:
     """
-    Take another user id, as root. The kernel counts, and bounds, the processes of a user.
+    Take another user id, as root.
+
+    The kernel counts and bounds the processes of a user, but not those of root.
 
     Args:
         user (`int`): The user id.
-        file_user (`int`): The user id to open files as: the same, or that of root, which is then without its privileges.
-        scratch (`Iterable[str]`): Folders that this user has to write in.
-        owns_processes (`bool`): Whether this is the first process of a namespace, in which all scratch folders are its own.
+        file_user (`int`): The user id to open files as: the same, or that of root, which then has no privileges.
+        scratch (`Iterable[str]`): Folders that the user has to write in.
+        owns_processes (`bool`): Whether this is the first process of a PID namespace, whose scratch folders no other process sees.
     """
     if file_user == user:
         for folder in scratch:
@@ -148,25 +155,25 @@ def change_user(user: int, file_user: int, scratch: Iterable[str], owns_processe
             else:
                 os.chown(folder, user, -1)
     os.setresuid(user, file_user, file_user)
-    if owns_processes:  # the kernel forgets it with the user
-        _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if owns_processes:  # the change of user has reset it
+        checked(prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
-    """Give up, for good, what root may do, or the first process of a user namespace in it."""
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    """Give up all capabilities for good: those of root, or of a user namespace."""
+    checked(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
-    _checked(_libc.capset(ctypes.byref(header), none), "capset")
+    checked(libc.capset(ctypes.byref(header), none), "capset")
 
 
 def _wait_and_end(pid: int, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    for descriptor in (0, 1):  # the pipes to the caller belong to the first process of the namespaces alone
+    for descriptor in (0, 1):  # only the first process of the namespaces talks to the caller
         os.close(descriptor)
     _, status = os.waitpid(pid, 0)
-    with contextlib.suppress(OSError):  # here it is empty: the file system was another process's
+    with contextlib.suppress(OSError):  # empty here: the file system was in the namespace of the other process
         os.rmdir(folder)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
@@ -177,9 +184,3 @@ def _write(path: str, text: str) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
-
-
-def _checked(result: int, what: str) -> None:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")

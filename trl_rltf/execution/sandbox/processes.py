@@ -10,16 +10,19 @@ from collections.abc import Iterable
 
 
 _MAX_SECONDS, _MAX_CALLS = 10.0, 50
-# In most kernels; elsewhere all processes of the machine are looked through.
+# Most kernels have this file; without it, all processes of the machine are searched.
 CAN_ASK_FOR_CHILDREN = os.path.exists("/proc/thread-self/children")
 
 
 def descendants(root: int | None = None) -> list[int]:
     """
-    Identifiers of the children of a process, of their children, and so on; not of those that only wait to be reaped.
+    List the children of a process, their children, and so on.
 
     Args:
-        root (`int`, *optional*): The process; this one by default.
+        root (`int`, *optional*): Identifier of the process; this one by default.
+
+    Returns:
+        `list[int]`: Identifiers, without those of processes that wait to be reaped.
     """
     children: dict[int, list[int]] = {}
     dead = set()
@@ -39,7 +42,7 @@ def descendants(root: int | None = None) -> list[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Children of a process, also those that only wait to be reaped; see proc_pid_children(5)."""
+    """List the children of a process, with those that wait to be reaped."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -50,8 +53,13 @@ def children_of(pid: int) -> list[int]:
 
 def kill_tree(root: int) -> None:
     """
-    Kill a worker and all that it has started, from the outside. It is stopped first: as long as it lives, what its programs
-    leave behind becomes its child, where it is found.
+    Kill a worker and all that it has started, from the outside.
+
+    The worker is stopped first and killed last: as long as it lives, orphans of its programs become its children, which are
+    found.
+
+    Args:
+        root (`int`): Identifier of the worker.
     """
     _signal([root], signal.SIGSTOP)
     deadline = time.monotonic() + _MAX_SECONDS
@@ -61,12 +69,12 @@ def kill_tree(root: int) -> None:
 
 
 def kill_descendants(root: int) -> None:
-    """Kill what descends from a process to which orphans come; called until nothing is left."""
-    everybody = descendants(root)
+    """Kill the descendants of a subreaper; to be called until none is left."""
+    pids = descendants(root)
     for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
-        _signal(everybody, number)
-    # Processes that fork and end all the time are gone before that list is made; each becomes a child here, and lives longer
-    # than it takes to look for these.
+        _signal(pids, number)
+    # Processes that fork and end all the time are gone before that list is made. Each fork becomes a child of this process, and
+    # lives longer than it takes to list the children.
     for _ in range(_MAX_CALLS if CAN_ASK_FOR_CHILDREN else 0):
         _signal(children_of(root), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The folders that a program may write to: whether they are as they were, and how to set them back."""
+"""Check and restore the folders that a program may write to."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 
-# Files that a program may have in each of its folders. In memory, each takes about 1 KB of the kernel's; on a disk, removing
-# one may take milliseconds, and the worker is to be ready for the next program in seconds.
+# Files per folder that a program may have. A file in memory takes about 1 KB of kernel memory. Removing one from a disk may
+# take milliseconds, and the worker has to be ready for the next program in seconds.
 MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
-_MAX_BYTES_OF_PATHS = 2**23  # of all of its folders together, while they are counted
+_MAX_BYTES_OF_PATHS = 2**23  # of all folders of a program together, while their files are counted
 _MAX_PATH = 4096  # bytes that the kernel takes
 
 
@@ -22,18 +22,18 @@ class ScratchFolders:
 
     Args:
         paths (`Sequence[str]`): The folders, all of them empty.
-        devices (`Sequence[str]`, *optional*): Files of others, of which programs can set the times to now.
+        devices (`Sequence[str]`, *optional*): Devices of the machine whose times programs can set to now.
     """
 
     def __init__(self, paths: Sequence[str], devices: Sequence[str] = ()):
         self._paths = paths
         self._devices = devices
-        # A file system in memory counts the entries of a folder in its size; elsewhere the size says nothing.
+        # The size of a folder in memory counts its entries; on a disk the size does not tell.
         self._listed = [path for path in paths if not os.path.ismount(path)]
         self._first = [_state(path) for path in paths]
 
     def are_untouched(self) -> bool:
-        """Whether they are empty, and the same folders as at first."""
+        """Whether the folders are empty, and the same as at first."""
         try:
             states = [_state(path) for path in self._paths]
             return states == self._first and not any(map(os.listdir, self._listed))
@@ -41,19 +41,21 @@ class ScratchFolders:
             return False
 
     def touch(self) -> None:
-        """Set their times, which a program can set too, to now."""
+        """Set the times of folders and devices, which a program can set too, to now."""
         for path in (*self._paths, *self._devices):
             os.utime(path)
 
     def restore(self) -> bool:
-        """Remove what a program has left. Returns whether the next one can use them."""
+        """Empty the folders. Returns whether the next program can use them."""
         if self.are_untouched():
             self.touch()
             return True
         if not empty_folders(self._paths):
             return False
         for path, (mode, owner, group, _, _) in zip(self._paths, self._first, strict=True):
-            with contextlib.suppress(OSError):  # what cannot be set back, a program could not change either
+            with contextlib.suppress(
+                OSError
+            ):  # an attribute that cannot be restored, a program could not change either
                 os.chmod(path, mode & 0o7777)
                 os.chown(path, owner, group)
                 os.utime(path)
@@ -65,10 +67,10 @@ class ScratchFolders:
 
 
 def has_too_many_files(folders: Iterable[str]) -> bool:
-    """Whether a program has more files, folders and links in one of its folders than it may have."""
+    """Whether one of the folders has more files, folders and links than allowed."""
     for folder in folders:
         with contextlib.suppress(OSError):
-            if os.path.ismount(folder):  # a file system of its own
+            if os.path.ismount(folder):  # a separate file system
                 status = os.statvfs(folder)
                 too_many = status.f_files - status.f_ffree > MAX_FILES
             else:
@@ -80,10 +82,10 @@ def has_too_many_files(folders: Iterable[str]) -> bool:
 
 def empty_folders(folders: Iterable[str]) -> bool:
     """
-    Remove what a program wrote, also what it made unreadable or nested without end.
+    Empty the folders of a program, also of unreadable and of deeply nested entries.
 
     Args:
-        folders (`Iterable[str]`): Its folders. One that is gone, or has become a file or a link, is made again.
+        folders (`Iterable[str]`): The folders. One that is gone, or has become a file or a link, is made again.
 
     Returns:
         `bool`: Whether all of them can be used again.
@@ -94,7 +96,7 @@ def empty_folders(folders: Iterable[str]) -> bool:
             status = os.lstat(folder)
         except OSError:
             status = None
-        # A folder in memory has the size of its entries; elsewhere the size says nothing, and a look is needed.
+        # The size of a folder in memory counts its entries; on a disk the entries have to be listed.
         if status is None or not stat.S_ISDIR(status.st_mode):
             usable &= _make_again(folder)
         elif status.st_mode & 0o700 != 0o700 or (status.st_size != 0 and not _is_empty(folder)):
@@ -124,7 +126,7 @@ def _has_more_entries(top: str) -> bool:
             num_entries += 1
             if _is_folder(entry):
                 size = len(os.fsencode(entry.path))
-                if size >= _MAX_PATH:  # out of reach: nobody can say what is in there
+                if size >= _MAX_PATH:  # out of reach: its files cannot be counted
                     return True
                 num_bytes += size
                 pending.append(entry.path)
@@ -134,7 +136,7 @@ def _has_more_entries(top: str) -> bool:
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    """What is in a folder, one by one: a list of all might need more memory than a worker has."""
+    """Yield the entries of a folder: a list may need more memory than a worker has."""
     with contextlib.suppress(OSError):
         try:
             entries = os.scandir(folder)
@@ -164,15 +166,15 @@ def _make_again(folder: str) -> bool:
 
 
 def _empty(top: str) -> None:
-    # Folders are moved to the top before they are emptied: neither depth nor the length of a path can stop this.
+    # Folders are moved to the top before they are emptied, so that neither depth nor length of a path matters.
     name, number = f".{os.urandom(8).hex()}", 0
     _try(os.chmod, top, 0o700)
-    is_going_on = True
-    while is_going_on:
-        is_going_on = False
+    is_shrinking = True
+    while is_shrinking:
+        is_shrinking = False
         for folder in _entries(top):
             if not _is_folder(folder):
-                is_going_on |= _try(os.unlink, folder.path)
+                is_shrinking |= _try(os.unlink, folder.path)
                 continue
             _try(os.chmod, folder.path, 0o700)
             for entry in _entries(folder.path):
@@ -182,7 +184,7 @@ def _empty(top: str) -> None:
                     _try(os.rename, entry.path, f"{top}/{name}-{number}")
                 else:
                     _try(os.unlink, entry.path)
-            is_going_on |= _try(os.rmdir, folder.path)
+            is_shrinking |= _try(os.rmdir, folder.path)
 
 
 def _try(call: Callable[..., None], *arguments: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Refuse system calls that no solution to a programming problem needs, with a seccomp filter (seccomp(2))."""
+"""Refuse system calls that no solution of a problem needs, see seccomp(2)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Self
 
+from .libc import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, prctl
 
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
+
+_SECCOMP_MODE_FILTER = 2
 _LOAD_WORD, _AND, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16  # struct seccomp_data
 _LOW_WORD = 0xFFFFFFFF
 _NEW_NAMESPACES = 0x7E020080  # all CLONE_NEW* flags of clone(2)
-_X32 = 0x40000000  # the same calls under other numbers
+_X32 = 0x40000000  # flag of the x32 calls: the same calls under other numbers
 
 # Per machine: the audit name of the architecture, and the number of each call.
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -75,7 +77,7 @@ _REFUSED = {
     "io_setup": (206, 0),
     "statmount": (457, 457),
     "listmount": (458, 458),
-    # These say, without a change, which parts of files are in memory, or set that: a message for the next program.
+    # These tell or set which parts of files are in memory, without a change of the file: a message to the next program.
     "fadvise64": (221, 223),
     "readahead": (187, 213),
     "mincore": (27, 232),
@@ -124,7 +126,7 @@ _REFUSED = {
     "iopl": (172, None),
     "ioperm": (173, None),
 }
-# Allowed on the caller itself, refused on others: number, and the positions of the arguments that have to be 0 for that.
+# Allowed on the process itself, where the arguments at these positions are 0, and refused on others.
 _REFUSED_ON_OTHERS = {
     "prlimit64": ((302, 261), (0,)),
     "setpriority": ((141, 140), (0, 1)),
@@ -133,11 +135,11 @@ _REFUSED_ON_OTHERS = {
     "sched_setscheduler": ((144, 119), (0,)),
     "sched_setattr": ((314, 274), (0,)),
 }
-# Commands of fcntl whose effect stays with an open file, which the next program may get, or that send signals: owners of
+# Commands of fcntl that send signals, or whose effect stays with an open file, which the next program may get: owners of
 # signals, locks of open files, leases, notifications and hints for writing.
 _FCNTL, _LASTING_COMMANDS = (72, 25), (8, 10, 15, 37, 38, 1024, 1026, 1036, 1038)
-# Of the thousands of requests of ioctl, those for terminals, and for what is to be done with any descriptor. Others change
-# attributes of foreign files, type into terminals or ask about the network.
+# Of the thousands of requests of ioctl, those for terminals and for any descriptor. Others change attributes of foreign files,
+# type into terminals, or ask about the network.
 _IOCTL, _ALLOWED_REQUESTS = (
     (16, 29),
     (
@@ -148,12 +150,12 @@ _IOCTL, _ALLOWED_REQUESTS = (
         *(0x541B, 0x5421, 0x5450, 0x5451, 0x5460),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE
     ),
 )
-# Its flags, the argument at the position, say how to read: whether to wait for the disk tells what is in memory.
+# Its flags, the argument at this position, can ask not to wait for the disk, which tells which parts of a file are in memory.
 _PREADV2, _FLAGS_OF_READING = (327, 286), 5
 _CLONE, _CLONE3 = (56, 220), (435, 435)
-# What multiprocessing and asyncio need: pairs of connected streams. A datagram could be sent to a socket of others.
+# multiprocessing and asyncio need pairs of connected streams. A datagram could be sent to another socket.
 _SOCKETPAIR, _TYPE_MASK, _STREAM = (53, 199), 0xF, 1
-# What Landlock does not cover: owner, mode, times and attributes of any file that the user owns.
+# Landlock does not cover owner, mode, times and attributes of the files that the user owns.
 _FILE_ATTRIBUTES = {
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -169,48 +171,52 @@ _FILE_ATTRIBUTES = {
     "utimensat": (280, 88),
     "file_setattr": (469, 469),
 }
-# What sends a signal to a process or thread that its first argument names; and to one that something else names.
+# Calls that send a signal to the process or thread in their first argument, and calls that name it in another way.
 _SIGNALS = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_tgsigqueueinfo": (297, 240)}
 _OTHER_SIGNALS = {"rt_sigqueueinfo": (129, 138), "pidfd_send_signal": (424, 424)}
 
 
-class _Program(ctypes.Structure):
+class _BpfProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
 class SystemCallFilter:
     """
-    A filter, built once and installed in a process and in all that it starts. It cannot be taken off again.
+    A filter for a process and all that it starts. It cannot be removed.
 
     Args:
-        rules (`Callable[[int], list[bytes]]`): Takes the column of this machine and returns the instructions that decide
-            about a call whose number is loaded. What they do not decide is allowed.
+        rules (`Callable[[int], list[bytes]]`): Takes the column of the machine and returns the instructions that decide about a
+            call whose number is loaded. A call that they do not decide is allowed.
+        machine (`str`, *optional*): Name of the machine, as `uname -m` prints it. Defaults to this one.
+
+    Attributes:
+        code (`bytes`): The program of the filter, empty on a machine that is not supported.
     """
 
-    def __init__(self, rules: Callable[[int], list[bytes]]):
-        machine = os.uname().machine
-        self._code = b""
+    def __init__(self, rules: Callable[[int], list[bytes]], machine: str | None = None):
+        machine = os.uname().machine if machine is None else machine
+        self.code = b""
         if machine in _ARCHITECTURES and sys.byteorder == "little":
-            self._code = b"".join([*_beginning(machine), *rules(_COLUMNS[machine]), _instruction(_RETURN, _ALLOW)])
-        self._buffer = ctypes.create_string_buffer(self._code, len(self._code))
-        self._program = _Program(len(self._code) // 8, ctypes.addressof(self._buffer))
-        self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+            self.code = b"".join([*_beginning(machine), *rules(_COLUMNS[machine]), _instruction(_RETURN, _ALLOW)])
+        self._buffer = ctypes.create_string_buffer(self.code, len(self.code))
+        self._program = _BpfProgram(len(self.code) // 8, ctypes.addressof(self._buffer))
 
     @classmethod
-    def of_worker(cls) -> Self:
-        """What is refused to a worker and to all of its programs."""
-        return cls(_worker_rules)
+    def of_worker(cls, machine: str | None = None) -> Self:
+        """Build the filter for a worker and all of its programs."""
+        return cls(_worker_rules, machine)
 
     @classmethod
-    def of_program(cls, hides_files: bool, protected: Collection[int]) -> Self:
+    def of_program(cls, hides_files: bool, protected: Collection[int], machine: str | None = None) -> Self:
         """
-        What is refused to programs in addition.
+        Build the filter that programs get in addition.
 
         Args:
             hides_files (`bool`): Refuse to change owner, mode and times of files: for programs that only Landlock keeps from
-                the files of others.
+                other files.
             protected (`Collection[int]`): Processes that get no signal, neither alone nor together with all others. Empty
-                where programs are in a namespace of their own.
+                where programs are in a PID namespace.
+            machine (`str`, *optional*): Name of the machine.
         """
 
         def rules(column: int) -> list[bytes]:
@@ -222,13 +228,13 @@ class SystemCallFilter:
                     code += _refuse_values(numbers[column], 0, [*targets, -1 & _LOW_WORD])
             return code
 
-        return cls(rules)
+        return cls(rules, machine)
 
     def install(self) -> bool:
-        """Install the filter in this process; returns whether the kernel took it."""
-        if not self._code or self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        """Install the filter in this process. Returns whether the kernel accepted it."""
+        if not self.code or prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
             return False
-        return self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program), 0, 0) == 0
+        return prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program), 0, 0) == 0
 
 
 def _beginning(machine: str) -> list[bytes]:
@@ -254,7 +260,7 @@ def _worker_rules(column: int) -> list[bytes]:
     code += _for_call(_IOCTL[column], [*_argument(1), *allowed, _REFUSE_CALL])
     code += _for_call(_PREADV2[column], [*_argument(_FLAGS_OF_READING), *_unless_equal(0)])
     code += [
-        # The flags of clone3 lie in memory, out of reach of a filter; the C library then uses clone.
+        # The flags of clone3 are in memory, where a filter cannot read them. The C library uses clone instead.
         _instruction(_JUMP_IF_EQUAL, _CLONE3[column], if_false=1),
         _instruction(_RETURN, _REFUSE | errno.ENOSYS),
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+from collections.abc import Sequence
 
 from .file_view import PACKAGE
 
@@ -10,17 +12,22 @@ from .file_view import PACKAGE
 WORKED = "the trial has worked"
 
 
-def problem_of(command: list[str]) -> str:
+def problem_of(command: Sequence[str]) -> str:
     """
-    Run a command and say why it does not work.
+    Run a command, once per process, and say why it does not work.
 
     Args:
-        command (`list[str]`): Program and arguments. It prints `WORKED` when it has worked, since a caller that ignores
-            SIGCHLD gets no exit codes.
+        command (`Sequence[str]`): Program and arguments. It prints `WORKED` when it has worked, because a caller that
+            ignores SIGCHLD gets no exit codes.
 
     Returns:
-        `str`: What is wrong, or an empty text.
+        `str`: The problem, or an empty text.
     """
+    return _try(tuple(command))
+
+
+@functools.cache
+def _try(command: tuple[str, ...]) -> str:
     try:
         trial = subprocess.run(
             command,
@@ -39,7 +46,7 @@ def problem_of(command: list[str]) -> str:
 
 
 def worker_environment() -> dict[str, str]:
-    """The whole environment of a worker, built from scratch, so that it cannot contain secrets."""
+    """Build the environment of a worker from scratch, so that it has no secrets."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",

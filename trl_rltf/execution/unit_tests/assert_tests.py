@@ -1,4 +1,4 @@
-"""Read tests that are asserts: split them, or find the process that they can run in."""
+"""Read tests that are asserts: split them, or choose the process that they run in."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_prog
 from .unit_test import UnitTest, UnitTests
 
 
-# Parts of a setup whose names mean those of the tests, whatever the program defines.
+# Parts of a setup whose names the program may not replace.
 _OWN_DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign)
-# Parts of a setup that compare, or may hold what is expected.
-_MAY_KNOW_ANSWERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Assert)
+# Parts of a setup that compare, or that may hold expected values.
+_MAY_HOLD_ANSWERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Assert)
 
 
 def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
@@ -29,10 +29,11 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
         tests (`Mapping`): The tests.
 
     Returns:
-        [`UnitTests`]: The tests, split where they can be, and the mode in which they run. It depends on their text alone.
+        [`~execution.unit_tests.unit_test.UnitTests`]: The tests and the mode in which they run, which depends on their text
+        alone.
 
     Raises:
-        ValueError: If they are malformed, or one of them checks nothing.
+        ValueError: If the tests are malformed, or if one of them checks nothing.
     """
     asserts, setup = tests["asserts"], tests.get("setup") or ""
     if not isinstance(asserts, list) or not all(isinstance(item, str) for item in asserts):
@@ -52,26 +53,42 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     early, late = _split_setup(code)
     own_names = tuple(name for node in early if isinstance(node, _OWN_DEFINITIONS) for name in _bound_in(node))
     built_in = () if used else (*built_in_functions(script), *_imported_names(code))
-    may_know = any(isinstance(node, _MAY_KNOW_ANSWERS) for part in code for node in ast.walk(part))
+    may_hold = any(isinstance(node, _MAY_HOLD_ANSWERS) for part in code for node in ast.walk(part))
     # `f(case["input"])`: the variable may also hold the answer.
     bound = {name for node in code for name in _bound_in(node)}
-    if bound and not may_know:
-        may_know = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
+    if bound and not may_hold:
+        may_hold = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
     whole = [case for case in cases if case is not None]
-    if len(whole) == len(cases) and not may_know:
+    if len(whole) == len(cases) and not may_hold:
         return UnitTests(
-            "expression", tuple(whole), _unparse(early), own_names, _unparse(late), "", required, built_in
+            "expression",
+            tuple(whole),
+            early_setup=_unparse(early),
+            own_names=own_names,
+            setup=_unparse(late),
+            required=required,
+            built_in=built_in,
         )
     assumed = assumed_imports(script)
     if fits_a_referee([*assumed, *script]):
-        # All of them, for they are one script: what one leaves in a variable is there for the next.
+        # All of them, since they are one script: a variable of one test is there for the next.
         imports = _unparse(filter(_is_import, early))
         judged = tuple(UnitTest({}, _is_true, statements=text) for text in asserts)
         setup = "\n".join([_unparse(assumed), setup])
         required = tuple((name,) for name in names_of_program([*assumed, *script]))
-        return UnitTests("referee", judged, imports, (), "", setup, required, built_in)
+        return UnitTests(
+            "referee", judged, early_setup=imports, referee_setup=setup, required=required, built_in=built_in
+        )
     inside = tuple(UnitTest({"statements": text}, _is_true) for text in asserts)
-    return UnitTests("inside", inside, _unparse(early), own_names, _unparse(late), "", required, built_in)
+    return UnitTests(
+        "inside",
+        inside,
+        early_setup=_unparse(early),
+        own_names=own_names,
+        setup=_unparse(late),
+        required=required,
+        built_in=built_in,
+    )
 
 
 def _unparse(statements: Iterable[ast.stmt]) -> str:
@@ -105,8 +122,9 @@ def _imported_names(code: list[ast.stmt]) -> list[str]:
 
 def _split_setup(code: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
     """
-    Split a setup into what runs before the program and what runs after it. Imports and definitions come first, as people
-    write them, unless they need something of the program.
+    Split a setup into code that runs before the program and code after it.
+
+    Imports and definitions run first, unless they use a name of the program.
     """
     early: list[ast.stmt] = []
     late: list[ast.stmt] = []
@@ -124,7 +142,11 @@ def _split_setup(code: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
 
 
 def _needed_by(node: ast.AST) -> list[str]:
-    """Names that have to be defined when a statement is run; not those in the bodies of functions."""
+    """
+    Names that have to be defined when a statement runs.
+
+    Names in the bodies of functions are not among them.
+    """
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
         annotations = [argument.annotation for argument in ast.walk(node.args) if isinstance(argument, ast.arg)]
@@ -147,19 +169,23 @@ def _needed_by(node: ast.AST) -> list[str]:
 
 
 def _functions_and_modules(node: ast.stmt) -> list[str]:
-    """Names that a statement of the setup binds to something that can be asked to compare."""
+    """Names that a statement of the setup binds to something that may compare."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-        case ast.Assign(targets=targets, value=value) if any(map(_asks_the_program, ast.walk(value))):
+        case ast.Assign(targets=targets, value=value) if any(map(_calls_a_function, ast.walk(value))):
             return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
     return []
 
 
-def _asks_the_program(node: ast.AST) -> bool:
-    """Whether this is a call of a function, whose answer an assert may hand over to be compared; a class makes inputs."""
+def _calls_a_function(node: ast.AST) -> bool:
+    """
+    Whether a node calls a function, whose answer an assert may then compare.
+
+    The call of a class makes an input.
+    """
     return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and is_class_name(node.func.id))
 
 
@@ -184,14 +210,18 @@ def _parse_assert(index: int, text: str) -> list[ast.stmt]:
 
 
 def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
-    """Refuse asserts of what is always true, such as a tuple, also in loops and functions."""
+    """Refuse asserts that are always true, such as the assert of a tuple."""
     for node in (node for statement in statements for node in _walk_statements(statement)):
         if isinstance(node, ast.Assert) and (what := _always_true(node.test)):
             raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
 
 
 def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
-    """A statement and what is in it; an assert, as most of them are, has no other statement in it."""
+    """
+    Walk over a statement and its parts.
+
+    An assert, the usual case, contains no other statement.
+    """
     return iter([statement]) if isinstance(statement, ast.Assert) else ast.walk(statement)
 
 
@@ -207,7 +237,7 @@ def _always_true(test: ast.expr) -> str:
 
 
 def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str]) -> UnitTest | None:
-    """Split one assert into what the program's process evaluates and what decides outside, if it can be split."""
+    """Split one assert into a probe and a check, if that is possible."""
     if len(statements) != 1 or not isinstance(statements[0], ast.Assert):
         return None
     split = split_assert(statements[0].test, text, own_names)
@@ -225,7 +255,7 @@ def _is_for_scripts(statement: ast.stmt) -> bool:
 
 
 def _can_fail(statement: ast.stmt) -> bool:
-    """Whether a statement asserts something or calls something, rather than only naming it."""
+    """Whether a statement asserts or calls something, rather than only naming it."""
     if isinstance(statement, ast.Assert):
         return True
     if isinstance(statement, ast.Expr):
@@ -243,5 +273,5 @@ def _judge(check: Callable[[Any], Any], value: Any) -> bool:
     try:
         return bool(check(decode(value)))
     except (TypeError, ValueError, ArithmeticError, RecursionError):
-        # As in Python: `None < 3` raises in the test. The program returned a value of the wrong type: a wrong answer.
+        # As in Python, `None < 3` raises in the test: a value of the wrong type is a wrong answer.
         return False

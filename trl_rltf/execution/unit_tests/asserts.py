@@ -1,4 +1,4 @@
-"""Split the asserts of a test, so that the program's process computes and another one compares."""
+"""Split asserts: the process of the program computes, and the caller compares."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _CONSTANT_CALLS: dict[str, Callable[..., Any]] = {
     "complex": complex,
 }
 _MISSING = object()
-# Built-in functions of one argument that say all of it, whatever it is.
-_READS_ALL = frozenset(
+# Built-in functions of one argument that compare nothing.
+_READERS = frozenset(
     "sorted list tuple set frozenset dict str repr len sum max min any all bool int float abs".split()
 )
 
@@ -53,16 +53,19 @@ _Split = tuple[ast.expr, Callable[[Any], Any]]
 
 def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tuple[str, Callable[[Any], Any]] | None:
     """
-    Split an asserted expression into what the program's process evaluates and the function that decides outside.
+    Split an asserted expression into an expression to evaluate and a check.
+
+    `assert f(2) == 4` becomes the expression `f(2)` and the check `lambda value: value == 4`.
 
     Args:
         test (`ast.expr`): The expression after `assert`.
-        source (`str`): The text that it was parsed from.
-        own_names (`Collection[str]`): Functions of the tests themselves, which know what is expected.
+        source (`str`): The text of the assert.
+        own_names (`Collection[str]`): Functions of the tests themselves, which may hold expected values.
 
     Returns:
-        `tuple[str, Callable]` or `None`: `None` where what goes inside could tell the program what is expected, or
-        could be bent by it; a referee decides such a test.
+        `tuple[str, Callable]` or `None`: The expression, and the function that decides whether its value is right. `None` if
+        the expression could show the program what is expected, or if the program could change how it compares; such a test
+        runs in a referee.
     """
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         inner = split_assert(test.operand, source, own_names)
@@ -75,10 +78,10 @@ def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tup
         split = _split_distance(test) or _split_comparison(test)
     elif isinstance(test, ast.Call):
         split = _split_isclose(test)
-        if split is None and _only_asks(test, own_names):
-            # The truth of any object is its own affair: what asks for it can be bought anyway, by returning True.
+        if split is None and _is_plain_call(test, own_names):
+            # An object may define its truth value, but a program could return `True` as well.
             return f"not not ({_text(test, source)})", bool
-    if split is None or not _only_asks(split[0], own_names):
+    if split is None or not _is_plain_call(split[0], own_names):
         return None
     return _text(split[0], source), split[1]
 
@@ -89,19 +92,19 @@ def _text(node: ast.expr, source: str) -> str:
     return ast.unparse(node)
 
 
-def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
-    """Whether an expression calls the program and does nothing else with constants of the test than to hand over inputs."""
+def _is_plain_call(node: ast.expr, own_names: Collection[str]) -> bool:
+    """Whether an expression calls the program and uses constants only as inputs."""
     match node:
         case ast.Name(id=name):
             return name not in own_names
         case ast.Attribute(value=value):
-            return _only_asks(value, own_names)
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _READS_ALL and _has_call(
+            return _is_plain_call(value, own_names)
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _READERS and _has_call(
             argument
         ):
-            return _only_asks(argument, own_names)  # `sorted(f(2))`
+            return _is_plain_call(argument, own_names)  # `sorted(f(2))`
         case ast.Call(func=ast.Name(id=name)):
-            # What a class makes is compared by its own methods; a referee can call these.
+            # Objects are compared by methods of their class, which a referee can call.
             is_class = is_class_name(name)
             return (
                 name not in own_names
@@ -110,12 +113,12 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
                 and not _uses(node, own_names)
             )
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
-            # Not `math.fabs(f(2) - 4)`, nor a function of any other module.
+            # Not `math.fabs(f(2) - 4)`, and no function of another module.
             return (
                 name not in sys.stdlib_module_names and not _hands_over_an_answer(node) and not _uses(node, own_names)
             )
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as maker)):
-            # A method of a new object gets inputs; one of what a function returned might get what is expected.
+            # A method of a new object gets inputs. A method of a returned object may get the expected value.
             is_input = is_class_name(name) or not (node.args or node.keywords)
             return (
                 is_input
@@ -127,7 +130,7 @@ def _only_asks(node: ast.expr, own_names: Collection[str]) -> bool:
 
 
 def _hands_over_an_answer(call: ast.Call) -> bool:
-    """Whether a call gets an answer, which it may compare with another of its arguments."""
+    """Whether a call gets an answer, which it may compare with another argument."""
     return any(map(_has_call, [*call.args, *(keyword.value for keyword in call.keywords)]))
 
 
@@ -158,7 +161,11 @@ def _split_comparison(test: ast.Compare) -> _Split | None:
 
 
 def _split_distance(test: ast.Compare) -> _Split | None:
-    """`abs(f(x) - 1.5) < 1e-6`: the subtraction has to happen outside too, or the expected value would go inside."""
+    """
+    Split `abs(f(x) - 1.5) < 1e-6`.
+
+    The subtraction happens outside too, or the expected value would enter the process of the program.
+    """
     if len(test.ops) != 1 or not isinstance(test.ops[0], (ast.Lt, ast.LtE)):
         return None
     limit = _constant(test.comparators[0])
@@ -177,7 +184,7 @@ def _split_distance(test: ast.Compare) -> _Split | None:
 
 
 def _split_isclose(test: ast.Call) -> _Split | None:
-    """`math.isclose(f(x), 1.5, rel_tol=1e-3)`, for the same reason."""
+    """Split `math.isclose(f(x), 1.5, rel_tol=1e-3)`, as a distance is split."""
     match test:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr="isclose"), args=[left, right]):
             pass
@@ -197,7 +204,7 @@ def _split_isclose(test: ast.Call) -> _Split | None:
 
 
 def _constant(node: ast.expr) -> Any:
-    """The value of an expression that needs no program to compute, or `_MISSING`."""
+    """Value of a constant expression, or `_MISSING` if the expression is not constant."""
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

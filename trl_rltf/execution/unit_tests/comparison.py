@@ -1,4 +1,4 @@
-"""Decide whether a program's answer is the expected one, with the tolerance of APPS and no more."""
+"""Compare an answer with the expected one, with the tolerance of APPS and no more."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from ..wire.long_integers import dump_json
 
 
-# Nothing here takes more than linear time: what is compared may have been printed by a hostile program.
+# Nothing here takes more than linear time: the answer comes from a hostile program.
 _TOLERANCE = Decimal("1e-6")
 _CONTEXT = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n|\Z)")
 _TOKEN = re.compile(r"\S+")
-# A number without needless zeros before it: 007 and 00101 are texts. Exponents of more digits are texts too.
+# A number without leading zeros: 007 and 00101 are texts. So are numbers with longer exponents.
 _NUMBER = re.compile(r"[+-]?+(?:(?:0|[1-9]\d*+)(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?\d{1,4})?", re.ASCII)
-_FLOAT_MARK = re.compile(r"\.|[eE][+-]")  # in what programs print for a float; 12e4 may be a text
+_FLOAT_MARK = re.compile(r"\.|[eE][+-]")  # in each float that Python prints; 12e4 may be a text
 _ZEROS = ("0", "-0")
-_MOST_BITS_OF_A_FLOAT = 2**16  # more than any float has, and any `Decimal` that a program returned
+_MAX_FLOAT_BITS = 2**16  # more than any float has, and any `Decimal` that a program returned
 _SEQUENCES = (list, tuple, range, deque)
 _ITERABLES = (Iterator, KeysView, ValuesView, ItemsView)
 _NUMBERS = (int, float, complex, Decimal, Fraction)
@@ -34,8 +34,8 @@ def compare_stdout(actual: str, expected: str, strict: bool = False) -> bool:
     Compare printed output.
 
     Args:
-        actual (`str`): What the program printed.
-        expected (`str`): What it should have printed.
+        actual (`str`): Output of the program.
+        expected (`str`): Expected output.
         strict (`bool`, *optional*, defaults to `False`): Compare line by line, ignoring only trailing blanks, the kind of
             line end and trailing empty lines. If `False`, compare the tokens between white space: a token that is expected
             to be a float (`0.5`, `1e-05`) may differ by 1e-6 (relative or absolute), and an expected whole number may be
@@ -53,7 +53,7 @@ def compare_stdout(actual: str, expected: str, strict: bool = False) -> bool:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines without trailing blanks, up to the last that is not empty."""
+    """Lines without trailing blanks, up to the last line that is not empty."""
     num_empty = 0
     for match in _LINE.finditer(text):
         line = match.group().rstrip()
@@ -90,10 +90,10 @@ def compare_value(actual: Any, expected: Any, strict: bool = False) -> bool:
     Args:
         actual (`Any`): Plain data that the program returned.
         expected (`Any`): Plain data from the tests.
-        strict (`bool`, *optional*, defaults to `False`): Demand equal values of equal types, also of the items of containers.
-            If `False`, a tuple, an iterator or another sequence equals the list with the same items, numbers of which one
-            is not an integer agree within 1e-6, dictionary keys that JSON turned into strings match, and an expected value
-            may be wrapped in a list of one, as some APPS files do.
+        strict (`bool`, *optional*, defaults to `False`): Require equal values of equal types, also for the items of containers.
+            If `False`, a tuple, an iterator or another sequence equals the list with the same items, numbers agree within
+            1e-6 unless both are integers, dictionary keys that JSON turned into strings match, and an expected value
+            may be wrapped in a list of one, as in some APPS files.
 
     Returns:
         `bool`: Whether the value counts as right.
@@ -104,7 +104,7 @@ def compare_value(actual: Any, expected: Any, strict: bool = False) -> bool:
 
 
 def _is_same(actual: Any, expected: Any, strict: bool) -> bool:
-    # Values may be nested deeper than Python recurses: this holds the pairs that are left to compare, by depth.
+    # Values may be nested deeper than Python recurses: this holds the pairs to compare, by depth.
     pending: list[Iterator[tuple[Any, Any]]] = [iter([(actual, expected)])]
     while pending:
         for a, e in pending[-1]:
@@ -122,11 +122,15 @@ def _is_same(actual: Any, expected: Any, strict: bool) -> bool:
 
 
 def _parts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[Any, Any]] | None:
-    """What has to be the same for two values to be the same: nothing more, pairs of their parts, or `None` if they differ."""
+    """
+    Pairs of parts that decide whether two values are equal.
+
+    There are none if the values are equal, and `None` if they differ.
+    """
     if strict and type(actual) is not type(expected):
         return None
     if not isinstance(actual, _SEQUENCES) and isinstance(expected, list) and isinstance(actual, _ITERABLES):
-        # A copy of an iterator, for the value may be compared again.
+        # A copy of an iterator, since the value may be compared again.
         actual = list(copy.copy(actual) if isinstance(actual, Iterator) else actual)
     if isinstance(actual, _SEQUENCES) and isinstance(expected, _SEQUENCES):
         return zip(actual, expected, strict=True) if len(actual) == len(expected) else None
@@ -143,13 +147,13 @@ def _parts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[Any, Any]
 def _is_same_amount(actual: Any, expected: Any, strict: bool) -> bool:
     if isinstance(actual, int) and isinstance(expected, int):
         return actual == expected
-    if any(isinstance(n, int) and n.bit_length() > _MOST_BITS_OF_A_FLOAT for n in (actual, expected)):
+    if any(isinstance(n, int) and n.bit_length() > _MAX_FLOAT_BITS for n in (actual, expected)):
         return False
     if actual == expected or (actual != actual and expected != expected):
         return True
     if strict or any(isinstance(n, (bool, complex)) for n in (actual, expected)):
         return False
-    # A relative tolerance would accept wrong large integers: 2.0 is 2, but 123456700.0 is not 123456789.
+    # A relative tolerance would accept wrong large integers, such as 123456700.0 for 123456789.
     return _is_close(_decimal(actual), _decimal(expected), relative=not isinstance(expected, int))
 
 
@@ -180,7 +184,11 @@ def _pairs_of_dicts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[
 
 
 def _text_of_key(key: Any) -> Any:
-    """A key as JSON writes it; those that JSON cannot write, and very long integers, stay what they are."""
-    if isinstance(key, int) and key.bit_length() > _MOST_BITS_OF_A_FLOAT:
+    """
+    A key as JSON writes it.
+
+    Very long integers, and keys that JSON cannot write, do not change.
+    """
+    if isinstance(key, int) and key.bit_length() > _MAX_FLOAT_BITS:
         return key
     return dump_json(key) if key is None or isinstance(key, (int, float)) else key

@@ -1,4 +1,4 @@
-"""The three test formats, each split into what goes into the program's process and what stays outside."""
+"""Read unit tests in the three formats of APPS, LiveCodeBench and MBPP."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from .comparison import compare_stdout, compare_value
 from .unit_test import UnitTest, UnitTests
 
 
-# Takes an input, what came out and what was expected, and says whether that is right.
+# Takes an input, an answer and the expected output, and returns whether the answer is right.
 Checker = Callable[[Any, Any, Any], bool]
 
 
-def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: Checker | None = None) -> UnitTests:
+def parse_tests(tests: Mapping[str, Any] | str, *, strict: bool = False, checker: Checker | None = None) -> UnitTests:
     """
-    Read unit tests in any of the three formats: `{"inputs": [...], "outputs": [...]}` (printed output), the same with
-    `"fn_name"` (returned values), or `{"asserts": [...], "setup": "..."}`.
+    Read unit tests in one of the three formats.
+
+    The formats are `{"inputs": [...], "outputs": [...]}` (printed output), the same with `"fn_name"` (returned values), and
+    `{"asserts": [...], "setup": "..."}`.
 
     Args:
         tests (`Mapping` or `str`): The tests, as a mapping or as JSON text.
         strict (`bool`, *optional*, defaults to `False`): Compare without the tolerance of APPS, see
             [`~execution.unit_tests.comparison.compare_stdout`] and [`~execution.unit_tests.comparison.compare_value`].
+        checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of a comparison.
+            Asserts do not use it.
 
     Returns:
-        [`UnitTests`]: The tests, split.
+        [`~execution.unit_tests.unit_test.UnitTests`]: The tests, each in two parts.
 
     Raises:
-        ValueError: If the tests are malformed, empty, or of no known format. The message says what to do.
+        ValueError: If the tests are malformed, empty, or in an unknown format. The message says how to fix them.
     """
     is_json = False
     if isinstance(tests, str):
@@ -63,7 +67,7 @@ def parse_tests(tests: Mapping[str, Any] | str, strict: bool = False, checker: C
 def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker | None, is_json: bool) -> UnitTests:
     inputs, outputs, fn_name = tests["inputs"], tests["outputs"], tests.get("fn_name")
     if not isinstance(inputs, list) or not isinstance(outputs, list):
-        raise ValueError("`inputs` and `outputs` of the tests must both be lists, one item a test.")
+        raise ValueError("`inputs` and `outputs` of the tests must both be lists, with one item per test.")
     if len(inputs) != len(outputs):
         raise ValueError(f"the tests have {len(inputs)} `inputs` but {len(outputs)} `outputs`; each test needs both.")
     if not inputs:
@@ -85,7 +89,11 @@ def _input_output_tests(tests: Mapping[str, Any], strict: bool, checker: Checker
 
 
 def _with_integer_keys(argument: Any) -> Any:
-    """JSON writes integer keys as text; as the graders of APPS do, a mapping of which all keys are integers gets them back."""
+    """
+    Restore the integer keys of a mapping, which JSON writes as text.
+
+    As in the graders of APPS, all keys of the mapping have to be integers.
+    """
     if not isinstance(argument, dict) or not argument:
         return argument
     if not all(key.removeprefix("-").isdecimal() and key.isascii() and str(int(key)) == key for key in argument):
@@ -94,7 +102,7 @@ def _with_integer_keys(argument: Any) -> Any:
 
 
 def _text(part: Any, name: str, index: int) -> str:
-    # Some APPS files store a text as the list of its lines.
+    # Some APPS files store a text as a list of lines.
     if isinstance(part, list) and all(isinstance(line, str) for line in part):
         return "\n".join(part)
     if not isinstance(part, str):
@@ -102,7 +110,7 @@ def _text(part: Any, name: str, index: int) -> str:
     try:
         part.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} {index} of a stdin test is no text that can be written: {error}.") from error
+        raise ValueError(f"{name} {index} of a stdin test cannot be encoded as UTF-8: {error}.") from error
     return part
 
 
@@ -110,7 +118,9 @@ def _stdin_test(index: int, input_: Any, output: Any, strict: bool, checker: Che
     text, expected = _text(input_, "input", index), _text(output, "output", index)
 
     def check(printed: str) -> bool:
-        return compare_stdout(printed, expected, strict) if checker is None else _ask(checker, text, printed, expected)
+        return (
+            compare_stdout(printed, expected, strict) if checker is None else _call(checker, text, printed, expected)
+        )
 
     return UnitTest({"stdin": text}, check)
 
@@ -118,15 +128,17 @@ def _stdin_test(index: int, input_: Any, output: Any, strict: bool, checker: Che
 def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, checker: Checker | None) -> UnitTest:
     def check(values: list[Any]) -> bool:
         value = decode(values[0])
-        return compare_value(value, expected, strict) if checker is None else _ask(checker, arguments, value, expected)
+        return (
+            compare_value(value, expected, strict) if checker is None else _call(checker, arguments, value, expected)
+        )
 
     return UnitTest({"call": fn_name, "arguments": encode(arguments)}, check)
 
 
-def _ask(checker: Checker, input_: Any, seen: Any, expected: Any) -> bool:
+def _call(checker: Checker, input_: Any, answer: Any, expected: Any) -> bool:
     try:
-        return bool(checker(input_, seen, expected))
-    except (Exception, SystemExit) as error:  # it was given what a hostile program sent
+        return bool(checker(input_, answer, expected))
+    except (Exception, SystemExit) as error:  # its answer comes from a hostile program
         warnings.warn(
             f"The checker raised {type(error).__name__}: {error}. That counts as a wrong answer.", stacklevel=2
         )

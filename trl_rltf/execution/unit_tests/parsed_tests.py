@@ -1,4 +1,4 @@
-"""Parse the tests of programs once: the completions of a prompt have the same ones."""
+"""Parse equal tests once: all completions of a prompt have the same tests."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _MAX_ENTRIES = 4096
 
 
 class ParsedTests:
-    """
-    Keep parsed tests between batches. It may be used from several threads.
-    """
+    """Keep parsed tests between batches. Several threads may use it."""
 
     def __init__(self) -> None:
         self._parsed: dict[tuple[str | bytes, int, bool], tuple[UnitTests, Checker | None]] = {}
 
     def parse(self, tests: Mapping[str, Any] | str, strict: bool, checker: Checker | None) -> UnitTests:
         """
-        Return what [`~execution.unit_tests.formats.parse_tests`] makes of tests, the same object for the same arguments.
+        Parse tests, or return the result of an earlier call with equal arguments.
+
+        See [`~execution.unit_tests.formats.parse_tests`].
 
         Args:
             tests (`Mapping` or `str`): The tests, as a mapping or as JSON text.
             strict (`bool`): Whether to compare without tolerance.
-            checker (`Callable` or `None`): Two checkers are the same if they are one object.
+            checker (`Callable` or `None`): Decides whether an answer is right. Two checkers are equal if they are one object.
 
         Returns:
-            [`~execution.unit_tests.unit_test.UnitTests`]: The tests, split.
+            [`~execution.unit_tests.unit_test.UnitTests`]: The tests, each in two parts.
 
         Raises:
             ValueError: If the tests are malformed.
@@ -44,7 +44,7 @@ class ParsedTests:
         key = content, id(checker), strict
         entry = self._parsed.get(key)
         if entry is None:
-            entry = _parse(tests, strict, checker), checker  # an id is not given again while the checker is kept
+            entry = _parse(tests, strict, checker), checker  # an id is not used again while the checker is kept
             while len(self._parsed) >= _MAX_ENTRIES:
                 with contextlib.suppress(KeyError, StopIteration, RuntimeError):  # another thread was faster
                     del self._parsed[next(iter(self._parsed))]
@@ -53,7 +53,7 @@ class ParsedTests:
 
 
 def _content(tests: Any) -> str | bytes | None:
-    """What tells tests apart, down to the types of their values; `None` where that is not known."""
+    """Serialize tests with the types of their values; `None` if not possible."""
     if isinstance(tests, str):
         return tests
     try:
@@ -67,5 +67,5 @@ def _parse(tests: Mapping[str, Any] | str, strict: bool, checker: Checker | None
         try:
             dump_json(tests)
         except ValueError as error:
-            raise ValueError(f"the tests hold what JSON cannot write ({error}).") from error
-    return parse_tests(tests, strict, checker)
+            raise ValueError(f"the tests cannot be written as JSON ({error}). Use only JSON values.") from error
+    return parse_tests(tests, strict=strict, checker=checker)

@@ -1,4 +1,4 @@
-"""What the names in tests stand for, and which variables hold what the program has answered."""
+"""Resolve the names in tests, and find the variables that hold answers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import builtins
 from collections.abc import Iterable, Iterator, Sequence
 
 
-# Not those that an interactive interpreter adds, where the caller runs in one: they must not change how a test runs.
+# Without the names that an interactive interpreter adds: the caller's interpreter must not change how a test runs.
 BUILT_IN = frozenset(vars(builtins)) - {"_", "display", "get_ipython"}
 _BINDERS = (
     *(ast.Name, ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
     *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar),
 )
-# A variable of the tests: the function that it is local to, or `None`, and its name.
+# A variable of the tests: the function that it is local to (or `None`), and its name.
 Variable = tuple[str | None, str]
 
 
 def names_bound_by(node: ast.AST) -> Iterator[str]:
-    """Names that a node binds itself, without those that its parts bind."""
+    """Names that a node binds, without names that its parts bind."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
             yield name
@@ -31,12 +31,12 @@ def names_bound_by(node: ast.AST) -> Iterator[str]:
 
 
 def loaded_names(nodes: Iterable[ast.AST]) -> dict[str, None]:
-    """Names that nodes read, without those that their parts read."""
+    """Names that nodes read, without names that their parts read."""
     return dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
 
 
 def is_class_name(name: str) -> bool:
-    """Whether a name is written like that of a class: `Stack`, and not `Find_Max`, as functions of MBPP are called."""
+    """Whether a name looks like a class: `Stack`, but not `Find_Max` of MBPP."""
     return name[:1].isupper() and "_" not in name
 
 
@@ -51,13 +51,15 @@ def _bound(nodes: Iterable[ast.AST]) -> set[str]:
 
 def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
     """
-    Names that parts of tests use and do not bind, and that are not built-in: what the program has to define.
+    List the names that the program has to define.
+
+    The tests use them and do not bind them, and they are not built-in.
 
     Args:
         parts (`Iterable[ast.AST]`): Statements or expressions.
 
     Returns:
-        `list[str]`: Names, in the order in which they are met.
+        `list[str]`: Names, in the order of their first use.
     """
     nodes = [node for part in parts for node in ast.walk(part)]
     used = [name for name in loaded_names(nodes) if name not in BUILT_IN]
@@ -67,16 +69,24 @@ def names_of_program(parts: Iterable[ast.AST]) -> list[str]:
 
 class ScriptNames:
     """
-    Tests that run one after the other with the same variables.
+    Names of tests that run one after the other with the same variables.
 
     Args:
-        statements (`Sequence[ast.stmt]`): All of them.
+        statements (`Sequence[ast.stmt]`): All statements of the tests.
+
+    Attributes:
+        functions (`dict[str, ast.FunctionDef]`): Functions that the tests define.
+        modules (`dict[str, tuple[str, ...]]`): Dotted path of each imported name.
+        bound (`dict[str | None, set[str]]`): Names that each function binds, and, for `None`, those outside of functions.
+        function (`str` or `None`): Function of the tests in which names are resolved now.
+        callables (`set[Variable]`): Parameters that get functions of the program.
+        answers (`set[Variable]`): Variables that hold answers of the program.
     """
 
     def __init__(self, statements: Sequence[ast.stmt]):
         self.statements = statements
         self.functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
-        self.modules: dict[str, tuple[str, ...]] = {}  # dotted path of each imported name
+        self.modules: dict[str, tuple[str, ...]] = {}
         for node in (node for statement in statements for node in ast.walk(statement)):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for alias in node.names:
@@ -85,9 +95,9 @@ class ScriptNames:
                     self.modules[alias.asname or path] = (*parents, *path.split("."))
         self.bound: dict[str | None, set[str]] = {name: all_bound([node]) for name, node in self.functions.items()}
         self.bound[None] = all_bound(node for node in statements if not isinstance(node, ast.FunctionDef))
-        self.function: str | None = None  # of the tests, which is being looked at
-        self.callables: set[Variable] = set()  # parameters that get functions of the program
-        self.answers: set[Variable] = set()  # variables that hold what the program has answered
+        self.function: str | None = None
+        self.callables: set[Variable] = set()
+        self.answers: set[Variable] = set()
         self._nodes = [
             (statement.name if isinstance(statement, ast.FunctionDef) else None, node)
             for statement in statements
@@ -111,22 +121,27 @@ class ScriptNames:
         return is_used
 
     def variable(self, name: str) -> Variable | None:
+        """Variable of the tests that a name stands for, or `None`."""
         if self.function is not None and name in self.bound[self.function] - {self.function, *self.modules}:
             return self.function, name
         return (None, name) if name in self.bound[None] - self.modules.keys() else None
 
     def is_built_in(self, name: str) -> bool:
+        """Whether a name stands for a built-in object."""
         return name in BUILT_IN and not (self.variable(name) or name in {*self.functions, *self.modules})
 
     def is_of_program(self, node: ast.AST) -> bool:
+        """Whether a node is the name of a function of the program."""
         if not isinstance(node, ast.Name) or self.variable(node.id) is not None:
             return isinstance(node, ast.Name) and self.variable(node.id) in self.callables
         return not (node.id in self.functions or node.id in self.modules or node.id in BUILT_IN)
 
     def is_own_function(self, node: ast.AST) -> bool:
+        """Whether a node is the name of a function that the tests define."""
         return isinstance(node, ast.Name) and node.id in self.functions and self.variable(node.id) is None
 
     def is_call_of_program(self, node: ast.AST) -> bool:
+        """Whether a node calls a function of the program, also through `map` or `filter`."""
         match node:
             case ast.Call(func=ast.Name(id="map" | "filter"), args=[function, *_]) if self.is_of_program(function):
                 return True
@@ -135,7 +150,11 @@ class ScriptNames:
         return False
 
     def path(self, node: ast.AST) -> tuple[str, ...]:
-        """Dotted path of something from a module, such as `("numpy", "testing", "assert_allclose")`; else empty."""
+        """
+        Dotted path of a name in a module, or an empty tuple.
+
+        An example is `("numpy", "testing", "assert_allclose")`.
+        """
         names: list[str] = []
         while isinstance(node, ast.Attribute):
             names, node = [node.attr, *names], node.value
@@ -144,7 +163,7 @@ class ScriptNames:
         return ()
 
     def is_answer(self, node: ast.AST) -> bool:
-        """Whether an expression is computed from something that the program has answered."""
+        """Whether an expression is computed from an answer of the program."""
         return any(
             self.is_call_of_program(part)
             or (isinstance(part, ast.Call) and self.is_own_function(part.func))

@@ -1,10 +1,18 @@
-"""One unit test, and the tests of one problem, split into what a program's process gets and what stays outside."""
+"""
+Hold each unit test in two parts.
+
+One part enters the process of the program, the other one stays outside.
+
+The second part holds the expected output, so a program cannot find it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
+
+from ..wire.messages import Mode, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +21,14 @@ class UnitTest:
     One unit test.
 
     Args:
-        probe (`dict`): The part that enters the process of the program: an input, arguments, an expression, or in mode
-            `"inside"` the whole test.
-        check (`Callable[[Any], bool]`): The part that stays outside: takes what came out of the process (printed text, or
-            the plain data of each value) and says whether it is right. It holds the expected output.
-        statements (`str`): A test for a referee.
+        probe ([`~execution.wire.messages.Probe`]): The part that enters the process of the program: an input, arguments, an
+            expression, or in mode `"inside"` the whole test.
+        check (`Callable[[Any], bool]`): The part that stays outside. It takes the answer of the program (printed text, or the
+            plain data of each value) and returns whether it is right.
+        statements (`str`, *optional*): Mode `"referee"`: the whole test.
     """
 
-    probe: dict[str, Any]
+    probe: Probe
     check: Callable[[Any], bool]
     statements: str = ""
 
@@ -31,25 +39,25 @@ class UnitTests:
     The unit tests of one problem.
 
     Args:
-        mode (`str`): How they run. It depends on their text alone.
-            - `"stdin"`: a process per test, text in, text out;
+        mode (`str`): How the tests run. It depends on their text alone.
+            - `"stdin"`: one process per test, text in, text out;
             - `"call"`: the program is loaded, and its function is called;
             - `"expression"`: the program is loaded, and the computed side of each assert is evaluated;
-            - `"referee"`: the tests run in a process of their own, which calls the functions of the program;
-            - `"inside"`: the tests run in the program's process.
+            - `"referee"`: the tests run in a separate process, which calls the functions of the program;
+            - `"inside"`: the tests run in the process of the program.
         cases (`tuple[UnitTest, ...]`): The tests; never empty.
-        early_setup (`str`): Code that runs before the program: imports and definitions that the program may use.
-        own_names (`tuple[str, ...]`): Names of the early setup that the program may not replace.
-        setup (`str`): Code that runs between the program and the tests, in the program's process.
-        referee_setup (`str`): The whole setup, for a referee.
-        required (`tuple[tuple[str, ...], ...]`): What the tests use of the program: of each group of names one has to be
-            defined.
-        built_in (`tuple[str, ...]`): Where the tests use nothing but names that exist without the program: those of which
-            the program has to define one itself.
+        early_setup (`str`, *optional*): Code that runs before the program: imports and definitions that the program may use.
+        own_names (`tuple[str, ...]`, *optional*): Names of the early setup that the program may not replace.
+        setup (`str`, *optional*): Code that runs between the program and the tests, in the process of the program.
+        referee_setup (`str`, *optional*): The whole setup, for a referee.
+        required (`tuple[tuple[str, ...], ...]`, *optional*): Groups of names. The program has to define one name per group.
+        built_in (`tuple[str, ...]`, *optional*): Set if the tests use only names that exist without the program, such as built-in
+            functions: the program has to define one of these names itself.
     """
 
-    mode: str
+    mode: Mode
     cases: tuple[UnitTest, ...]
+    _: KW_ONLY
     early_setup: str = ""
     own_names: tuple[str, ...] = ()
     setup: str = ""

@@ -1,4 +1,4 @@
-"""Decode plain data that an untrusted process sent, at a cost that is linear in their size."""
+"""Decode plain data from an untrusted process, at a cost linear in its size."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-# The hash of a tuple recurses in C, and so does freeing a `deque`: deeper ones could overflow the stack of the caller.
-_MOST_NESTED = 200
-_MOST_COLLISIONS = 100
-# A table of more keys is filled by parts first, in at most so many seconds and times what it takes to compute the hashes.
+# The hash of a tuple recurses in C, and so does freeing a `deque`: deeper values could overflow the stack of the caller.
+_MAX_NESTING = 200
+_MAX_COLLISIONS = 100
+# A table of more keys is first filled in parts. This may take 0.02 s, plus 100 times the time of computing the hashes.
 _FEW_KEYS, _FILL_SECONDS, _FILL_FACTOR = 2**12, 0.02, 100
-_MOST_RANGE = 10_000_000  # items: a search for a float in a range looks at each of them
+_MAX_RANGE = 10_000_000  # items: a search for a float in a range compares each of them
 _MAX_FRACTION_BITS = 2**14  # the greatest common divisor of longer numbers takes long
-# An exponent of more digits could take hours to compare.
+# A longer exponent could take hours to compare.
 _DECIMAL = re.compile(r"NaN|-?Infinity|-?\d{1,100000}+(\.\d{1,100000}+)?(E[+-]?\d{1,4})?", re.ASCII)
 _DTYPE = re.compile(r"bool|u?int\d{1,2}|float\d{2}|complex\d{2,3}|<U\d{1,6}")
 _WITHOUT_PARTS = frozenset([str, int, float, bool, type(None)])
 _PLAIN_DICTS = ("dict", "OrderedDict", "Counter")
-# Of a `defaultdict`.
+# Default factories of a `defaultdict`.
 FACTORIES: dict[str | None, Any] = {
     None: None,
     **{kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set)},
@@ -32,7 +32,7 @@ FACTORIES: dict[str | None, Any] = {
 
 class Opaque:
     """
-    Stands for a value that is not plain data. It is true, and equal to nothing but itself.
+    Stand-in for a value that is not plain data. It equals only itself.
 
     Args:
         type_name (`str`): Name of the value's class.
@@ -49,19 +49,21 @@ class Opaque:
 
 def decode(data: Any, arrays: bool = False) -> Any:
     """
-    Decode what [`encode`] made. The data come from an untrusted process: anything malformed is opaque, never an error.
+    Decode the output of [`~execution.wire.plain_values.encode`].
+
+    The data come from an untrusted process: malformed data are opaque, never an error.
 
     Args:
         data (`Any`): JSON-compatible data.
-        arrays (`bool`, *optional*, defaults to `False`): Make arrays of NumPy again, rather than lists.
+        arrays (`bool`, *optional*, defaults to `False`): Restore arrays of NumPy, instead of lists.
 
     Returns:
-        `Any`: Values of built-in types, of `collections`, `Decimal`, `Fraction`, dates and times, or [`Opaque`]. What was an
-        iterator is an iterator over a list.
+        `Any`: Values of built-in types, of `collections`, `Decimal`, `Fraction`, dates and times, or [`Opaque`]. An iterator
+        becomes an iterator over a list.
     """
     values: list[Any] = []
     depths: list[int] = []
-    collisions: list[float] = []  # items of the same hash in each value, times those within them
+    collisions: list[float] = []  # items with equal hashes in each value, times those within its items
     seen: set[str] = set()
     try:
         for tag, content in _parts_first(data, seen):
@@ -75,18 +77,23 @@ def decode(data: Any, arrays: bool = False) -> Any:
             start = len(values) - content
             items, inner, within = values[start:], depths[start:], max(collisions[start:], default=1)
             del values[start:], depths[start:], collisions[start:]
-            most = _most_collisions(tag, items, inner, seen) * within
-            values.append(_build(tag, items, arrays) if most <= _MOST_COLLISIONS else Opaque(tag))
+            most = _count_collisions(tag, items, inner, seen) * within
+            values.append(_build(tag, items, arrays) if most <= _MAX_COLLISIONS else Opaque(tag))
             depths.append(1 + max(inner, default=0))
-            collisions.append(min(most, _MOST_COLLISIONS))
+            collisions.append(min(most, _MAX_COLLISIONS))
         (value,) = values
-    except Exception:  # nothing that a hostile process sent is an error
+    except Exception:  # data from a hostile process never raise
         return Opaque("malformed")
     return value
 
 
 def _parts_first(data: Any, seen: set[str]) -> Iterator[tuple[Any, Any]]:
-    """Yield `None` and each value without parts, and the tag and number of parts of each container, after its parts."""
+    """
+    Walk over encoded data, parts first.
+
+    Yields:
+        `tuple`: `None` and a value without parts, or the tag of a container and the number of its parts.
+    """
     pending: list[tuple[Any, int, Iterator[Any]]] = [(None, 0, iter((data,)))]
     while pending:
         tag, count, items = pending[-1]
@@ -152,16 +159,17 @@ def _build(tag: str, items: list[Any], arrays: bool) -> Any:
     return Opaque(tag)
 
 
-def _most_collisions(tag: str, items: list[Any], depths: list[int], seen: set[str]) -> float:
+def _count_collisions(tag: str, items: list[Any], depths: list[int], seen: set[str]) -> float:
     """
-    How many items of a container have the same hash, and are compared with each other. It is infinite if the container
-    cannot be built, compared and freed without recursion, and in linear time.
+    Count the items of a container that have equal hashes.
+
+    The count is infinite if the container cannot be built, compared and freed without recursion and in linear time.
     """
     if tag in ("list", "tuple"):
         return 1
     if tag not in _KEYS:
-        return 1 if max(depths, default=0) < _MOST_NESTED else math.inf
-    if max(depths[::2] if tag in _PLAIN_DICTS else depths, default=0) >= _MOST_NESTED:
+        return 1 if max(depths, default=0) < _MAX_NESTING else math.inf
+    if max(depths[::2] if tag in _PLAIN_DICTS else depths, default=0) >= _MAX_NESTING:
         return math.inf
     keys = _KEYS[tag](items)
     if not keys:
@@ -172,13 +180,17 @@ def _most_collisions(tag: str, items: list[Any], depths: list[int], seen: set[st
     if not _fills_in(seconds, hashes):
         return math.inf
     most = max(Counter(hashes).values())
-    # Of integers with decimals that is slow.
-    is_slow = {"Decimal", "int"} <= seen or ("Decimal" in seen and most > 2) or most > _MOST_COLLISIONS
+    # The comparison of integers with decimals is slow.
+    is_slow = {"Decimal", "int"} <= seen or ("Decimal" in seen and most > 2) or most > _MAX_COLLISIONS
     return math.inf if is_slow or not _fills_in(seconds, keys) else most
 
 
 def _fills_in(seconds: float, keys: list[Any]) -> bool:
-    """Whether keys fill a table in some seconds of CPU. Keys of different hashes can be chosen to be in each other's way."""
+    """
+    Whether keys fill a table within some CPU seconds.
+
+    Keys of different hashes can be chosen so that they collide in the table.
+    """
     pairs, table = dict[Any, Any](), set[Any]()
     began = time.thread_time()
     for start in range(0, len(keys) if len(keys) > _FEW_KEYS else 0, _FEW_KEYS // 16):
@@ -196,12 +208,12 @@ def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _range(items: list[Any]) -> Any:
     numbers = range(*items)
-    return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MOST_RANGE else Opaque("range")
+    return numbers if abs(numbers.stop - numbers.start) // abs(numbers.step) <= _MAX_RANGE else Opaque("range")
 
 
 def _counter(items: list[Any]) -> Counter[Any]:
     counter = Counter[Any]()
-    dict.update(counter, _pairs(items))  # one by one: a copy would have a table of another size
+    dict.update(counter, _pairs(items))  # key by key: a copy would have a table of another size
     return counter
 
 
@@ -222,7 +234,7 @@ _CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
     "items": lambda items: dict(items).items(),
     "iterator": iter,
 }
-# What each container hashes.
+# The keys that each container hashes.
 _KEYS: dict[str, Callable[[list[Any]], list[Any]]] = {
     **dict.fromkeys(_PLAIN_DICTS, lambda items: items[::2]),
     "defaultdict": lambda items: items[1::2],

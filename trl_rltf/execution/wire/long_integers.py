@@ -1,4 +1,8 @@
-"""Read and write JSON and code with integers of any number of digits, which the interpreter limits to 4300."""
+"""
+Read and write JSON and code with integers of any number of digits.
+
+The interpreter limits conversions between integers and text to 4300 digits.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,19 @@ from collections.abc import Iterator
 from typing import Any
 
 
-_LONG_BITS = 2000  # the limit can be lowered, but not below 640 digits
+_LONG_BITS = 2000  # the limit of the interpreter can be lowered, but not below 640 digits
 _lock = _thread.allocate_lock()
 
 
 @contextlib.contextmanager
 def any_number_of_digits() -> Iterator[None]:
-    """Lift the limit for a moment, to parse or write code, which has no hook of its own; for trusted text only."""
+    """
+    Lift the limit while code is parsed or written.
+
+    `ast` and `compile` have no hook for integers.
+
+    For trusted text only: a conversion of many digits takes long.
+    """
     with _lock:
         before = sys.get_int_max_str_digits()
         sys.set_int_max_str_digits(0)
@@ -30,16 +40,18 @@ def any_number_of_digits() -> Iterator[None]:
 
 def load_json(text: str | bytes) -> Any:
     """
-    Read JSON from a source that is trusted, such as a file of problems: integers may have any number of digits.
+    Read JSON with integers of any number of digits.
+
+    For trusted sources only, such as a file of problems.
 
     Args:
-        text (`str` or `bytes`): The JSON text, perhaps with a byte order mark.
+        text (`str` or `bytes`): The JSON text. It may start with a byte order mark.
 
     Returns:
-        `Any`: What it says.
+        `Any`: The value.
 
     Raises:
-        ValueError: If this is not JSON, not UTF-8, or nested too deeply.
+        ValueError: If the text is not JSON, not UTF-8, or nested too deeply.
     """
     if isinstance(text, bytes):
         try:
@@ -63,13 +75,13 @@ def dump_json(value: Any) -> str:
     Write JSON with integers of any number of digits.
 
     Args:
-        value (`Any`): What to write.
+        value (`Any`): The value to write.
 
     Returns:
         `str`: JSON text for [`load_json`].
 
     Raises:
-        ValueError: If the value has a part that JSON cannot write, or is nested too deeply.
+        ValueError: If a part of the value cannot be written as JSON, or if it is nested too deeply.
     """
     try:
         try:
@@ -95,7 +107,7 @@ def _mark_long_integers(value: Any, mark: str) -> Any:
 
 
 def _decimal(number: int | str) -> Any:
-    # Its conversions are exact and have no limit. Imported here, for workers hardly ever need it.
+    # The conversions of `Decimal` are exact and have no limit. Imported here, since workers rarely need it.
     from decimal import Decimal
 
     return Decimal(number)

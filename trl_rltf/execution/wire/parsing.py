@@ -1,23 +1,35 @@
-"""Read what a hostile process has written: JSON of bounded size and depth, and nothing else."""
+"""Read JSON of bounded size and depth from a hostile process."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from .messages import ErrorDescription, ErrorSite
 
 
 _MAX_NESTING = 300
-# Bytes of memory that parsed JSON may take: some at least, and otherwise so many for each byte of the text.
-_LEAST_MEMORY, _MEMORY_PER_BYTE = 2**26, 32
+# Bytes of memory that parsed JSON may take: 64 MiB, or 32 per byte of a longer text.
+_SMALL_MEMORY, _MEMORY_PER_BYTE = 2**26, 32
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
-_STEPS = dict(zip(b'[{]},"', (1, 1, -1, -1, 0, 0), strict=True))  # what each character adds to the depth
+_STEPS = dict(zip(b'[{]},"', (1, 1, -1, -1, 0, 0), strict=True))  # change of the depth per character
 _NOT_STRUCTURE = bytes(set(range(256)) - _STEPS.keys())
 
 
 def parse_json(payload: bytes) -> Any:
-    """Read JSON from a program's process: plain data of bounded size and depth, or `None`."""
+    """
+    Read JSON from the process of a program.
+
+    Args:
+        payload (`bytes`): Any bytes.
+
+    Returns:
+        `Any`: The value, or `None` if the bytes are not JSON, or if the value would be too large or too deep.
+    """
     try:
         return json.loads(payload.decode()) if _is_harmless(payload) else None
     except (ValueError, RecursionError):
@@ -25,21 +37,25 @@ def parse_json(payload: bytes) -> Any:
 
 
 def _is_harmless(payload: bytes) -> bool:
-    """Whether JSON text becomes values of bounded memory and depth, which are known before they are built."""
-    if _memory(payload) > _LEAST_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
+    """
+    Whether JSON text stands for a value of bounded size and depth.
+
+    This is decided before the value is built.
+    """
+    if _memory(payload) > _SMALL_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
         payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_STRUCTURE), len(payload)
         depth = max(itertools.accumulate(map(_STEPS.__getitem__, payload)), default=0)
-        return depth <= _MAX_NESTING and _memory(payload) <= max(_LEAST_MEMORY, _MEMORY_PER_BYTE * size)
+        return depth <= _MAX_NESTING and _memory(payload) <= max(_SMALL_MEMORY, _MEMORY_PER_BYTE * size)
     return True
 
 
 def _memory(text: bytes) -> int:
-    """Bytes that the values in JSON text take at most, beside the characters of its strings."""
+    """Bytes that the values in JSON text take at most, without characters."""
     return 232 * text.count(b"{") + 64 * text.count(b"[") + 40 * text.count(b",") + 56 * text.count(b'"')
 
 
-def parse_error(payload: bytes) -> dict[str, Any]:
-    """Read what a process says of an error; each part that has not the right type is replaced."""
+def parse_error(payload: bytes) -> ErrorDescription:
+    """Read the description of an error. A field of the wrong type gets a default."""
     content = parse_json(payload)
     error = content if isinstance(content, dict) else {}
     name, message = error.get("type"), error.get("message")
@@ -51,12 +67,19 @@ def parse_error(payload: bytes) -> dict[str, Any]:
     }
 
 
-def parse_site(payload: bytes) -> dict[str, Any]:
-    """Read the place of an error in the source."""
+def parse_site(payload: bytes) -> ErrorSite:
+    """
+    Read the place of an error in the source.
+
+    A field of the wrong type gets a default.
+    """
     content = parse_json(payload)
     site = content if isinstance(content, dict) else {}
-    spans = {name: _numbers(site.get(name)) for name in ("span", "expression_span")}
-    return {"detail": str(site.get("detail", ""))[:100], **spans}
+    return {
+        "detail": str(site.get("detail", ""))[:100],
+        "span": _numbers(site.get("span")),
+        "expression_span": _numbers(site.get("expression_span")),
+    }
 
 
 def _numbers(value: Any) -> list[int] | None:

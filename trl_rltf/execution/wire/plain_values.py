@@ -1,4 +1,8 @@
-"""Encode values as plain data, so that they are compared in a process that the program cannot reach."""
+"""
+Encode values as plain data.
+
+The process of a program sends plain data, so that its values are compared in a process that the program cannot reach.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,9 @@ from .long_integers import dump_json, load_json
 
 __all__ = ["Opaque", "decode", "dump_json", "encode", "is_plain", "load_json"]
 
-# Containers nested deeper than this are written as a flat list: parsers of JSON, in both directions, recurse.
-_MOST_NESTED = 20
-_MOST_TAKEN = 2**26  # bytes of the items of one iterator, which may have no end
+# Containers at a greater depth are written as a flat list, since JSON is read and written recursively.
+_MAX_NESTING = 20
+_MAX_ITERATOR_BYTES = 2**26  # of the items of one iterator, which may be endless
 _MAX_DECIMAL_INT_BITS = 4096  # the interpreter limits longer conversions between int and decimal text
 _DIRECT = frozenset([str, int, float, bool, type(None)])
 _ITERATOR_MODULES = frozenset(["builtins", "itertools", "collections", "_collections"])
@@ -30,7 +34,7 @@ _VIEWS = {
 
 
 class _NotPlain(Exception):
-    """A value that contains itself, or an iterator without an end."""
+    """A value contains itself, or an iterator is too long."""
 
 
 def encode(value: Any, read_iterators: bool = True) -> Any:
@@ -41,15 +45,16 @@ def encode(value: Any, read_iterators: bool = True) -> Any:
     effect.
 
     Args:
-        value (`Any`): Anything a program returned.
+        value (`Any`): Any value that a program returned.
         read_iterators (`bool`, *optional*, defaults to `True`): Read iterators of Python to their end. If `False`, they are
-            opaque and stay as they are.
+            opaque and are not consumed.
 
     Returns:
-        `Any`: JSON-compatible data for [`decode`], nested at most 100 deep; what is not plain data becomes an opaque marker.
+        `Any`: JSON-compatible data for [`decode`], nested at most 100 deep. A value that is not plain data becomes an opaque
+        marker.
     """
     try:
-        return _encode(value, _MOST_NESTED, read_iterators)
+        return _encode(value, _MAX_NESTING, read_iterators)
     except _NotPlain:
         return {"opaque": "endless or cyclic"}
 
@@ -70,7 +75,11 @@ def _encode(value: Any, levels: int, read_iterators: bool) -> Any:
 
 
 def _flatten(value: Any, tag: str, items: Iterable[Any], read_iterators: bool) -> Any:
-    """Encode a deep value as the list of its parts, where `[tag, count]` stands for a container of the last `count`."""
+    """
+    Encode a deep value as the flat list of its parts.
+
+    `[tag, count]` stands for a container of the last `count` values.
+    """
     nodes: list[Any] = []
     pending: list[list[Any]] = [[value, tag, iter(items), 0]]
     containers = {id(value)}
@@ -95,7 +104,12 @@ def _flatten(value: Any, tag: str, items: Iterable[Any], read_iterators: bool) -
 
 
 def _open(value: Any, read_iterators: bool) -> tuple[Any, Iterable[Any] | None]:
-    """The data of a value without parts, and `None`; or the tag of a container, and its parts."""
+    """
+    Open a value by one level.
+
+    Returns:
+        `tuple`: The data of a value without parts and `None`, or the tag of a container and its parts.
+    """
     kind = type(value)
     if issubclass(kind, int):
         if kind is bool:
@@ -130,7 +144,7 @@ def _open(value: Any, read_iterators: bool) -> tuple[Any, Iterable[Any] | None]:
     if kind in _VIEWS:
         return _VIEWS[kind], value
     if kind.__module__ in _ITERATOR_MODULES and issubclass(kind, Iterator):
-        return ("iterator", _take_all(value)) if read_iterators else ({"opaque": kind.__name__}, None)
+        return ("iterator", _read_all(value)) if read_iterators else ({"opaque": kind.__name__}, None)
     return _open_other(value, kind)
 
 
@@ -159,28 +173,28 @@ def _open_other(value: Any, kind: type) -> tuple[Any, Iterable[Any] | None]:
         content = value.tolist()
         if name == "ndarray":
             return name, [str(value.dtype), content]
-        if type(content) is not kind:  # as for numbers longer than those of Python
+        if type(content) is not kind:  # not so for numbers longer than those of Python
             return _open(content, False)
     return {"opaque": str(name)}, None
 
 
-def _take_all(iterator: Iterator[Any]) -> list[Any]:
+def _read_all(iterator: Iterator[Any]) -> list[Any]:
     items, size = [], 0
     for item in iterator:
         items.append(item)
         size += 8 + sys.getsizeof(item)
-        if size > _MOST_TAKEN:
+        if size > _MAX_ITERATOR_BYTES:
             raise _NotPlain
     return items
 
 
 def _module(name: str) -> Any:
-    # Imported when a value of theirs is there: each process of a program pays for what its worker has imported.
+    # Imported only when needed: each process of a program pays for the modules that its worker has imported.
     return importlib.import_module(name)
 
 
 def is_plain(data: Any) -> bool:
-    """Whether encoded data hold no opaque marker, so that they stand for the whole value."""
+    """Whether encoded data stand for the whole value, that is, hold no opaque marker."""
     pending = [data]
     while pending:
         item = pending.pop()

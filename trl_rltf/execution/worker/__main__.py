@@ -1,31 +1,33 @@
-"""A small process that grades programs one after the other: `python -m trl_rltf.execution.worker`."""
+"""Serve requests to grade programs: `python -m trl_rltf.execution.worker`."""
 
 from __future__ import annotations
 
 import gc
 import json
 import os
-import resource
 import signal
 import site
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..sandbox.landlock import FileRules
+from ..sandbox.limits import bound_resources
 from ..sandbox.namespaces import change_user, drop_capabilities, enter_namespaces, restrict_mounts
 from ..sandbox.scratch import remove_folders
 from ..sandbox.seccomp import SystemCallFilter
 from ..wire.frames import HEADER, frame, parse_frame
+from .child import CallerGone
 from .files import FIRST_FREE, MemoryFiles
-from .program import functions
-from .program import run as program_process
-from .scripts import process as script_process
-from .supervisor import Stop, Supervisor
+from .program.functions import warm_up_functions
+from .program.interpreter import warm_up_interpreter
+from .scripts.script import warm_up_scripts
+from .supervisor import Supervisor
 
 
-_STACK_BYTES = 128 * 2**20  # solutions recurse deeply; the kernel leaves at least this much room
+if TYPE_CHECKING:
+    from ..wire.messages import Hello, WorkerConfig
 
 
 def read_frame(descriptor: int) -> bytes | None:
@@ -64,8 +66,8 @@ def _serve(control: int, reply: int) -> None:
     first = read_frame(control)
     if first is None:
         return
-    config = parse_frame(first)[0]
-    child_setup, is_filtered, files = _lock_in(config)
+    config: WorkerConfig = parse_frame(first)[0]
+    child_setup, is_filtered, files = enter_sandbox(config)
     os.chdir(config["scratch"][0])
     sys.path[:] = [*(path for path in sys.path if path not in config["hidden_paths"]), *config["libraries"]]
     for make_names in (site.setquit, site.setcopyright, site.sethelper):
@@ -73,15 +75,16 @@ def _serve(control: int, reply: int) -> None:
     for name in config["hidden_variables"]:
         os.environ.pop(name, None)
     os.environ |= dict.fromkeys(("HOME", "TMPDIR"), config["scratch"][0])
-    program_process.warm_up()
-    script_process.warm_up()
-    functions.warm_up()
+    warm_up_interpreter()
+    warm_up_scripts()
+    warm_up_functions()
     supervisor = Supervisor(control, config, files, is_filtered, child_setup)
     gc.collect()
     gc.freeze()  # shared with every program's process; a collection there must not copy it
     gc.disable()
     try:
-        _write_all(reply, frame({"ready": True, "pid": os.getpid(), "filtered": is_filtered}))
+        hello: Hello = {"ready": True, "pid": os.getpid(), "filtered": is_filtered}
+        _write_all(reply, frame(hello))
         _serve_requests(control, reply, supervisor, files)
     finally:
         if config["own_root"] is None:
@@ -90,41 +93,39 @@ def _serve(control: int, reply: int) -> None:
 
 def _serve_requests(control: int, reply: int, supervisor: Supervisor, files: MemoryFiles) -> None:
     while (data := read_frame(control)) is not None:
-        for sealed in (files.program, files.referee):
+        for payload in (files.program, files.tests):
             size = _read_exactly(control, HEADER.size)
             if size is None:
                 return
-            sealed.take(control, HEADER.unpack(size)[0])
+            payload.fill_from(control, HEADER.unpack(size)[0])
         files.answers.clear()
         try:
             head = json.dumps(supervisor.grade(parse_frame(data)[0])).encode()
-        except Stop:
+        except CallerGone:
             return
         _write_all(reply, HEADER.pack(HEADER.size + len(head) + files.answers.size) + HEADER.pack(len(head)) + head)
-        files.answers.send(reply)
+        files.answers.send_to(reply)
 
 
-def _lock_in(config: dict[str, Any]) -> tuple[Callable[[], None], bool, MemoryFiles]:
-    """Take on what lasts as long as the worker; returns what each program's process takes on in addition."""
+def enter_sandbox(config: WorkerConfig) -> tuple[Callable[[], None], bool, MemoryFiles]:
+    """
+    Lock in this process and all that it starts, for good.
+
+    Args:
+        config (`WorkerConfig`): The limits and the layout of the sandbox.
+
+    Returns:
+        `tuple[Callable, bool, MemoryFiles]`: A function that locks in the process of a program further, whether system calls
+        are filtered, and the files for programs, which cannot be made later.
+    """
     if config["own_root"] is not None:
         enter_namespaces(config["own_root"], as_root=config["own_user"] is not None)
     if config["restricts_mounts"]:
         restrict_mounts(config["scratch"])
     if config["own_user"] is not None:
+        assert config["file_user"] is not None
         change_user(config["own_user"], config["file_user"], config["scratch"], config["owns_processes"])
-    for kind, bound in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, config["memory_limit"]),
-        (resource.RLIMIT_NOFILE, config["max_open_files"]),
-        (resource.RLIMIT_NPROC, config["rlimit_nproc"]),
-    ):
-        resource.setrlimit(kind, program_process.lowest_limit(kind, bound))
-    # Many solutions raise this limit, which is a bound on nothing but the share of the stack in the address space.
-    stack, most = (
-        program_process.lowest_limit(resource.RLIMIT_STACK, _STACK_BYTES)[0],
-        resource.getrlimit(resource.RLIMIT_STACK)[1],
-    )
-    resource.setrlimit(resource.RLIMIT_STACK, (stack, most))
+    bound_resources(config["memory_limit"], config["max_open_files"], config["rlimit_nproc"])
     drop_capabilities()  # of a trainer that runs as root
     files = MemoryFiles()
     is_filtered = SystemCallFilter.of_worker().install()

@@ -2,72 +2,89 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..sandbox.libc import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, fork, prctl
+from ..sandbox.limits import lowest_limit
 from ..sandbox.scratch import has_too_many_files
-from . import cleanup
+from .cleanup import count_processes, kill_everything, reap_everything
 from .cpu_time import CpuMeter
-from .files import CLOSED, CONNECTION, LOG, NULL, STDOUT, MemoryFiles
-from .program import run as program_process
+from .files import FIRST_CLOSED, LOG, NULL, REFEREE_FDS, STDOUT, MemoryFiles
 from .records import RecordReader, RecordWriter
-from .scripts.server import CANNOT_FORK, fork
+from .scripts.server import EXIT_CANNOT_FORK, EXIT_FAILED
+from .time_limits import WAITING_PER_CPU_SECOND, Limits
 
 
-_CHECK_INTERVAL = 0.02  # seconds between looks at the number of processes; later, a fork bomb leaves no time to look
-_NO_DESCRIPTOR = 2**16
-WAITING = 2.0
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
-_MOST_CPU_SECONDS = 3600  # the supervisor looks after time; this is for the case that it cannot
-_prctl = ctypes.CDLL(None).prctl
+if TYPE_CHECKING:
+    from ..wire.messages import WorkerConfig
 
 
-class Stop(Exception):
-    """The caller is gone."""
+_CHECK_SECONDS = 0.02  # between looks at the number of processes; with a longer time, a fork bomb leaves none to look
+_MAX_DESCRIPTOR = 2**16
+_MAX_CPU_SECONDS = 3600  # the supervisor bounds the time; this is for the case that it cannot
 
 
-class Limits(NamedTuple):
+class CallerGone(Exception):
+    """The caller has hung up."""
+
+
+class ChildTask(NamedTuple):
     """
-    Seconds of CPU and of elapsed time that a test may use, and the same for all tests of the process. Of their elapsed time,
-    [`WAITING`] seconds for each of CPU do not count: on a busy machine a process waits for its turn.
+    The work of one child process.
+
+    Args:
+        run (`Callable[[RecordWriter], None]`): The work itself, inside the sandbox.
+        prepare (`Callable[[], None]`): Called first, while the child still has the worker's descriptors.
+        pipes (`tuple[int, int]`, *optional*): Descriptors to read from, and to write to, a partner.
     """
 
+    run: Callable[[RecordWriter], None]
+    prepare: Callable[[], None]
+    pipes: tuple[int, int] | None = None
+
+
+class ChildResult(NamedTuple):
+    """
+    The end of a child process.
+
+    Args:
+        records (`list`): The reports of the process.
+        stopped (`str` or `None`): Why it was killed from outside.
+        exceeded (`str`): Name of the field of [`~execution.worker.time_limits.Limits`] that it was killed for.
+        status (`int`): Its status, as `os.wait` returns it.
+        cpu (`float`): CPU seconds that it and all that it started have used.
+    """
+
+    records: list[Any]
+    stopped: str | None
+    exceeded: str
+    status: int
     cpu: float
-    wall: float
-    total_cpu: float
-    total_wall: float
 
 
 class ChildProcess:
     """
-    Run one process at a time, and keep how it ended.
+    Run one process at a time.
 
     Args:
         control (`int`): Descriptor whose hang-up means that the caller is gone.
-        config (`dict`): `memory_limit` and `output_limit` (bytes), `max_processes`, `scratch`.
-        files ([`~execution.worker.files.MemoryFiles`]): Where programs read from and write to.
+        config (`WorkerConfig`): `memory_limit` and `output_limit` (bytes), `max_processes`, `scratch`.
+        files ([`~execution.worker.files.MemoryFiles`]): The files that programs read from and write to.
         owns_namespace (`bool`): Whether this is the first process of a PID namespace.
-        child_setup (`Callable`): What the process of a program does first, to lock itself in.
-
-    Attributes:
-        records (`list`): What the process reported.
-        stopped (`str` or `None`): Why it was killed from outside.
-        exceeded (`str`): Which of the [`Limits`] it was killed for.
-        status (`int`): How it ended, as `os.wait` says it.
-        cpu (`float`): CPU seconds that it and all that it started have used.
+        child_setup (`Callable`): Locks in the process of a program, before anything else.
     """
 
     def __init__(
         self,
         control: int,
-        config: dict[str, Any],
+        config: WorkerConfig,
         files: MemoryFiles,
         owns_namespace: bool,
         child_setup: Callable[[], None],
@@ -78,59 +95,59 @@ class ChildProcess:
         self._files = files
         self._owns_namespace = owns_namespace
         self._child_setup = child_setup
-        self._file_bound = program_process.lowest_limit(resource.RLIMIT_FSIZE, config["output_limit"])
-        self._cpu_bound = program_process.lowest_limit(resource.RLIMIT_CPU, _MOST_CPU_SECONDS)
-        self.records: list[Any] = []
-        self.stopped: str | None = None
-        self.exceeded = ""
-        self.status = 0
-        self.cpu = 0.0
+        self._file_bound = lowest_limit(resource.RLIMIT_FSIZE, config["output_limit"])
+        self._cpu_bound = lowest_limit(resource.RLIMIT_CPU, _MAX_CPU_SECONDS)
 
-    def run(
-        self,
-        body: Callable[[RecordWriter], None],
-        limits: Limits,
-        num_tests: int,
-        prepare: Callable[[], None],
-        served_by: Callable[[RecordWriter], None] | None = None,
-        served_prepare: Callable[[], None] = lambda: None,
-        connections: Sequence[tuple[int, ...]] = ((), ()),
-    ) -> None:
+    def run(self, main: ChildTask, limits: Limits, num_tests: int, partner: ChildTask | None = None) -> ChildResult:
         """
-        Fork, run `body` in the child, and wait until the child has ended or its time is up. Then nothing of it runs.
+        Fork, run a task in the child, and wait for its end or for a limit of time.
+
+        When this returns, nothing of the child runs.
 
         Args:
-            body (`Callable[[RecordWriter], None]`): What the child does.
-            limits ([`Limits`]): Seconds.
-            num_tests (`int`): Number of tests that the program has.
-            prepare (`Callable`): What the child does first, while it still has the worker's descriptors.
-            served_by (`Callable`, *optional*): What a second child does, which the first one talks to. Then `body` is that
-                of the test and this that of the program; the limits are on both together.
-            served_prepare (`Callable`, *optional*): What the second child does first.
-            connections (`Sequence[tuple[int, int]]`, *optional*): For each of the two, where it reads and writes messages. They
-                are closed here once the children have them, so that each child sees when the other is gone.
+            main ([`ChildTask`]): The task that reports.
+            limits ([`~execution.worker.time_limits.Limits`]): Seconds.
+            num_tests (`int`): Number of tests of the program.
+            partner ([`ChildTask`], *optional*): The task of a second child, which the first one talks to: the program whose
+                tests run in the first one. The limits are on both together. The pipes are closed here once the children
+                have them, so that each child sees when the other is gone.
+
+        Returns:
+            [`ChildResult`]: The records of the first child, and the status of the program.
+
+        Raises:
+            CallerGone: If the caller hangs up meanwhile.
+            OSError: If the machine cannot fork.
         """
         self._files.renew()
         reader = RecordReader(num_tests)
         pids: list[int] = []
 
         def start() -> None:
-            pids.append(self._start(body, reader.tokens, connections[0], prepare))
-            if served_by is not None:
-                pids.append(self._start(served_by, b"", connections[1], served_prepare))
-            for descriptor in (*connections[0], *connections[1]):
-                os.close(descriptor)
+            pids.append(self._start(main, reader.tokens))
+            if partner is not None:
+                pids.append(self._start(partner, b""))
+            for task in filter(None, (main, partner)):
+                for descriptor in task.pipes or ():
+                    os.close(descriptor)
 
-        self._run(pids, start, limits, lambda: reader.read(LOG))
+        return self._run(pids, start, limits, lambda: reader.read(LOG))
 
-    def run_server(self, serve: Callable[[], None], limits: Limits, read: Callable[[], Iterator[Any]]) -> None:
+    def run_server(self, serve: Callable[[], None], limits: Limits, read: Callable[[], Iterator[Any]]) -> ChildResult:
         """
-        The same with a process of ours, which forks those of a program by itself.
+        Fork a server, which forks the processes of a program, and wait as `run` does.
 
         Args:
-            serve (`Callable`): What the child does.
-            limits ([`Limits`]): Seconds.
-            read (`Callable`): Returns what the child has reported since the last call.
+            serve (`Callable`): The work of the child.
+            limits ([`~execution.worker.time_limits.Limits`]): Seconds.
+            read (`Callable`): Returns the reports of the child since the last call.
+
+        Returns:
+            [`ChildResult`]: Its reports, and its status.
+
+        Raises:
+            CallerGone: If the caller hangs up meanwhile.
+            OSError: If the machine cannot fork.
         """
         pids: list[int] = []
 
@@ -142,69 +159,62 @@ class ChildProcess:
                     os.setsid()  # or a program could join the group of the worker, and send signals to it
                     serve()
                 finally:
-                    os._exit(70)
+                    os._exit(EXIT_FAILED)
             pids.append(pid)
 
-        self._run(pids, start, limits, read, is_server=True)
-        if os.WIFEXITED(self.status) and os.WEXITSTATUS(self.status) == CANNOT_FORK:
+        result = self._run(pids, start, limits, read, is_server=True)
+        if os.WIFEXITED(result.status) and os.WEXITSTATUS(result.status) == EXIT_CANNOT_FORK:
             raise _out_of_processes()
+        return result
 
-    def become_test(self) -> None:
-        """Lock this process in, which a server has forked, before it runs a program."""
+    def become_program(self) -> None:
+        """Lock in this process, which a server has forked, before it runs a program."""
         if not self._owns_namespace:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        os.setpgid(0, 0)  # signals to its group reach nobody else
-        self._lock_in(CONNECTION[0])
-        _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        os.setpgid(0, 0)  # a signal to its group reaches no other process
+        self._enter_sandbox(REFEREE_FDS[0])
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
         gc.enable()
 
     def _leave_worker(self) -> None:
         if not self._owns_namespace:
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         resource.setrlimit(resource.RLIMIT_CPU, self._cpu_bound)
 
-    def _lock_in(self, first_closed: int) -> None:
+    def _enter_sandbox(self, first_closed: int) -> None:
         self._child_setup()
-        os.closerange(first_closed, _NO_DESCRIPTOR)
+        os.closerange(first_closed, _MAX_DESCRIPTOR)
         resource.setrlimit(resource.RLIMIT_FSIZE, self._file_bound)
 
     @staticmethod
     def _fork() -> int:
-        gc.freeze()  # or the child's first allocation might look through all that this process has made since
+        gc.freeze()  # or the child's first allocation might collect garbage among all new objects of this process
         pid: int = fork()
         if pid < 0:
             raise _out_of_processes()
         return pid
 
-    def _start(
-        self,
-        body: Callable[[RecordWriter], None],
-        tokens: bytes,
-        connection: tuple[int, ...],
-        prepare: Callable[[], None],
-    ) -> int:
+    def _start(self, task: ChildTask, tokens: bytes) -> int:
         pid = self._fork()
         if pid == 0:
             # Little happens here: each page of memory that is touched is copied first.
             try:
                 self._leave_worker()
                 os.setsid()
-                is_hidden = bool(connection and tokens)  # a test that judges a program stays hidden from it
+                is_hidden = bool(task.pipes and tokens)  # a test that judges a program stays hidden from it
                 if not is_hidden:
-                    _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
-                if connection:
-                    for target, source in zip(CONNECTION, connection, strict=True):
+                    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # /dev/stdin leads through the process's own /proc entry
+                if task.pipes:
+                    for target, source in zip(REFEREE_FDS, task.pipes, strict=True):
                         os.dup2(source, target)
-                    os.dup2(
-                        NULL, STDOUT if is_hidden else LOG
-                    )  # what a test prints, or reports, is not for the program
-                prepare()
-                self._lock_in(CLOSED if connection else CONNECTION[0])
+                    os.dup2(NULL, STDOUT if is_hidden else LOG)  # the program sees no output or report of the test
+                task.prepare()
+                self._enter_sandbox(FIRST_CLOSED if task.pipes else REFEREE_FDS[0])
                 gc.enable()
-                body(RecordWriter(LOG, tokens))
+                task.run(RecordWriter(LOG, tokens))
             finally:
-                os._exit(70)
+                os._exit(EXIT_FAILED)
         return pid
 
     def _run(
@@ -214,22 +224,22 @@ class ChildProcess:
         limits: Limits,
         read: Callable[[], Iterator[Any]],
         is_server: bool = False,
-    ) -> None:
-        self.records, self.stopped, self.exceeded, self.status = [], None, "", 0
+    ) -> ChildResult:
+        records: list[Any] = []
         before = _cpu_of_children()
         meter = CpuMeter()
         try:
             start()
-            self._watch(pids, meter, limits, read, is_server)
+            stopped, exceeded = self._watch(pids, meter, limits, read, records, is_server)
         finally:
             # Before the first is waited for: a fork bomb grows as long as one process of it is alive.
-            has_more = cleanup.kill_everything(pids, self._owns_namespace)
+            has_more = kill_everything(pids, self._owns_namespace)
             statuses = [os.waitpid(pid, 0)[1] for pid in pids]
             if has_more:
-                cleanup.reap_everything(self._owns_namespace)
-        self.cpu = max(meter.latest, _cpu_of_children() - before)
-        self.status = statuses[-1]
-        self.records += read()
+                reap_everything(self._owns_namespace)
+        cpu = max(meter.latest, _cpu_of_children() - before)
+        records += read()
+        return ChildResult(records, stopped, exceeded, statuses[-1], cpu)
 
     def _watch(
         self,
@@ -237,43 +247,45 @@ class ChildProcess:
         meter: CpuMeter,
         limits: Limits,
         read: Callable[[], Iterator[Any]],
+        records: list[Any],
         is_server: bool,
-    ) -> None:
+    ) -> tuple[str | None, str]:
+        """Wait for the first process. Returns why to stop it, and the limit it exceeded."""
         exit_descriptor = os.pidfd_open(pids[0])
         self._poll.register(exit_descriptor, select.POLLIN)
         began = wall_start = time.monotonic()
         cpu_start, has_clocks = 0.0, len(pids) == 1 and not is_server
-        wait = min(*limits, _CHECK_INTERVAL)
+        wait = min(*limits, _CHECK_SECONDS)
         try:
             while True:
                 for descriptor, _ in self._poll.poll(max(1, int(wait * 1000) + 1)):
                     if descriptor == exit_descriptor:
-                        return
-                    raise Stop
+                        return None, ""
+                    raise CallerGone
                 now, cpu = time.monotonic(), meter.read(pids)
                 for record in read():
-                    self.records.append(record)
-                    # Each test has its own time, from the end of the one before. A process cannot claim a later one.
+                    records.append(record)
+                    # The time of each test counts from the end of the one before. A process cannot claim a later start.
                     # Of several processes, a record has only the time of the one that wrote it, or none.
                     cpu_start = record.cpu if has_clocks and 0 <= record.cpu <= cpu else cpu
                     wall_start = record.wall if has_clocks and wall_start <= record.wall <= now else now
-                used = Limits(cpu - cpu_start, now - wall_start, cpu, now - began - WAITING * cpu)
+                waited = WAITING_PER_CPU_SECOND * cpu
+                used = Limits(cpu - cpu_start, now - wall_start, cpu, now - began - waited)
                 left = [limit - seconds for limit, seconds in zip(limits, used, strict=True)]
                 if min(left) <= 0:
-                    self.stopped, self.exceeded = "timeout", Limits._fields[left.index(min(left))]
-                    return
-                self.stopped = self._what_is_wrong(pids[0], is_server)
-                if self.stopped is not None:
-                    return
-                wait = min(*left, _CHECK_INTERVAL)
+                    return "timeout", Limits._fields[left.index(min(left))]
+                violation = self._violation(pids[0], is_server)
+                if violation is not None:
+                    return violation, ""
+                wait = min(*left, _CHECK_SECONDS)
         finally:
             self._poll.unregister(exit_descriptor)
             os.close(exit_descriptor)
 
-    def _what_is_wrong(self, first_pid: int, is_server: bool) -> str | None:
-        """What a program must not do, apart from taking long."""
+    def _violation(self, first_pid: int, is_server: bool) -> str | None:
+        """Name the rule that a program breaks, apart from the limits of time."""
         if is_server and os.waitid(os.P_PID, first_pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
-            return "SIGSTOP"  # by its program: it would never report
+            return "SIGSTOP"  # sent by its program: the server would never report
         if self._has_too_many_processes(first_pid, self._config["max_processes"] + is_server):
             return "ProcessLimitExceeded"
         return "FileLimitExceeded" if has_too_many_files(self._config["scratch"]) else None
@@ -281,7 +293,7 @@ class ChildProcess:
     def _has_too_many_processes(self, first_pid: int, most: int) -> bool:
         with open("/proc/loadavg", "rb") as file:
             num_started = int(file.read().split()[4]) - first_pid  # the last number that was given to a process
-        return not 0 <= num_started <= most and cleanup.count_processes(self._owns_namespace) > most
+        return not 0 <= num_started <= most and count_processes(self._owns_namespace) > most
 
 
 def _cpu_of_children() -> float:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..sandbox.libc import libc
 from ..sandbox.processes import descendants, kill_descendants
 
 
 _IPC_RMID = 0
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def count_processes(owns_namespace: bool) -> int:
-    """Number of processes that the program has, whoever their parents are."""
+    """Count the processes of the program, also those that have other parents by now."""
     return len(_others() if owns_namespace else descendants())
 
 
 def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
     """
-    Kill all processes of a program, whatever group or session they moved to.
+    Kill all processes of a program, also those that moved to another session.
 
     Args:
-        pids (`Iterable[int]`): The processes that were forked for it; outside a namespace, each led a session of its own.
+        pids (`Iterable[int]`): The processes that were forked for it. Outside a namespace, each of them leads a session.
         owns_namespace (`bool`): Whether the caller is the first process of a PID namespace, where one call reaches all.
 
     Returns:
-        `bool`: Whether there may be some to reap with [`reap_everything`], apart from `pids`.
+        `bool`: Whether there may be processes to reap with [`reap_everything`], apart from `pids`.
     """
     if owns_namespace:
         try:
@@ -47,10 +46,13 @@ def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
 
 def reap_everything(owns_namespace: bool) -> None:
     """
-    Reap what is left of a program, after [`kill_everything`].
+    Kill and reap the processes that are left of a program.
+
+    To be called after [`kill_everything`].
 
     Args:
-        owns_namespace (`bool`): As above. Otherwise the caller must be a subreaper, so that orphans are its children.
+        owns_namespace (`bool`): Whether the caller is the first process of a PID namespace. Otherwise it must be a
+            subreaper, so that orphans are its children.
     """
     while not owns_namespace and _has_children():
         kill_descendants(os.getpid())
@@ -58,11 +60,11 @@ def reap_everything(owns_namespace: bool) -> None:
 
 
 def remove_ipc_objects() -> None:
-    """Remove the System V objects of this IPC namespace, which outlive the processes that made them."""
+    """Remove the System V objects of this IPC namespace: they survive processes."""
     controls: dict[str, Callable[[int], Any]] = {
-        "shm": lambda key: _libc.shmctl(key, _IPC_RMID, None),
-        "sem": lambda key: _libc.semctl(key, 0, _IPC_RMID),
-        "msg": lambda key: _libc.msgctl(key, _IPC_RMID, None),
+        "shm": lambda key: libc.shmctl(key, _IPC_RMID, None),
+        "sem": lambda key: libc.semctl(key, 0, _IPC_RMID),
+        "msg": lambda key: libc.msgctl(key, _IPC_RMID, None),
     }
     for kind, control in controls.items():
         with contextlib.suppress(OSError), open(f"/proc/sysvipc/{kind}") as file:
@@ -75,7 +77,7 @@ def _others() -> list[int]:
 
 
 def _has_children() -> bool:
-    """Reap the children that have ended; returns whether there are others."""
+    """Reap the children that have ended. Returns whether there are others."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -16,7 +16,9 @@ _CHILDREN_USER = 13  # fields of proc_pid_stat(5) after the name: time of the ch
 
 class CpuMeter:
     """
-    Add up the CPU time of processes, of the children that they have waited for, and of all that descend from them.
+    Add up the CPU time of processes and of all their descendants.
+
+    The time of a child that was waited for is in the figures of its parent.
 
     Attributes:
         latest (`float`): Seconds at the last reading.
@@ -24,22 +26,22 @@ class CpuMeter:
 
     def __init__(self) -> None:
         self.latest = 0.0
-        self._own: dict[int, float] = {}  # of each process that was seen, also of those that nobody has waited for
+        self._own: dict[int, float] = {}  # of each process that was seen, also of those that no parent waited for
 
     def read(self, pids: Iterable[int]) -> float:
         """
-        Read the time.
+        Read the time that was used until now.
 
         Args:
             pids (`Iterable[int]`): Processes that the caller has forked and not yet waited for.
 
         Returns:
-            `float`: Seconds until now; they never become fewer.
+            `float`: Seconds; never fewer than at the last reading.
         """
         total = 0.0
         for pid in _family(pids) if CAN_ASK_FOR_CHILDREN else descendants():
             with contextlib.suppress(OSError):  # it has just ended
-                own = time.clock_gettime((~pid << 3) | 2)  # of another process, see clock_getcpuclockid(3)
+                own = time.clock_gettime((~pid << 3) | 2)  # the clock of another process, see clock_getcpuclockid(3)
                 self._own[pid] = own
                 total += own + _waited_for(pid)
         self.latest = max(self.latest, total, sum(self._own.values()))

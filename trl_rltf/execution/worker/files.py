@@ -1,41 +1,160 @@
-"""Files in memory through which programs are given their input and answer, set back before each process."""
+"""
+Pass programs, tests and answers through files that the worker does not read.
+
+The process of a program is forked from the worker, and inherits all that the worker has read. For this reason the worker moves
+the bytes of programs, tests and answers inside the kernel.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+from typing import Any
 
-from .sealed import SealedFile
+from ..wire.frames import PART_SIZE, STDOUT_SAMPLE
 
 
-# Descriptors are where a program's process needs them before it is forked. All from CLOSED on are the worker's.
-STDIN, STDOUT, NULL, LOG, CONNECTION, CLOSED = 0, 1, 2, 3, (4, 5), 6
-_PROGRAM, _REFEREE, _ANSWERS, _PROGRESS = range(CLOSED, CLOSED + 4)
+# Descriptors are where a program's process needs them before it is forked. Those from FIRST_CLOSED on are the worker's.
+STDIN, STDOUT, NULL, LOG, REFEREE_FDS, FIRST_CLOSED = 0, 1, 2, 3, (4, 5), 6
+_PROGRAM, _TESTS, _ANSWERS, _PROGRESS = range(FIRST_CLOSED, FIRST_CLOSED + 4)
 FIRST_FREE = _PROGRESS + 1
 _MODE = 0o777
-_STDOUT_SAMPLE = 2000
-_MOST_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
+_MAX_OUTPUTS = 8  # times the limit of one test, for all tests of a program together
+
+
+class PassThroughFile:
+    """
+    A file in memory whose bytes the worker moves without reading them.
+
+    The process that the file is meant for opens it. Other processes close its descriptor before they run a program.
+
+    Args:
+        descriptor (`int`): The file.
+
+    Attributes:
+        content (`Any`): The JSON in the file, after [`PassThroughFile.open`]; always `None` in the worker.
+    """
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+        self.content: Any = None
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return os.fstat(self._descriptor).st_size
+
+    def clear(self) -> None:
+        """Empty the file."""
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+
+    def fill_from(self, pipe: int, size: int) -> None:
+        """
+        Replace the content by bytes from a pipe.
+
+        Args:
+            pipe (`int`): Descriptor of the pipe.
+            size (`int`): Number of bytes.
+
+        Raises:
+            EOFError: If the pipe ends earlier.
+        """
+        self.clear()
+        position = 0
+        while position < size:
+            moved = os.splice(pipe, self._descriptor, size - position, offset_dst=position)
+            if not moved:
+                raise EOFError("the caller is gone")
+            position += moved
+
+    def append(self, file: int, offset: int, size: int) -> tuple[int, int]:
+        """
+        Add bytes of another file.
+
+        Args:
+            file (`int`): Descriptor of that file.
+            offset (`int`): Where the bytes begin in it.
+            size (`int`): Number of bytes.
+
+        Returns:
+            `tuple[int, int]`: Where the bytes are in this file, and their number.
+        """
+        # The worker keeps no copy: the processes of later tests would find it.
+        began = os.lseek(self._descriptor, 0, os.SEEK_END)
+        end = offset + size
+        while offset < end and (moved := os.sendfile(self._descriptor, file, offset, end - offset)):
+            offset += moved
+        return began, os.lseek(self._descriptor, 0, os.SEEK_CUR) - began
+
+    def send_to(self, pipe: int) -> None:
+        """Write all bytes to a pipe."""
+        position, size = 0, self.size
+        while position < size:
+            position += os.sendfile(pipe, self._descriptor, position, size - position)
+
+    def skip_to(self, index: int) -> None:
+        """
+        Go to one of the parts, for `move_part_to`.
+
+        Args:
+            index (`int`): Number of the part, as [`~execution.wire.frames.pack_parts`] got it.
+        """
+        position = 0
+        for _ in range(index):
+            position += PART_SIZE.size + PART_SIZE.unpack(os.pread(self._descriptor, PART_SIZE.size, position))[0]
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+
+    def move_part_to(self, file: int) -> bool:
+        """
+        Write the next part to another file. Only the kernel keeps count of the parts.
+
+        Args:
+            file (`int`): Descriptor of that file.
+
+        Returns:
+            `bool`: Whether there was a part.
+        """
+        header = os.read(self._descriptor, PART_SIZE.size)
+        if not header:
+            return False
+        size = PART_SIZE.unpack(header)[0]
+        while size:
+            size -= os.sendfile(file, self._descriptor, None, size)
+        return True
+
+    def open(self) -> None:
+        """
+        Read the JSON in the file into `content`.
+
+        Only for a process that ends when it is done with the content, never for the worker.
+        """
+        size = os.fstat(self._descriptor).st_size
+        self.content = json.loads(os.pread(self._descriptor, size, 0))
 
 
 class MemoryFiles:
     """
-    Files in memory that programs read from and write to. They are made once: later the filter of system calls, which is
-    also the worker's, lets nobody make new ones.
+    The memory files of a worker, emptied before each process of a program.
+
+    They are made once. Later the filter of system calls, which is also the worker's, refuses to make new ones.
 
     Attributes:
-        program ([`~execution.worker.sealed.SealedFile`]): What the process of a program is given.
-        referee ([`~execution.worker.sealed.SealedFile`]): What only a referee may know; for scripts, their inputs.
-        answers ([`~execution.worker.sealed.SealedFile`]): What programs have answered.
+        program ([`PassThroughFile`]): The payload for the process of a program.
+        tests ([`PassThroughFile`]): The payload for the referee alone, or the inputs of a script.
+        answers ([`PassThroughFile`]): Values and output of the tests, for the caller.
         progress (`int`): Descriptor of the file in which a [`~execution.worker.scripts.server.ScriptServer`] reports.
     """
 
     def __init__(self) -> None:
-        for descriptor in (NULL, *CONNECTION):
+        for descriptor in (NULL, *REFEREE_FDS):
             _place(os.open(os.devnull, os.O_RDWR), descriptor)
         for descriptor in (STDIN, STDOUT, LOG, _PROGRESS):
             _place(os.memfd_create("program"), descriptor)
-        self.program, self.referee, self.answers = (
-            SealedFile(_place(os.memfd_create("program"), descriptor)) for descriptor in (_PROGRAM, _REFEREE, _ANSWERS)
+        self.program, self.tests, self.answers = (
+            PassThroughFile(_place(os.memfd_create("program"), descriptor))
+            for descriptor in (_PROGRAM, _TESTS, _ANSWERS)
         )
         self.progress = _PROGRESS
         status = os.fstat(STDOUT)
@@ -43,8 +162,10 @@ class MemoryFiles:
 
     def renew(self) -> None:
         """
-        Empty the files that a process is given, and set back what one that is gone may have changed of them: the next one
-        finds no message there. What cannot be set back, the filter of system calls refuses.
+        Empty the files that programs can write to, and restore their attributes.
+
+        The next process finds no message of an earlier one there. The filter of system calls refuses to change the
+        attributes that cannot be restored.
         """
         for descriptor in (STDIN, STDOUT, LOG):
             status = os.fstat(descriptor)
@@ -63,23 +184,23 @@ class MemoryFiles:
         """Empty the file of reports, and go to the input of a test."""
         os.ftruncate(self.progress, 0)
         os.lseek(self.progress, 0, os.SEEK_SET)
-        self.referee.skip_to(first_test)
+        self.tests.skip_to(first_test)
 
-    def take_output(self, whole: bool, limit: int) -> tuple[tuple[int, int], bool]:
+    def move_output(self, whole: bool, limit: int) -> tuple[tuple[int, int], bool]:
         """
-        Move what a process has printed to the answers.
+        Move the output of a process to the answers.
 
         Args:
-            whole (`bool`): All of it, not only its beginning.
-            limit (`int`): Bytes that it may print.
+            whole (`bool`): Move all of it, not only its beginning.
+            limit (`int`): Bytes that a process may print.
 
         Returns:
-            `tuple[tuple[int, int], bool]`: Where it is in the answers, and whether it is too much.
+            `tuple[tuple[int, int], bool]`: Place and size in the answers, and whether the process printed too much.
         """
         size = os.fstat(STDOUT).st_size
         # Each test may keep to its limit, but all together print more than the caller should hold.
-        is_too_much = size >= limit or self.answers.size > _MOST_OUTPUTS * limit
-        shown = size if whole and not is_too_much else min(size, _STDOUT_SAMPLE)
+        is_too_much = size >= limit or self.answers.size > _MAX_OUTPUTS * limit
+        shown = size if whole and not is_too_much else min(size, STDOUT_SAMPLE)
         return self.answers.append(STDOUT, 0, shown), is_too_much
 
 

@@ -1,4 +1,4 @@
-"""Report from a program's process to its supervisor: records that the program cannot forge by chance or by replay."""
+"""Report from a program's process to the supervisor, in records hard to forge."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
-_MOST_BYTES_READ = 2**16
+_MAX_BYTES_READ = 2**16
 _TOKEN_BYTES = 8
-_HEADER = struct.Struct(
-    "!8sBIIdd"
-)  # token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock
+_NO_TEST = 0xFFFFFFFF
+# Token, kind, test, bytes of the payload, seconds of CPU and of the monotonic clock.
+_HEADER = struct.Struct("!8sBIIdd")
 
 
-class Kind(enum.IntEnum):
-    """What a record says. One about a test ends that test, and the next one starts."""
+class RecordKind(enum.IntEnum):
+    """
+    The meaning of a record.
+
+    With a record about a test this test ends, and the next one starts.
+    """
 
     DONE = 1  # with the values that were observed
     ERROR = 2  # of one test, or of all where loading failed
@@ -31,8 +35,16 @@ class Kind(enum.IntEnum):
 
 class Record(NamedTuple):
     """
-    One record; `test` is the index of a test, or -1. The clocks are those at its end: seconds of CPU, and monotonic. Of the
-    values of a test the payload is left where it is, in the file from `offset` on.
+    One record.
+
+    Args:
+        kind (`int`): A [`RecordKind`].
+        test (`int`): Index of a test, or -1.
+        payload (`bytes`): JSON; empty where it holds the values of a test, which stay in the file.
+        offset (`int`): Where the payload begins in the file.
+        size (`int`): Bytes of the payload.
+        cpu (`float`): CPU seconds of the process when it wrote the record.
+        wall (`float`): Seconds of the monotonic clock at that time.
     """
 
     kind: int
@@ -46,8 +58,10 @@ class Record(NamedTuple):
 
 class RecordWriter:
     """
-    The end in the program's process. Each record starts with a token that was drawn for it alone, so that what a program
-    writes to the descriptor, or reads there and writes again, is no record.
+    The end of the log in a program's process.
+
+    Each record starts with a token that was drawn for it alone. Bytes that a program writes to the descriptor, or reads there
+    and writes again, are therefore not a record.
 
     Args:
         descriptor (`int`): File to append to.
@@ -63,27 +77,30 @@ class RecordWriter:
         self._process, self._pid, self._exit = os.getpid, os.getpid(), os._exit
         self._cpu_clock, self._wall_clock = time.process_time, time.monotonic
 
-    def send(self, kind: Kind, test: int = -1, payload: bytes = b"") -> None:
+    def send(self, kind: RecordKind, test: int = -1, payload: bytes = b"") -> None:
         """Append one record."""
         if self._process() != self._pid:
             self._exit(0)  # a fork of the program, whose parent reports
         token, self._tokens = bytes(self._tokens[:_TOKEN_BYTES]), self._tokens[_TOKEN_BYTES:]
         clocks = self._cpu_clock(), self._wall_clock()
-        data = self._pack(token, kind, test & 0xFFFFFFFF, len(payload), *clocks) + payload
+        data = self._pack(token, kind, test & _NO_TEST, len(payload), *clocks) + payload
         while data:
             data = data[self._write(self._descriptor, data) :]
 
-    def send_json(self, kind: Kind, test: int, content: Any) -> None:
+    def send_json(self, kind: RecordKind, test: int, content: Any) -> None:
         """Append one record whose payload is JSON."""
         self.send(kind, test, self._dumps(content).encode())
 
 
 class RecordReader:
     """
-    The supervisor's end.
+    The supervisor's end of the log.
 
     Args:
-        num_tests (`int`): Number of tests that the program has.
+        num_tests (`int`): Number of tests of the program.
+
+    Attributes:
+        tokens (`bytes`): The tokens for the [`RecordWriter`].
     """
 
     def __init__(self, num_tests: int):
@@ -94,13 +111,15 @@ class RecordReader:
 
     def read(self, descriptor: int) -> Iterator[Record]:
         """
-        Read the records that were added since the last call, up to the first that is none.
+        Read the records that were added since the last call.
+
+        Reading stops for good at the first bytes that are not a record.
 
         Args:
             descriptor (`int`): The file that the program's process appends to.
 
         Yields:
-            [`Record`]: A record with a right token, and a test that exists.
+            [`Record`]: A record with the right token, about a test that exists.
         """
         length = os.fstat(descriptor).st_size
         while self._offset + _HEADER.size <= length:
@@ -110,7 +129,7 @@ class RecordReader:
                 break
             self._next += _TOKEN_BYTES
             self._offset = start + size
-            is_read = kind != Kind.DONE and 0 < size <= _MOST_BYTES_READ
+            is_read = kind != RecordKind.DONE and 0 < size <= _MAX_BYTES_READ
             payload = os.pread(descriptor, size, start) if is_read else b""
-            if test == 0xFFFFFFFF or test < self._num_tests:
-                yield Record(kind, -1 if test == 0xFFFFFFFF else test, payload, start, size, cpu, wall)
+            if test == _NO_TEST or test < self._num_tests:
+                yield Record(kind, -1 if test == _NO_TEST else test, payload, start, size, cpu, wall)

@@ -1,35 +1,36 @@
-"""Grade one program at a time: run its tests in processes of their own and put together what they showed."""
+"""Grade one program at a time: run its tests in child processes, within limits."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
-import signal
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from ..sandbox.libc import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
 from ..sandbox.scratch import ScratchFolders
-from ..wire.parsing import parse_error, parse_site
-from . import cleanup
-from .child import ChildProcess, Limits, Stop
-from .files import CONNECTION, LOG, STDOUT, MemoryFiles
-from .observations import TOO_LARGE_ANSWER, TOO_MUCH_OUTPUT, Grading, TimeLimits, error_of
-from .program import error_site, functions
-from .records import Kind, Record, RecordWriter
-from .referee import judge as referee
-from .referee import server as remote
-from .scripts.server import ReportReader, ScriptServer, TestReport
+from ..wire.parsing import parse_site
+from .child import ChildProcess, ChildResult, ChildTask
+from .cleanup import remove_ipc_objects
+from .files import LOG, REFEREE_FDS, STDOUT, MemoryFiles
+from .observations import NOWHERE, TOO_MUCH_OUTPUT, Observations, error_of, error_of_end
+from .program.error_site import locate
+from .program.functions import run_functions
+from .records import RecordKind, RecordWriter
+from .referee.judge import judge
+from .referee.server import make_pipes, serve_program
+from .scripts.server import ReportReader, ScriptServer, ServerReport
+from .time_limits import Limits, TimeLimits
 
 
-__all__ = ["Stop", "Supervisor"]
+if TYPE_CHECKING:
+    from ..wire.messages import EndKind, ErrorDescription, ErrorSite, ReplyHead, Request, WorkerConfig
+
 
 _LOCATE_SECONDS = 2.0
-# Once a test has run out of time the outcome is settled: shares of `timeout` that the other tests still get.
-_LEASH, _LEASH_A_TEST = 0.25, 0.1
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
-_libc = ctypes.CDLL(None, use_errno=True)
+# Once a test has timed out the outcome is settled. The other tests together, and each of them, get these shares of `timeout`.
+_BUDGET_AFTER_TIMEOUT, _BUDGET_PER_TEST = 0.25, 0.1
 
 
 class Supervisor:
@@ -38,266 +39,214 @@ class Supervisor:
 
     Args:
         control (`int`): Descriptor on which requests come; its hang-up means that the caller is gone.
-        config (`dict`): `timeout`, `wall_timeout`, `program_timeout` (seconds), `memory_limit`, `output_limit` (bytes),
-            `max_processes`, `scratch` (list of folders that are emptied after each process, the first of them the
-            working directory), and `open_devices` (those whose times a program can set to now).
-        files ([`MemoryFiles`]): Where programs read from and write to.
+        config (`WorkerConfig`): Limits and sandbox of all programs.
+        files ([`~execution.worker.files.MemoryFiles`]): The files that programs read from and write to.
         is_filtered (`bool`): Whether a filter of system calls keeps programs from this process and from System V objects.
-        child_setup (`Callable`): What a process does before all else, to lock itself in.
+        child_setup (`Callable`): Locks in the process of a program, before anything else.
     """
 
-    def __init__(self, control: int, config: dict[str, Any], files: MemoryFiles, is_filtered: bool, child_setup: Any):
-        self._config = config
+    def __init__(
+        self,
+        control: int,
+        config: WorkerConfig,
+        files: MemoryFiles,
+        is_filtered: bool,
+        child_setup: Callable[[], None],
+    ):
+        self._timeout = config["timeout"]
+        self._output_limit = config["output_limit"]
         self._files = files
         self._is_filtered = is_filtered
         self._owns_namespace = os.getpid() == 1
         if not self._owns_namespace:
             # Orphans of a program become children of this process, so that it can find and kill them.
-            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # Keeps programs, which run as the same user, from reading this process's memory and descriptors.
-        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._time = TimeLimits(config)
-        self._vitals = _vitals()
+        self._resources = _resource_state()
         self._folders = ScratchFolders(config["scratch"], config["open_devices"])
         self._child = ChildProcess(control, config, files, self._owns_namespace, child_setup)
 
-    def grade(self, request: dict[str, Any]) -> dict[str, Any]:
+    def grade(self, request: Request) -> ReplyHead:
         """
-        Run a program on all of its tests.
+        Run a program on the tests of a request.
 
         Args:
-            request (`dict`): `mode`, `num_sent` (tests to run now), `num_tests` and `spent` (CPU and elapsed seconds), both of the
-                whole program, and `process_per_test`. Program and tests are in sealed files.
+            request (`Request`): How many tests to run, and how. The program and the tests are in the memory files.
 
         Returns:
-            `dict`: Says of each test what `kind` of end it had, and where in the sealed file of answers its values and its
-            output are.
+            `ReplyHead`: How each test ended, and where in the file of answers its values and its output are.
+
+        Raises:
+            CallerGone: If the caller hangs up meanwhile.
         """
-        grading = Grading(request)
-        leash: float | None = None  # seconds left for the other tests once one has timed out
-        while pending := grading.pending():
-            limits = self._time.left(grading)
+        seen = Observations(request)
+        budget: float | None = None  # seconds for the other tests, once one has timed out
+        while pending := seen.pending():
+            limits = self._time.left(seen.num_tests, seen.total_cpu, seen.total_wall)
             exceeded = "total_cpu" if limits.total_cpu <= 0 else "total_wall" if limits.total_wall <= 0 else None
-            if exceeded is not None and all(seen != {"kind": "timeout"} for seen in grading.observations):
-                grading.observe(pending[0], "timeout", self._time.exceeded(grading, exceeded))
-            if exceeded is not None or (leash is not None and leash <= 0):
+            if exceeded is not None and "timeout" not in seen.kinds:
+                seen.observe(pending[0], "timeout", self._time.error(exceeded, seen.num_tests))
+            if exceeded is not None or (budget is not None and budget <= 0):
                 break
-            batch = self._next_batch(grading, pending)
-            if leash is not None:
-                share = min(_LEASH_A_TEST * self._config["timeout"], leash)
-                limits = Limits(*map(min, limits, (share, share, leash, leash)))
+            batch = pending[:1] if seen.reads_stdin and self._runs_one_test(seen) else pending
+            if budget is not None:
+                per_test = min(_BUDGET_PER_TEST * self._timeout, budget)
+                limits = Limits(*map(min, limits, (per_test, per_test, budget, budget)))
             began = time.monotonic()
-            self._run(grading, batch, limits)
+            stopped = self._run(seen, batch, limits)
             if not self._clean_up():
-                return _tampered(grading, "the program took away the folder for its files")
-            if not grading.compiled:
+                return _tampered(seen, "the program took away the folder for its files")
+            if not seen.compiled:
                 break
-            if self._child.stopped is not None:
-                leash = _LEASH * self._config["timeout"] if leash is None else 0.0
-                if leash == 0.0:  # it had less time than a test is promised: that is no verdict
-                    self._withdraw(grading, batch)
-            elif leash is not None:
-                leash -= time.monotonic() - began
-        for name, error in (("error", grading.error), ("trailing", grading.trailing)):
-            if error is not None and name not in grading.sites:
-                grading.sites[name] = self._locate(error)
-        if not self._is_filtered and _vitals() != self._vitals:
-            return _tampered(grading, "the program changed limits or priority of the sandbox")
-        return grading.reply()
+            if stopped is not None:
+                budget = _BUDGET_AFTER_TIMEOUT * self._timeout if budget is None else 0.0
+                if budget == 0.0:
+                    seen.withdraw_timeouts(batch)
+            elif budget is not None:
+                budget -= time.monotonic() - began
+        for name, error in (("error", seen.error), ("trailing", seen.trailing)):
+            if error is not None and name not in seen.sites:
+                seen.sites[name] = self._locate(error)
+        if not self._is_filtered and _resource_state() != self._resources:
+            return _tampered(seen, "the program changed limits or priority of the sandbox")
+        return seen.reply()
 
-    def _next_batch(self, grading: Grading, pending: list[int]) -> list[int]:
-        is_alone = grading.reads_stdin and (grading.compiles_each_time or not self._is_filtered)
-        return pending[:1] if is_alone else pending
+    def _runs_one_test(self, seen: Observations) -> bool:
+        return seen.compiles_each_time or not self._is_filtered
 
-    def _run(self, grading: Grading, batch: list[int], limits: Limits) -> None:
-        if grading.reads_stdin:
-            self._run_scripts(grading, batch, limits)
-        elif grading.has_referee:
-            self._run_with_referee(grading, batch, limits)
-        else:
-            self._run_functions(grading, batch, limits)
+    def _run(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
+        """Run some tests; returns why their process was stopped, if it was."""
+        if seen.reads_stdin:
+            return self._run_scripts(seen, batch, limits)
+        return self._run_functions(seen, batch, limits)
 
-    def _run_functions(self, grading: Grading, batch: list[int], limits: Limits) -> None:
-        sealed = self._files.program
+    def _run_functions(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
+        files = self._files
+        main, partner = self._referee_tasks(batch) if seen.has_referee else (self._function_task(batch), None)
+        result = self._child.run(main, limits, len(seen.kinds), partner)
+        seen.cpu += result.cpu
+        is_output_full = os.fstat(STDOUT).st_size >= self._output_limit
+        left, values = seen.add_records(result.records, batch, is_output_full)
+        for index, (offset, size) in values.items():
+            seen.values[index] = files.answers.append(LOG, offset, size)
+        if seen.compiled:
+            output, is_too_much = files.move_output(False, self._output_limit)
+            seen.stdout[left[0] if left else batch[-1]] = output
+            seen.add_end(batch, left, is_too_much, result.status, lambda status: self._end(seen, result, status))
+        return result.stopped
 
-        def body(writer: RecordWriter) -> None:
-            functions.run_functions(sealed.content, batch, writer)
+    def _function_task(self, batch: list[int]) -> ChildTask:
+        program = self._files.program
+
+        def run(writer: RecordWriter) -> None:
+            run_functions(program.content, batch, writer)
             os._exit(0)
 
-        self._child.run(body, limits, len(grading.observations), prepare=sealed.open)
-        self._read_records(grading, self._child.records, batch)
+        return ChildTask(run, program.open)
 
-    def _run_scripts(self, grading: Grading, batch: list[int], limits: Limits) -> None:
-        """Run a script on its next tests, in order, until it is through with them or one leaves something behind."""
-        files, child = self._files, self._child
+    def _referee_tasks(self, batch: list[int]) -> tuple[ChildTask, ChildTask]:
+        """
+        Make the tasks for asserts that cannot be split.
+
+        The tests run in one process, and the program that they call in another.
+        """
+        program, tests = self._files.program, self._files.tests
+        judge_pipes, program_pipes = make_pipes()
+
+        def run_judge(writer: RecordWriter) -> None:
+            judge(tests.content, batch, REFEREE_FDS, writer)
+
+        def run_program(writer: RecordWriter) -> None:
+            serve_program(program.content, REFEREE_FDS)
+
+        return ChildTask(run_judge, tests.open, judge_pipes), ChildTask(run_program, program.open, program_pipes)
+
+    def _run_scripts(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
+        """Run a script on its next tests, as far as its server comes."""
+        files = self._files
         files.start_reports(batch[0])
-        runs_one = grading.compiles_each_time or not self._is_filtered
+        runs_one = self._runs_one_test(seen)
 
         def serve() -> None:
-            grading.forget()
+            seen.forget()
             del batch[:]
-            ScriptServer(files, self._folders, self._config["output_limit"], runs_one, child.become_test).serve()
+            ScriptServer(files, self._folders, self._output_limit, runs_one, self._child.become_program).serve()
 
-        child.run_server(serve, limits, ReportReader(files.progress).read)
-        grading.cpu += child.cpu
-        left, loaded, left_nothing = list(batch), False, True
-        for report in child.records:
-            match report.kind:
-                case Kind.SYNTAX_ERROR:
-                    grading.error, grading.compiled = parse_error(report.payload), False
-                case Kind.SITE:
-                    grading.sites["error"] = parse_site(report.payload)
-                case Kind.LOADED:
-                    loaded = True
-                case Kind.DONE:
-                    left_nothing = report.left_nothing
-                    self._read_report(grading, left.pop(0), report)
-        if not grading.compiled:
-            return
-        has_failed = child.stopped is not None or child.status != 0 or len(left) == len(batch)
+        result = self._child.run_server(serve, limits, ReportReader(files.progress).read)
+        seen.cpu += result.cpu
+
+        def end(status: int) -> tuple[EndKind, ErrorDescription]:
+            return self._end(seen, result, status)
+
+        reports = [self._with_output(report) for report in result.records]
+        left = seen.add_reports(reports, batch, end)
+        if not seen.compiled:
+            return result.stopped
+        has_failed = result.stopped is not None or result.status != 0 or len(left) == len(batch)
+        left_nothing = all(report.left_nothing for report in reports)
         # What a test has left may kill the server after the last report; that is not the end of the next test.
         if left and has_failed and left_nothing:
-            output, is_too_much = files.take_output(False, self._config["output_limit"])
+            output, is_too_much = files.move_output(False, self._output_limit)
             if is_too_much:
-                grading.observe(left[0], "error", TOO_MUCH_OUTPUT)
+                seen.observe(left[0], "error", TOO_MUCH_OUTPUT)
+            is_loaded = any(report.kind == RecordKind.LOADED for report in reports)
             # What happens before the first test starts happens to all of them.
-            for index in left[:1] if loaded else left:
-                grading.stdout[index] = output
-                self._end_of(grading, index, child.status)
+            for index in left[:1] if is_loaded else left:
+                seen.stdout[index] = output
+                seen.observe(index, *end(result.status))
+        return result.stopped
 
-    def _read_report(self, grading: Grading, index: int, report: TestReport) -> None:
-        output, is_too_much = report.output, report.printed_too_much
-        if not report.left_nothing:  # the output may have grown until all processes of the test were killed
-            output, is_too_much = self._files.take_output(report.status == 0, self._config["output_limit"])
-        grading.stdout[index] = output
-        if is_too_much:
-            grading.observe(index, "error", TOO_MUCH_OUTPUT)
-        elif report.status == 0:
-            grading.observe(index, "done")
-        elif report.payload:
-            grading.observe(index, "error", parse_error(report.payload))
-        else:
-            self._end_of(grading, index, report.status)
+    def _with_output(self, report: ServerReport) -> ServerReport:
+        """Move the output of a test to the answers, where its server could not yet do so."""
+        if report.left_nothing:
+            return report
+        # The output may have grown until all processes of the test were killed.
+        output, is_too_much = self._files.move_output(report.status == 0, self._output_limit)
+        return report._replace(output=output, printed_too_much=is_too_much)
 
-    def _run_with_referee(self, grading: Grading, batch: list[int], limits: Limits) -> None:
-        """Run asserts that cannot be split: the tests in one process, the program that they call in another."""
-        sealed = self._files
-
-        def program(writer: RecordWriter) -> None:
-            remote.serve(sealed.program.content, CONNECTION)
-
-        def judge(writer: RecordWriter) -> None:
-            referee.judge(sealed.referee.content, batch, CONNECTION, writer)
-
-        self._child.run(
-            judge,
-            limits,
-            len(grading.observations),
-            prepare=sealed.referee.open,
-            served_by=program,
-            served_prepare=sealed.program.open,
-            connections=remote.make_connection(),
-        )
-        self._read_records(grading, self._child.records, batch)
-
-    def _read_records(self, grading: Grading, records: Sequence[Record], batch: list[int]) -> None:
-        """Turn what a process reported, and how it ended, into observations."""
-        child = self._child
-        grading.cpu += child.cpu
-        left = list(batch)  # the first of them is the one that runs
-        for record in records:
-            match record.kind:
-                case Kind.SITE:
-                    grading.sites["error" if not grading.compiled else "trailing"] = parse_site(record.payload)
-                case Kind.TRAILING if grading.trailing is None:
-                    grading.trailing = parse_error(record.payload)
-                case Kind.SYNTAX_ERROR:
-                    grading.error, grading.compiled = parse_error(record.payload), False
-                case Kind.ERROR if record.test < 0:
-                    for index in left:  # loading failed: that settles all tests of the process
-                        grading.observe(index, "error", parse_error(record.payload))
-                    left = []
-                case Kind.DONE if left and record.test == left[0]:
-                    grading.observe(left.pop(0), "done")
-                    grading.values[record.test] = self._files.answers.append(LOG, record.offset, record.size)
-                case Kind.ERROR if left and record.test == left[0]:
-                    full = os.fstat(STDOUT).st_size >= self._config["output_limit"]
-                    error = TOO_MUCH_OUTPUT if full else parse_error(record.payload)
-                    grading.observe(left.pop(0), "error", error)
-        if not grading.compiled:
-            return
-        self._read_output(grading, batch, left[0] if left else None)
-        if left and grading.observations[left[0]] is None:
-            self._end_of(grading, left[0], child.status)
-        if grading.is_script:
-            for index in left:  # the rest of the script has not run, and would find other variables in a new process
-                grading.observe(index, "not_run")
-
-    def _read_output(self, grading: Grading, batch: list[int], running: int | None) -> None:
-        # Asserts share their output: it counts for the one that runs, or for the last.
-        for index in batch[-1:] if running is None else [running]:
-            grading.stdout[index], is_too_much = self._files.take_output(False, self._config["output_limit"])
-            if is_too_much and all(grading.observations[other] != {"kind": "error"} for other in batch):
-                grading.observations[index] = None
-                grading.observe(index, "error", TOO_MUCH_OUTPUT)
-
-    def _end_of(self, grading: Grading, index: int, status: int) -> None:
-        """Say how the test ended in which its process did."""
-        child = self._child
-        if child.stopped == "timeout":
-            grading.observe(index, "timeout", self._time.exceeded(grading, child.exceeded))
-        elif child.stopped is not None:
-            grading.observe(index, "error", error_of(child.stopped, "killed by the sandbox"))
-        elif os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-            grading.observe(index, "error", error_of(name, "killed by a signal"))
-        elif os.fstat(LOG).st_size >= self._config["output_limit"]:
-            grading.observe(index, "error", TOO_LARGE_ANSWER)
-        else:
-            code = os.WEXITSTATUS(status)
-            grading.observe(index, "error", error_of("SystemExit", f"the process ended with exit code {code}"))
-
-    def _withdraw(self, grading: Grading, batch: list[int]) -> None:
-        for index in batch:
-            observation = grading.observations[index]
-            if observation is not None and observation["kind"] == "timeout":
-                grading.observations[index] = {"kind": "not_run"}
+    def _end(self, seen: Observations, result: ChildResult, status: int) -> tuple[EndKind, ErrorDescription]:
+        """Return kind and error of a test that reported nothing."""
+        if result.stopped == "timeout":
+            return "timeout", self._time.error(result.exceeded, seen.num_tests)
+        is_log_full = os.fstat(LOG).st_size >= self._output_limit
+        return "error", error_of_end(result.stopped, status, is_log_full)
 
     def _clean_up(self) -> bool:
         """Remove what a program has left. Returns whether this worker can run another one."""
         if not self._folders.restore():
             return False
         if self._owns_namespace and not self._is_filtered:
-            cleanup.remove_ipc_objects()
+            remove_ipc_objects()
         return True
 
-    def _locate(self, error: dict[str, Any]) -> dict[str, Any]:
-        """Find the place of an error in a process of its own: parsing a hostile source can crash an interpreter."""
-        sealed = self._files.program
+    def _locate(self, error: ErrorDescription) -> ErrorSite:
+        """Find the place of an error, in a child: a hostile source can crash the parser."""
+        program = self._files.program
 
-        def body(writer: RecordWriter) -> None:
-            writer.send_json(Kind.SITE, -1, error_site.locate(sealed.content["source"], error))
+        def run(writer: RecordWriter) -> None:
+            writer.send_json(RecordKind.SITE, -1, locate(program.content["source"], error))
             os._exit(0)
 
         if error["position"] is not None:
             limits = Limits(*(_LOCATE_SECONDS, 3 * _LOCATE_SECONDS) * 2)
-            self._child.run(body, limits, 1, prepare=sealed.open)
-            for record in self._child.records:
-                if record.kind == Kind.SITE:
+            result = self._child.run(ChildTask(run, program.open), limits, num_tests=1)
+            for record in result.records:
+                if record.kind == RecordKind.SITE:
                     return parse_site(record.payload)
-        return {"detail": "", "span": None, "expression_span": None}
+        return NOWHERE
 
 
-def _tampered(grading: Grading, message: str) -> dict[str, Any]:
+def _tampered(seen: Observations, message: str) -> ReplyHead:
     # Limits that were lowered cannot be raised again: this worker must not grade another program.
-    grading.error = error_of("TamperingError", message)
-    grading.observations[:] = [{"kind": "error"} for _ in grading.observations]
-    return {**grading.reply(), "retire": True}
+    seen.error = error_of("TamperingError", message)
+    seen.kinds[:] = ["error"] * len(seen.kinds)
+    return {**seen.reply(), "retire": True}
 
 
-def _vitals() -> tuple[Any, ...]:
-    """What a program, which runs as the same user, could change of this process."""
+def _resource_state() -> tuple[Any, ...]:
+    """Read what a program of the same user could change of this process."""
     kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
     limits = [resource.getrlimit(kind) for kind in kinds]
     priority = os.getpriority(os.PRIO_PROCESS, 0)

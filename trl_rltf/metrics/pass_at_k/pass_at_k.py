@@ -13,6 +13,7 @@ import numpy as np
 
 from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Program, parse_tests
 from trl_rltf.execution.program import check_opt_in
+from trl_rltf.execution.runner import IsolationChoice
 
 
 _DESCRIPTION = """
@@ -83,7 +84,7 @@ class PassAtK(evaluate.Metric):
         k: Sequence[int] | int = (1, 10),
         num_workers: int | None = None,
         timeout: float = 4.0,
-        isolation: str = "auto",
+        isolation: IsolationChoice = "auto",
         allow_code_eval: bool | None = None,
     ) -> tuple[dict[str, float], dict[int, list[tuple[int, dict[str, Any]]]]]:
         check_opt_in(allow_code_eval)

@@ -1,4 +1,6 @@
-"""Find the statement and the sub-expression that an error points at; runs inside the sandbox, for sources are hostile too."""
+"""Find the statement and the sub-expression that an error points at."""
+
+# Runs inside the sandbox: a hostile source can crash the parser.
 
 from __future__ import annotations
 
@@ -8,49 +10,49 @@ import io
 import re
 import tokenize
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, ErrorSite
 
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _TRIPLE_QUOTE = re.compile(r"""[A-Za-z]{0,2}('{3}|"{3})""")
 _Block = (ast.stmt, ast.ExceptHandler, ast.match_case)
 BYTE_ORDER_MARK = "\ufeff"
-_Position = tuple[int, int, int, int]
 
 
-def locate(source: str, error: dict[str, Any]) -> dict[str, Any]:
+def locate(source: str, error: ErrorDescription) -> ErrorSite:
     """
     Locate an error in the unmodified source.
 
     Args:
         source (`str`): The program.
-        error (`dict`): What the process of the program reported: `type`, `phase` (`"compile"` or `"run"`) and `position`,
-            the line, last line, column and end column of the place, or `None`. Columns count UTF-8 bytes (run) or
-            characters (compile).
+        error (`ErrorDescription`): The report of the program's process.
 
     Returns:
-        `dict`: `detail` (see [`~report.ExecutionReport`]), `span` and `expression_span`, each
-        `[line, column, end_line, end_column]` in characters, or `None`.
+        `ErrorSite`: The place. Columns count characters.
     """
     warnings.simplefilter("ignore")
-    text = source.removeprefix(BYTE_ORDER_MARK)  # the compiler has not seen it either
+    text = source.removeprefix(BYTE_ORDER_MARK)  # as in `compile_program`
     locate_it = _locate_syntax_error if error["phase"] == "compile" else _locate_exception
     site = locate_it(text, _LINE_END.split(text), error)
     if text != source:
-        site |= {name: _after_mark(site[name]) for name in ("span", "expression_span")}
+        site["span"], site["expression_span"] = _after_mark(site["span"]), _after_mark(site["expression_span"])
     return site
 
 
 def _after_mark(span: list[int] | None) -> list[int] | None:
-    """Count the byte order mark, which is the first character of the first line."""
+    """Count the byte order mark as the first character of the first line."""
     if span is None:
         return None
     line, column, end_line, end_column = span
     return [line, column + (line == 1), end_line, end_column + (end_line == 1)]
 
 
-def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:
-    site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
+def _locate_syntax_error(source: str, lines: list[str], error: ErrorDescription) -> ErrorSite:
+    site: ErrorSite = {"detail": "", "span": None, "expression_span": None}
     position = error["position"]
     if error["type"] == "TabError" or _has_inconsistent_dedent(source):
         site["detail"] = "inconsistent_indentation"
@@ -68,11 +70,11 @@ def _locate_syntax_error(source: str, lines: list[str], error: dict[str, Any]) -
         triple_quote = _TRIPLE_QUOTE.match(lines[line - 1], max(column, 0))
         site["detail"] = "unterminated_triple_quote" if triple_quote else "truncated"
         if not triple_quote:
-            site["span"] = _whole_lines(lines, line, len(lines))  # from the bracket or header that is open to the end
+            site["span"] = _whole_lines(lines, line, len(lines))  # from the open bracket or header to the end
         return site
     site["detail"] = _symbol_table_detail(source, line)
     if not site["detail"]:
-        # Some positions lie after the last character (a missing block, a missing bracket): the line with text before it.
+        # Some positions are after the last character (a missing block, a missing bracket): take the last line with text.
         while line > 1 and not lines[line - 1].strip():
             line -= 1
             end_line, column, end_column = line, len(lines[line - 1]), -1
@@ -105,7 +107,7 @@ def _has_inconsistent_dedent(source: str) -> bool:
 
 
 def _symbol_table_detail(source: str, line: int) -> str:
-    """Errors that the parser accepts and the symbol table refuses, told apart by structure."""
+    """Name an error that the parser accepts and the symbol table refuses."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -126,8 +128,8 @@ def _symbol_table_detail(source: str, line: int) -> str:
     return ""
 
 
-def _locate_exception(source: str, lines: list[str], error: dict[str, Any]) -> dict[str, Any]:
-    site: dict[str, Any] = {"detail": "", "span": None, "expression_span": None}
+def _locate_exception(source: str, lines: list[str], error: ErrorDescription) -> ErrorSite:
+    site: ErrorSite = {"detail": "", "span": None, "expression_span": None}
     if error["position"] is None:
         return site
     line, end_line, start, end = error["position"]
@@ -135,15 +137,15 @@ def _locate_exception(source: str, lines: list[str], error: dict[str, Any]) -> d
         return site
     column, end_column = _characters(lines[line - 1], start), _characters(lines[end_line - 1], end)
     statement = _statement_at(ast.parse(source), lines, line, column)
-    site["span"] = _whole_lines(lines, line, end_line) if statement is None else statement[1]
+    span = _whole_lines(lines, line, end_line) if statement is None else statement[1]
     raised_here = statement is not None and isinstance(statement[0], ast.Raise)
-    # Only the interpreter raises a bare RuntimeError from any other statement; what it complains about lies elsewhere.
+    # Only the interpreter raises a bare RuntimeError from another statement. Its cause is elsewhere.
     if error["type"] == "RuntimeError" and not raised_here:
         site["detail"] = "raised_by_interpreter"
     known = start >= 0 and end >= 0 and (line, column) < (end_line, end_column)
-    # Some instructions carry the place of a whole block (the loop of a `for`); the statement is then the finer one.
-    inside = known and (end_line, end_column) <= (site["span"][2], site["span"][3])
-    site["expression_span"] = [line, column, end_line, end_column] if inside else site["span"]
+    # Some instructions have the place of a whole block (the loop of a `for`), which is larger than the statement.
+    inside = known and (end_line, end_column) <= (span[2], span[3])
+    site["span"], site["expression_span"] = span, [line, column, end_line, end_column] if inside else span
     return site
 
 
@@ -152,13 +154,13 @@ def _characters(line: str, num_bytes: int) -> int:
 
 
 def _whole_lines(lines: list[str], line: int, end_line: int) -> list[int]:
-    """From the first to the last visible character of the lines."""
+    """Return the span from the first to the last visible character of the lines."""
     first, last = lines[line - 1], lines[end_line - 1]
     return [line, len(first) - len(first.lstrip()), end_line, len(last.rstrip())]
 
 
 def _statement_at(tree: ast.Module, lines: list[str], line: int, column: int) -> tuple[ast.AST, list[int]] | None:
-    """The innermost statement, or header of a compound statement, that holds a place."""
+    """Find the innermost statement, or header of a compound statement, at a place."""
     best: tuple[ast.AST, list[int]] | None = None
     for node in ast.walk(tree):
         if not isinstance(node, _Block):

@@ -1,4 +1,6 @@
-"""Load a program for its functions, call them, and report plain data; everything in the process is hostile."""
+"""Load a program for its functions, call them, and report plain data."""
+
+# The program runs in the same process: everything here may be changed by it.
 
 from __future__ import annotations
 
@@ -9,23 +11,27 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...wire.long_integers import any_number_of_digits
 from ...wire.plain_values import decode, encode
 from ..files import NULL
-from ..records import Kind, RecordWriter
-from . import error_site
-from .run import FILENAME, compile_program, describe, namespaces, new_module
+from ..records import RecordKind, RecordWriter
+from .error_site import locate
+from .interpreter import FILENAME, compile_program, describe_error, module_namespaces, new_module
 
 
-# As `None < 3` does in a test: the program returned something of the wrong kind, which is a wrong answer.
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, ErrorSite, Probe, ProgramPayload
+
+
+# Raised by a test, as for `None < 3`, these say that the program returned a value of the wrong kind: a wrong answer.
 WRONG_ANSWERS = (AssertionError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 _LINE_END = re.compile("\r\n|\r|\n")
 _MAX_BEGINNINGS = 64
 _RECURSION_LIMIT = 50_000  # of call-based tests, as in LiveCodeBench
-# What the graders of APPS and LiveCodeBench import before a call-based solution; LeetCode does the same. They are found like
-# built-in names, so that no call of a test can reach them. Modules, and names of modules.
+# The graders of APPS and LiveCodeBench import these modules, and names of modules, before a call-based solution, and so does
+# LeetCode. Programs find them like built-in names, so that no call of a test can reach them.
 _PRELUDE_MODULES = tuple(
     "bisect collections copy functools heapq io itertools json math operator re string sys time typing "
     "datetime fractions random statistics".split()
@@ -47,7 +53,7 @@ _PRELUDE_NAMES = {
     "io": "BytesIO StringIO",
     "sys": "maxsize setrecursionlimit stdin stdout",
 }
-# Rarely used and large: imported by the process that needs them.
+# Large and rarely used: imported by the process that needs them.
 _LATE_NAMES = {
     "datetime": "date timedelta timezone",
     "fractions": "Fraction",
@@ -65,23 +71,27 @@ class Loaded(NamedTuple):
 
     Args:
         namespace (`dict`): Its variables.
-        error (`dict`, *optional*): What it raised, if that settles all of its tests.
-        trailing (`dict`, *optional*): What the code after that which the tests use has raised.
-        site (`dict`, *optional*): Place of the one or the other, where it did not compile.
+        error (`ErrorDescription`, *optional*): The error of the program, if it settles all tests.
+        trailing (`ErrorDescription`, *optional*): The error of code after what the tests use.
+        site (`ErrorSite`, *optional*): The place of either error, where the program did not compile.
         is_compiled (`bool`): Whether enough of it compiles.
-        missing (`list[str]`): Names that the tests use and the program does not define.
+        missing (`Sequence[str]`): Names that the tests use and the program does not define.
     """
 
     namespace: dict[str, Any]
-    error: dict[str, Any] | None = None
-    trailing: dict[str, Any] | None = None
-    site: dict[str, Any] | None = None
+    error: ErrorDescription | None = None
+    trailing: ErrorDescription | None = None
+    site: ErrorSite | None = None
     is_compiled: bool = True
     missing: Sequence[str] = ()
 
 
-def warm_up() -> None:
-    """Do once, in the worker, what each program's process would do again, as [`program_process.warm_up`] does."""
+def warm_up_functions() -> None:
+    """
+    Import the prelude and run a small program, once, in the worker.
+
+    See [`~execution.worker.program.interpreter.warm_up_interpreter`].
+    """
     for name in _PRELUDE_MODULES:
         if name not in _LATE_MODULES:
             _prelude[name] = importlib.import_module(name)
@@ -93,32 +103,39 @@ def warm_up() -> None:
                 {key: getattr(module, key) for key in names if key[0] != "_" and not hasattr(builtins, key)}
             )
     source = "def f(values):\n    total = 0\n    for value in values:\n        total += value\n    return [total]\n"
-    request = {
-        **{"source": source, "mode": "expression", "probes": [{"expression": "f([1, 2])"}], "required": [["f"]]},
-        **{"early_setup": "", "own_names": [], "setup": "", "built_in": [], "whole_module": False},
+    request: ProgramPayload = {
+        "source": source,
+        "mode": "expression",
+        "probes": [{"expression": "f([1, 2])"}],
+        "early_setup": "",
+        "own_names": [],
+        "setup": "",
+        "required": [["f"]],
+        "built_in": [],
+        "whole_module": False,
     }
     for _ in range(_TIMES_TO_LEARN):
         run_functions(request, [0], RecordWriter(NULL, b""))
-        namespaces["program"] = new_module("program")
+        module_namespaces["program"] = new_module("program")
 
 
-def run_functions(request: dict[str, Any], indices: Sequence[int], writer: RecordWriter) -> None:
+def run_functions(request: ProgramPayload, indices: Sequence[int], writer: RecordWriter) -> None:
     """
     Load a program, run tests of its functions, and report.
 
     Args:
-        request (`dict`): `source`, `mode`, `probes`, and what [`load`] takes.
+        request (`ProgramPayload`): The program, and the parts of its tests that it may see.
         indices (`Sequence[int]`): The tests to run, in order.
-        writer ([`~execution.worker.records.RecordWriter`]): Where to report.
+        writer ([`~execution.worker.records.RecordWriter`]): Takes the reports.
     """
     loaded = load(request)
     if not report_loading(loaded, indices, writer):
         return
     namespace, probes = loaded.namespace, request["probes"]
     try:
-        ask = _expressions(probes, indices, namespace) if request["mode"] == "expression" else {}
-    except BaseException as error:  # a program may have changed what compiles
-        writer.send_json(Kind.ERROR, -1, describe(error, "run"))
+        expressions = _expressions(probes, indices, namespace) if request["mode"] == "expression" else {}
+    except BaseException as error:  # a program may have replaced the compiler
+        writer.send_json(RecordKind.ERROR, -1, describe_error(error, "run"))
         return
     for index in indices:
         try:
@@ -126,62 +143,61 @@ def run_functions(request: dict[str, Any], indices: Sequence[int], writer: Recor
                 run_test(probes[index]["statements"], namespace)
                 value: Any = True
             else:
-                value = encode(ask[index]() if index in ask else _call(probes[index], namespace))
-        except BaseException as error:  # model output never raises: whatever it did is data
-            description = describe(error, "run")
+                value = encode(expressions[index]() if index in expressions else _call(probes[index], namespace))
+        except BaseException as error:  # an error of the program is data
+            description = describe_error(error, "run")
             is_answer = "statements" in probes[index] and description["position"] is None
             if is_answer and isinstance(error, WRONG_ANSWERS):
-                writer.send_json(Kind.DONE, index, [False])
+                writer.send_json(RecordKind.DONE, index, [False])
             else:
-                writer.send_json(Kind.ERROR, index, description)
+                writer.send_json(RecordKind.ERROR, index, description)
         else:
-            writer.send_json(Kind.DONE, index, [value])
-    with contextlib.suppress(Exception):  # of a program's own stream; what it printed is only for the report
+            writer.send_json(RecordKind.DONE, index, [value])
+    with contextlib.suppress(Exception):  # of a stream that the program made; its output is only for the report
         sys.stdout.flush()
 
 
 def report_loading(loaded: Loaded, indices: Sequence[int], writer: RecordWriter) -> bool:
-    """Report how loading went; returns whether the tests can run."""
+    """Report how loading went. Returns whether the tests can run."""
     if not loaded.is_compiled:
-        writer.send_json(Kind.SYNTAX_ERROR, -1, loaded.error)
-        writer.send_json(Kind.SITE, -1, loaded.site)
+        writer.send_json(RecordKind.SYNTAX_ERROR, -1, loaded.error)
+        writer.send_json(RecordKind.SITE, -1, loaded.site)
     elif loaded.error is not None and loaded.error["type"] == "AssertionError":
-        for index in indices:  # an assert of the program's own: it runs, and is wrong
-            writer.send_json(Kind.DONE, index, [])
+        for index in indices:  # the program's own assert: it runs, and is wrong
+            writer.send_json(RecordKind.DONE, index, [])
     elif loaded.error is not None:
-        writer.send_json(Kind.ERROR, -1, loaded.error)
+        writer.send_json(RecordKind.ERROR, -1, loaded.error)
     elif loaded.trailing is not None:
-        writer.send_json(Kind.TRAILING, -1, loaded.trailing)
+        writer.send_json(RecordKind.TRAILING, -1, loaded.trailing)
         if loaded.site is not None:
-            writer.send_json(Kind.SITE, -1, loaded.site)
+            writer.send_json(RecordKind.SITE, -1, loaded.site)
     return loaded.error is None
 
 
-def load(request: dict[str, Any]) -> Loaded:
+def load(request: ProgramPayload) -> Loaded:
     """
-    Run a program for what it defines. A program is what its longest whole beginning defines: if a later statement fails, or
-    does not compile, the tests run all the same.
+    Run a program to get the names that it defines.
+
+    If a statement fails or does not compile, the tests run with the names that are defined by then.
 
     Args:
-        request (`dict`): `source`; `early_setup`, `own_names` and `setup` of the tests; `required`, groups of names of which the
-            tests use one each; `built_in`, names of which the program has to define one itself; `whole_module`, whether all
-            of the program has to run.
+        request (`ProgramPayload`): The program, and the parts of its tests that it may see.
 
     Returns:
-        [`Loaded`]: Its variables, and what went wrong.
+        [`Loaded`]: Its variables, and its errors.
     """
     source, required = request["source"], request["required"]
     trailing = site = None
     try:
         code = compile_program(source)
-    except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
-        trailing = describe(error, "compile")
-        site = error_site.locate(source, trailing)
+    except BaseException as error:  # the source is any text, and the compiler raises more than SyntaxError
+        trailing = describe_error(error, "compile")
+        site = locate(source, trailing)
         beginning = None if request["whole_module"] else _compile_beginning(source, trailing, required)
         if beginning is None:
             return Loaded({}, trailing, None, site, is_compiled=False)
         code = beginning
-    namespace = namespaces["program"]
+    namespace = module_namespaces["program"]
     try:
         run_test(request["early_setup"], namespace)
         if request["mode"] == "call":
@@ -191,9 +207,9 @@ def load(request: dict[str, Any]) -> Loaded:
         exec(code, namespace)
     except SystemExit as error:
         if error.code not in (None, 0):
-            trailing, site = describe(error, "run"), None
+            trailing, site = describe_error(error, "run"), None
     except BaseException as error:
-        trailing, site = describe(error, "run"), None
+        trailing, site = describe_error(error, "run"), None
     is_defined = all(any(name in namespace for name in group) for group in required)
     if trailing is not None and site is None and (request["whole_module"] or not required or not is_defined):
         return Loaded(namespace, trailing)
@@ -205,25 +221,31 @@ def load(request: dict[str, Any]) -> Loaded:
         namespace.update({name: before[name] for name in request["own_names"]})
         run_test(request["setup"], namespace)
     except BaseException as error:
-        return Loaded(namespace, describe(error, "run"))
+        return Loaded(namespace, describe_error(error, "run"))
     missing = [name for group in required for name in group if name not in namespace]
     return Loaded(namespace, None, trailing, site, missing=missing)
 
 
 def run_test(text: str, namespace: dict[str, Any]) -> None:
-    """Run statements of the tests, which may hold integers of any number of digits."""
+    """Run statements of the tests, which may contain integers of any number of digits."""
     if text:
         with any_number_of_digits():
             code = compile(text, "<test>", "exec", dont_inherit=True)
         exec(code, namespace)
 
 
-def _name_error(message: str) -> dict[str, Any]:
+def _name_error(message: str) -> ErrorDescription:
     return {"phase": "run", "type": "NameError", "message": message, "position": None}
 
 
-def _compile_beginning(source: str, error: dict[str, Any], required: Sequence[Sequence[str]]) -> types.CodeType | None:
-    """The longest beginning of whole statements that compiles, if it defines what the tests use."""
+def _compile_beginning(
+    source: str, error: ErrorDescription, required: Sequence[Sequence[str]]
+) -> types.CodeType | None:
+    """
+    Compile the longest beginning of whole statements that compiles.
+
+    Returns `None` if it does not define the names that the tests use.
+    """
     ends = [0, *(match.end() for match in _LINE_END.finditer(source))]
     # A statement starts where a line starts with its first character.
     starts = [number for number, end in enumerate(ends) if source[end : end + 1].strip(" \t\f\r\n#)]}")]
@@ -246,7 +268,7 @@ def _compile_beginning(source: str, error: dict[str, Any], required: Sequence[Se
 
 
 def _defines(source: str, required: Sequence[Sequence[str]]) -> bool:
-    import symtable  # here, for few programs come this way, and each process pays for what the worker has imported
+    import symtable  # here, because few programs need it, and each fork pays for the imports of the worker
 
     symbols = symtable.symtable(source, FILENAME, "exec").get_symbols()
     defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
@@ -254,7 +276,7 @@ def _defines(source: str, required: Sequence[Sequence[str]]) -> bool:
 
 
 def _late_prelude(code: types.CodeType) -> dict[str, Any]:
-    """The large modules of the prelude, and NumPy, only where the program names them."""
+    """Import the large modules of the prelude, and NumPy, if the program names them."""
     used = set(_names_in(code))
     late: dict[str, Any] = {}
     for name in _LATE_MODULES & used:
@@ -276,16 +298,16 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
 
 
 def _expressions(
-    probes: Sequence[dict[str, Any]], indices: Sequence[int], namespace: dict[str, Any]
+    probes: Sequence[Probe], indices: Sequence[int], namespace: dict[str, Any]
 ) -> dict[int, Callable[[], Any]]:
-    """Compile all expressions of a program's tests at once, each to be evaluated in its turn."""
+    """Compile the expressions of all tests at once, each as a function."""
     text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in indices)
     with any_number_of_digits():
         code = compile(f"[{text}]", "<test>", "eval", dont_inherit=True)
     return dict(zip(indices, eval(code, namespace), strict=True))
 
 
-def _call(probe: dict[str, Any], namespace: dict[str, Any]) -> Any:
+def _call(probe: Probe, namespace: dict[str, Any]) -> Any:
     name = probe["call"]
     owner = namespace.get("Solution")
     function = getattr(owner(), name, None) if isinstance(owner, type) else None

@@ -1,7 +1,7 @@
-"""Decide tests in a process of their own, where the program is not."""
+"""Run unsplittable tests in a second process, away from the program."""
 
-# The tests run as they are written; names of the program stand for functions, which are called in the program's process. What
-# the tests expect stays here.
+# The tests run as they are written. A name of the program stands for a function that calls the process of the program. The
+# answers that the tests expect stay here.
 
 from __future__ import annotations
 
@@ -9,48 +9,54 @@ import builtins
 import collections
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...wire.plain_values import decode, encode, is_plain
-from ..program import run as program_process
 from ..program.functions import WRONG_ANSWERS, Loaded, report_loading, run_test
-from ..records import Kind, RecordWriter
-from .server import Connection
+from ..program.interpreter import describe_error, new_module
+from ..records import RecordKind, RecordWriter
+from .server import MessagePipe
 
 
-class _ProgramEnded(BaseException):
-    """The program is gone, or its answer makes no sense."""
+if TYPE_CHECKING:
+    from ...wire.messages import RefereePayload
 
 
-def judge(tests: dict[str, Any], indices: Sequence[int], ends: tuple[int, int], writer: RecordWriter) -> NoReturn:
+class _TestAborted(BaseException):
+    """The program is gone, or its answer makes no sense, so that no test can continue."""
+
+
+def judge(tests: RefereePayload, indices: Sequence[int], pipes: tuple[int, int], writer: RecordWriter) -> NoReturn:
     """
-    Run tests, one after the other, against a program that runs elsewhere, report the verdicts, and end this process.
+    Run tests against a program in another process, and report the verdicts.
+
+    Then this process ends.
 
     Args:
-        tests (`dict`): `setup`, the `statements` of each test, and the `names` of the program's functions.
-        indices (`Sequence[int]`): Which tests to run. What one of them leaves in a variable is there for the next.
-        ends (`tuple[int, int]`): Descriptors to read from and to write to the program.
-        writer ([`~execution.worker.records.RecordWriter`]): Where to report.
+        tests (`RefereePayload`): `setup`, the `statements` of each test, and the `names` of the program's functions.
+        indices (`Sequence[int]`): The tests to run, in order. A variable that one of them sets is there for the next.
+        pipes (`tuple[int, int]`): Descriptors to read from, and to write to, the program.
+        writer ([`~execution.worker.records.RecordWriter`]): Takes the reports.
     """
-    connection = Connection(ends)
+    pipe = MessagePipe(pipes)
     try:
-        loaded = Loaded(*connection.receive())
+        loaded = Loaded(*pipe.receive())
         can_run = report_loading(loaded, indices, writer)
         missing = set(loaded.missing)
     except (EOFError, OSError, ValueError, TypeError, KeyError, RecursionError):
         os._exit(0)
     if not can_run:
         os._exit(0)
-    program = _RemoteProgram(connection)
-    namespace = program_process.new_module("test")
+    program = _RemoteProgram(pipe)
+    namespace = new_module("test")
     namespace.update({name: program.function(name) for name in tests["names"] if name not in missing})
     setup_error = _run(tests["setup"], namespace)
     for index in indices:
         error = setup_error or _run(tests["statements"][index], namespace)
         if program.has_ended:
-            break  # how it ended says the rest
+            break  # the exit status of its process describes the error
         if error is None:
-            writer.send_json(Kind.DONE, index, [True])
+            writer.send_json(RecordKind.DONE, index, [True])
         else:
             _report(error, index, program, writer)
     os._exit(0)
@@ -66,14 +72,14 @@ def _run(text: str, namespace: dict[str, Any]) -> BaseException | None:
 
 def _report(error: BaseException, index: int, program: _RemoteProgram, writer: RecordWriter) -> None:
     if id(error) in program.errors:
-        writer.send_json(Kind.ERROR, index, program.errors[id(error)][1])
+        writer.send_json(RecordKind.ERROR, index, program.errors[id(error)][1])
     elif isinstance(error, WRONG_ANSWERS):
-        writer.send_json(Kind.DONE, index, [False])
+        writer.send_json(RecordKind.DONE, index, [False])
     else:
-        description = program_process.describe(error, "run")
-        if not isinstance(error, NameError):  # a message may tell what is expected, and the worker reads it
+        description = describe_error(error, "run")
+        if not isinstance(error, NameError):  # a message may contain the expected answer, and the worker reads it
             description["message"] = "raised by the test"
-        writer.send_json(Kind.ERROR, index, description)
+        writer.send_json(RecordKind.ERROR, index, description)
 
 
 class _RemoteProgram:
@@ -81,21 +87,21 @@ class _RemoteProgram:
     The functions of the program, as the tests see them.
 
     Args:
-        connection ([`~execution.worker.referee.server.Connection`]): To its process.
+        pipe ([`~execution.worker.referee.server.MessagePipe`]): The connection to its process.
 
     Attributes:
-        errors (`dict`): By identity, each exception that the program raised, and what its process said of it.
-        has_ended (`bool`): Whether it is gone, whatever the tests made of that.
+        errors (`dict`): By identity, each exception that the program raised, and its description by the program's process.
+        has_ended (`bool`): Whether the program is gone, also where a test has caught the exception.
     """
 
-    def __init__(self, connection: Connection):
-        self._connection = connection
+    def __init__(self, pipe: MessagePipe):
+        self._pipe = pipe
         # Exceptions are kept alive with their descriptions, so that no other gets their identity.
         self.errors: dict[int, tuple[BaseException, dict[str, Any]]] = {}
         self.has_ended = False
 
     def function(self, name: str) -> Callable[..., Any]:
-        """What stands for a function of the program."""
+        """Make the function that stands for one of the program."""
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             question = {"name": name, "arguments": encode(list(arguments)), "keywords": encode(keywords)}
@@ -120,13 +126,13 @@ class _RemoteProgram:
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
-            self._connection.send(question)
-            answer = self._connection.receive()
+            self._pipe.send(question)
+            answer = self._pipe.receive()
         except (EOFError, OSError, ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             self.has_ended = True
-            raise _ProgramEnded
+            raise _TestAborted
         if "error" in answer:
             error = _exception_of(answer["error"])
             self.errors[id(error)] = error, answer["error"]
@@ -135,7 +141,7 @@ class _RemoteProgram:
 
 
 def _exception_of(description: Any) -> BaseException:
-    """The exception that the program raised, as far as a test can catch it and look at it."""
+    """Rebuild an exception of the program, so that a test can catch it and look at it."""
     fields = description if isinstance(description, dict) else {}
     base = getattr(builtins, str(fields.get("base")), None)
     if not (isinstance(base, type) and issubclass(base, (Exception, SystemExit))) or issubclass(base, StopIteration):
@@ -150,7 +156,11 @@ def _exception_of(description: Any) -> BaseException:
 
 
 def _replace_content(old: Any, new: Any) -> None:
-    """Change an argument in place as the program has changed its copy, and what it contains likewise."""
+    """
+    Change an argument in place as the program has changed its copy.
+
+    The mutable objects in it are changed in place, too, so that they stay the same objects for the test.
+    """
     if isinstance(old, (list, collections.deque)) and type(old) is type(new):
         items = [_replaced(*pair) for pair in zip(old, new, strict=False)]
         added = list(new)[len(items) :]

@@ -1,4 +1,4 @@
-"""The program's end of tests that another process decides: calls functions, and answers with plain data."""
+"""Serve the program to the referee: call its functions, return plain data."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...wire.plain_values import decode, encode, is_plain
 from ..program.functions import Loaded, load
-from ..program.run import describe
+from ..program.interpreter import describe_error
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ProgramPayload
 
 
 _HEADER = struct.Struct("!I")
 
 
-class Connection:
+class MessagePipe:
     """
-    Messages of JSON, each with its length before it.
+    Two pipes for messages of JSON, each with its length before it.
 
     Args:
-        ends (`tuple[int, int]`): Descriptors to read from and to write to.
+        pipes (`tuple[int, int]`): Descriptors to read from and to write to.
     """
 
-    def __init__(self, ends: tuple[int, int]):
-        self._source, self._sink = ends
+    def __init__(self, pipes: tuple[int, int]):
+        self._source, self._sink = pipes
         self._read, self._write, self._dumps, self._loads = os.read, os.write, json.dumps, json.loads
 
     def send(self, message: Any) -> None:
@@ -59,37 +63,39 @@ class Connection:
         return b"".join(parts)
 
 
-def make_connection() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Two pipes: for the test and for the program, where each reads and writes."""
+def make_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Make two pipes. Returns the ends of the referee, and those of the program."""
     (answers, to_answer), (requests, to_request) = os.pipe(), os.pipe()
     return (answers, to_request), (requests, to_answer)
 
 
-def serve(request: dict[str, Any], ends: tuple[int, int]) -> NoReturn:
+def serve_program(request: ProgramPayload, pipes: tuple[int, int]) -> NoReturn:
     """
-    Load a program and answer what the other side asks, until it is gone.
+    Load a program and answer the requests of the referee, until it is gone.
 
     Args:
-        request (`dict`): The program, see [`~execution.worker.program.functions.load`].
-        ends (`tuple[int, int]`): Descriptors to read from and to write to.
+        request (`ProgramPayload`): The program, see [`~execution.worker.program.functions.load`].
+        pipes (`tuple[int, int]`): Descriptors to read from, and to write to, the referee.
     """
-    connection = Connection(ends)
+    pipe = MessagePipe(pipes)
     loaded = load(request)
-    connection.send(loaded._replace(namespace={}))
+    pipe.send(loaded._replace(namespace={}))
     if loaded.error is not None:
         os._exit(0)
-    program = _Functions(loaded)
+    program = _LoadedModule(loaded)
     while True:
         try:
-            question = connection.receive()
+            question = pipe.receive()
         except EOFError:
             os._exit(0)
-        connection.send(program.answer(question))
-        with contextlib.suppress(Exception):  # of a stream of the program's own
+        pipe.send(program.answer(question))
+        with contextlib.suppress(Exception):  # of a stream that the program made
             sys.stdout.flush()
 
 
-class _Functions:
+class _LoadedModule:
+    """The functions and iterators of the program, as the referee uses them."""
+
     def __init__(self, loaded: Loaded):
         self._namespace = loaded.namespace
         self._iterators: list[Iterator[Any]] = []
@@ -101,8 +107,8 @@ class _Functions:
             return self._call(
                 question["name"], decode(question["arguments"], True), decode(question["keywords"], True)
             )
-        except BaseException as error:  # what a program raises is an answer
-            return {"error": {**describe(error, "run"), **_content_of(error)}}
+        except BaseException as error:  # an exception of the program is an answer
+            return {"error": {**describe_error(error, "run"), **_content_of(error)}}
 
     def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
         if name not in self._namespace:
@@ -130,7 +136,7 @@ class _Functions:
 
 
 def _content_of(error: BaseException) -> dict[str, Any]:
-    """What a test may ask of an exception: the first of its classes that is built-in, and its arguments."""
+    """Return the first built-in class of an exception, and its arguments."""
     base = next(kind for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
     arguments = encode(list(error.args))
     return {"base": base.__name__, "arguments": arguments if is_plain(arguments) else None}

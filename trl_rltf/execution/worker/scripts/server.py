@@ -1,9 +1,8 @@
-"""Run a script on its tests one after the other, each in a process that is forked from the compiled script."""
+"""Compile a script once, and fork one process per test from it."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -12,32 +11,46 @@ import types
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, NoReturn
 
+from ...sandbox.libc import PR_SET_CHILD_SUBREAPER, fork, prctl
 from ...sandbox.scratch import ScratchFolders
 from ..files import FIRST_FREE, LOG, STDIN, MemoryFiles
-from ..program import error_site
-from ..program.run import describe
-from ..records import Kind
-from . import process as script_process
+from ..program.error_site import locate
+from ..program.interpreter import describe_error
+from ..records import RecordKind
+from .script import (
+    compile_script,
+    looks_for_its_file,
+    prepare_script,
+    remove_script_file,
+    run_script,
+    write_script_file,
+)
 
 
-CANNOT_FORK = 71  # exit code of a server
-_MOST_BYTES_OF_ERROR = 2**16
+EXIT_FAILED, EXIT_CANNOT_FORK = 70, 71  # exit codes of our processes
+_MAX_BYTES_OF_ERROR = 2**16
 _ALL_CHILDREN = 0x40000000  # __WALL: also those that were started in another way
-_PR_SET_CHILD_SUBREAPER = 36
-# Kind, status, whether it left nothing, whether it printed too much, where in the answers its output is, the size of that,
-# and the number of bytes that follow this header.
+# The fields of a report, and the number of bytes of its payload, which follow.
 _HEADER = struct.Struct("!Bi??QQI")
-# The C library's own fork: `os.fork` also runs what modules registered for the child, which costs as much again. A process
-# that forks has one thread and holds no lock, so there is nothing to set right.
-fork = ctypes.PyDLL(None).fork
-_prctl = ctypes.CDLL(None).prctl
 
 
-class TestReport(NamedTuple):
-    """What a server says: that it is ready (`kind` is `LOADED`), why it is not, or how the next test ended (`DONE`)."""
+class ServerReport(NamedTuple):
+    """
+    A report of a server.
+
+    The server is ready (`LOADED`), cannot compile the script (`SYNTAX_ERROR`, `SITE`), or has run the next test (`DONE`).
+
+    Args:
+        kind (`int`): A [`~execution.worker.records.RecordKind`].
+        status (`int`): Status of the test's process, as `os.wait` returns it.
+        left_nothing (`bool`): Whether no process and no file of the test is left.
+        printed_too_much (`bool`): Whether the test printed too much.
+        output (`tuple[int, int]`): Place and size of its output in the file of answers.
+        payload (`bytes`): The error, as JSON.
+    """
 
     kind: int
-    status: int  # as `os.wait` says it
+    status: int
     left_nothing: bool
     printed_too_much: bool
     output: tuple[int, int]
@@ -46,18 +59,18 @@ class TestReport(NamedTuple):
 
 class ReportReader:
     """
-    Read what a server reports.
+    Read the reports of a server.
 
     Args:
-        descriptor (`int`): Its file; nobody else writes to it.
+        descriptor (`int`): The file of reports. Only the server writes to it.
     """
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
         self._offset = 0
 
-    def read(self) -> Iterator[TestReport]:
-        """Yield what was added since the last call."""
+    def read(self) -> Iterator[ServerReport]:
+        """Yield the reports that were added since the last call."""
         while True:
             header = os.pread(self._descriptor, _HEADER.size, self._offset)
             if len(header) < _HEADER.size:
@@ -67,20 +80,22 @@ class ReportReader:
             if len(payload) < num_bytes:
                 return
             self._offset += _HEADER.size + num_bytes
-            yield TestReport(kind, status, left_nothing, is_too_much, (start, size), payload)
+            yield ServerReport(kind, status, left_nothing, is_too_much, (start, size), payload)
 
 
 class ScriptServer:
     """
-    The process that the processes of a script are forked from. It runs nothing of the script itself, and nothing that it
-    learns from one test stays in its memory: which test comes next only the kernel knows.
+    Compile a script, and fork one process per test.
+
+    The server runs no line of the script itself. It keeps nothing of a test in its memory, not even its number: the kernel
+    keeps the position in the file of inputs.
 
     Args:
-        files ([`~execution.worker.files.MemoryFiles`]): Where scripts read from and write to. Of the inputs the next one is taken.
+        files ([`~execution.worker.files.MemoryFiles`]): The files that scripts read from and write to, and their inputs.
         folders ([`~execution.sandbox.scratch.ScratchFolders`]): Folders that a script may write to.
         output_limit (`int`): Bytes that a script may print.
         runs_one (`bool`): End after one test in any case.
-        become_program (`Callable`): What the process of a test does first, to lock itself in.
+        become_program (`Callable`): Locks in the process of a test, before it runs the script.
     """
 
     def __init__(
@@ -98,64 +113,68 @@ class ScriptServer:
         self._become_program = become_program
 
     def serve(self) -> NoReturn:
-        """Compile the script, run it on all tests, as long as each leaves nothing behind, and end this process."""
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a test leaves becomes a child of this process
+        """
+        Compile the script and run its tests, then end this process.
+
+        It also ends after a test that leaves a process or a file behind.
+        """
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of a test become children of this process
         self._files.program.open()
         source = self._files.program.content["source"]
         self._files.program.content = None
         code = self._compile(source)
-        script_process.prepare(source, code)
-        if not script_process.looks_for_its_file(source):
+        prepare_script(source, code)
+        if not looks_for_its_file(source):
             source = ""
-        os.closerange(FIRST_FREE, FIRST_FREE + 3)  # the line to the caller
+        os.closerange(FIRST_FREE, FIRST_FREE + 3)  # the pipes to the caller
         gc.freeze()
-        self._report(Kind.LOADED)
+        self._report(RecordKind.LOADED)
         while self._run_next(code, source) and not self._runs_one:
             pass
         os._exit(0)
 
     def _compile(self, source: str) -> types.CodeType:
         try:
-            return script_process.compile_script(source)
-        except BaseException as error:  # any text may be compiled, and the compiler raises more than SyntaxError
-            description = describe(error, "compile")
-        self._report(Kind.SYNTAX_ERROR, payload=json.dumps(description).encode())
-        self._report(Kind.SITE, payload=json.dumps(error_site.locate(source, description)).encode())
+            return compile_script(source)
+        except BaseException as error:  # the source is any text, and the compiler raises more than SyntaxError
+            description = describe_error(error, "compile")
+        self._report(RecordKind.SYNTAX_ERROR, payload=json.dumps(description).encode())
+        self._report(RecordKind.SITE, payload=json.dumps(locate(source, description)).encode())
         os._exit(0)
 
     def _run_next(self, code: types.CodeType, source: str) -> bool:
-        """Run the next test; returns whether there may be another one."""
+        """Run the next test. Returns whether there may be another one."""
         files = self._files
         files.renew()
-        if not files.referee.move_part(STDIN):
+        if not files.tests.move_part_to(STDIN):
             return False
         os.lseek(STDIN, 0, os.SEEK_SET)
         if source:
-            script_process.write_file(source)
+            write_script_file(source)
         self._folders.touch()
         pid = fork()
         if pid == 0:
             try:
                 self._become_program()
-                script_process.run_script(code)
+                run_script(code)
             finally:
-                os._exit(70)
+                os._exit(EXIT_FAILED)
         if pid < 0:
-            os._exit(CANNOT_FORK)
+            os._exit(EXIT_CANNOT_FORK)
         status = _wait(pid)
         if source:
-            script_process.remove_file()
+            remove_script_file()
         left_nothing = _has_no_children() and self._folders.are_untouched()
-        size = min(os.fstat(LOG).st_size, _MOST_BYTES_OF_ERROR) if status else 0
+        size = min(os.fstat(LOG).st_size, _MAX_BYTES_OF_ERROR) if status else 0
         output, is_too_much = (
-            ((0, 0), False) if not left_nothing else files.take_output(not status, self._output_limit)
+            ((0, 0), False) if not left_nothing else files.move_output(not status, self._output_limit)
         )
-        self._report(Kind.DONE, status, left_nothing, is_too_much, output, size)
+        self._report(RecordKind.DONE, status, left_nothing, is_too_much, output, size)
         return left_nothing
 
     def _report(
         self,
-        kind: Kind,
+        kind: RecordKind,
         status: int = 0,
         left_nothing: bool = True,
         is_too_much: bool = False,
@@ -166,7 +185,7 @@ class ScriptServer:
         header = _HEADER.pack(kind, status, left_nothing, is_too_much, *output, num_logged + len(payload))
         os.write(self._files.progress, header + payload)
         offset = 0
-        while offset < num_logged:  # past the memory of this process, where a later test would find it
+        while offset < num_logged:  # inside the kernel: a later test would find it in the memory of this process
             offset += os.sendfile(self._files.progress, LOG, offset, num_logged - offset)
 
 

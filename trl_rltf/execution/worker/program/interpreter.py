@@ -1,58 +1,57 @@
-"""What the processes of all programs share: streams, modules, the compiler, and the description of errors."""
+"""Prepare the interpreter for programs: streams, modules, compiler, errors."""
 
 from __future__ import annotations
 
 import builtins
 import os
-import resource
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .error_site import BYTE_ORDER_MARK
+
+
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription, Phase
 
 
 FILENAME = "<program>"
 _FRAMES_BELOW = 20  # of this module, which the program's own recursion limit does not pay for
 _STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
-namespaces: dict[str, dict[str, Any]] = {}  # of the modules that a program may become
+module_namespaces: dict[str, dict[str, Any]] = {}  # of the modules that a program may become
 
 
-def warm_up() -> None:
+def warm_up_interpreter() -> None:
     """
-    Do once, in the worker, what each program's process would do again: imports, streams, the tables of the compiler. A page
-    of memory that is touched after a fork is copied, which costs more than the work.
+    Open the streams and make the modules of all programs, once, in the worker.
+
+    A page of memory that is touched after a fork is copied, which costs more than the work itself.
     """
     _use_streams(_open_streams())
     sys.argv = ["program.py"]
     sys.setrecursionlimit(1000 + _FRAMES_BELOW)
     for name in ("__main__", "program"):
-        namespaces[name] = new_module(name)
-
-
-def lowest_limit(kind: int, bound: int) -> tuple[int, int]:
-    """Soft and hard limit of a resource; they are equal, so that a program cannot raise them."""
-    hard = resource.getrlimit(kind)[1]
-    value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-    return value, value
+        module_namespaces[name] = new_module(name)
 
 
 def compile_program(source: str) -> types.CodeType:
     """
-    Compile a program. As in a file, a byte order mark at its beginning is none of its text.
+    Compile a program.
+
+    As in a file, a byte order mark at its beginning is not part of the text.
 
     Args:
         source (`str`): Any text.
 
     Raises:
-        BaseException: What the compiler raises: more than `SyntaxError`.
+        BaseException: The compiler raises more than `SyntaxError`.
     """
     return compile(source.removeprefix(BYTE_ORDER_MARK), FILENAME, "exec", dont_inherit=True)
 
 
 def _open_streams() -> list[Any]:
-    # Text mode reads and writes as a fresh interpreter would, which leaves the line ends of its input as they are.
+    # As in a fresh interpreter, whose text mode leaves the line ends of the input as they are.
     return [
         open(descriptor, mode, encoding="utf-8", errors=errors, newline="\n", closefd=False)
         for descriptor, (_, mode, errors) in enumerate(_STREAMS)
@@ -66,15 +65,24 @@ def _use_streams(streams: Sequence[Any]) -> None:
 
 
 def new_module(name: str) -> dict[str, Any]:
-    """The namespace of a fresh module of this name, which is also the one that imports find."""
+    """Make a module, which imports of this name find, and return its namespace."""
     module = types.ModuleType(name)
     module.__dict__.update(__name__=name, __file__=os.path.abspath("program.py"), __builtins__=builtins)
     sys.modules[name] = module
     return module.__dict__
 
 
-def describe(error: BaseException, phase: str) -> dict[str, Any]:
-    """Type, message and place of an exception; the place is that of the deepest frame in the program's own code."""
+def describe_error(error: BaseException, phase: Phase) -> ErrorDescription:
+    """
+    Describe an exception as plain data.
+
+    Args:
+        error (`BaseException`): The exception.
+        phase (`str`): `"compile"` or `"run"`.
+
+    Returns:
+        `ErrorDescription`: Its type, message and place: that of the deepest frame in the code of the program.
+    """
     name = type(error).__name__
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)[:500]

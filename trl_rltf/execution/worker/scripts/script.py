@@ -17,15 +17,19 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..files import LOG, STDIN, STDOUT
 from ..program.error_site import BYTE_ORDER_MARK
-from ..program.run import FILENAME, compile_program, describe, namespaces
+from ..program.interpreter import FILENAME, compile_program, describe_error, module_namespaces
 
 
-# What a script imports of these is imported once, before its processes are forked. Importing them does nothing that the
-# process could tell from importing them itself; others may open files, start threads or remember the process.
+if TYPE_CHECKING:
+    from ...wire.messages import ErrorDescription
+
+
+# If a script imports these modules, its server imports them once, before the processes of the script are forked. A process
+# cannot tell this from its own import; other modules may open files, start threads or remember the process.
 _IMPORTED_BEFORE = frozenset(
     "__future__ abc argparse array ast asyncio atexit base64 binascii bisect bz2 calendar cmath codecs collections "
     "collections.abc concurrent.futures contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal difflib "
@@ -35,7 +39,7 @@ _IMPORTED_BEFORE = frozenset(
     "tempfile textwrap threading time timeit token tokenize traceback types typing unicodedata unittest urllib.parse uuid "
     "warnings weakref zlib zoneinfo".split()
 )
-# A script that has one of these words in it may look for the file that it is in.
+# A script that contains one of these words may look for its file.
 _LOOKS_FOR_ITS_FILE = (
     "__file__", "argv", "program.py", "inspect", "getsource", "linecache", "traceback", "spawn", "forkserver",
     "multiprocessing", "runpy", "doctest", "unittest", "pdb", "trace",
@@ -47,8 +51,12 @@ _TIMES_TO_LEARN = 20  # until the interpreter has adapted its code, which is wri
 _FLUSH_FAILED = 120  # the exit code of an interpreter that cannot write what is left
 
 
-def warm_up() -> None:
-    """Do once, in the worker, what the first steps of each script would do again; see [`~execution.worker.program.run.warm_up`]."""
+def warm_up_scripts() -> None:
+    """
+    Run a small script, once, in the worker.
+
+    See [`~execution.worker.program.interpreter.warm_up_interpreter`].
+    """
     text = "import sys\nvalues = sys.stdin.read().split()\nprint(sum(map(int, values)), *sorted(values), sep=' ')\n"
     hook = threading.excepthook
     for _ in range(_TIMES_TO_LEARN):
@@ -64,10 +72,15 @@ def warm_up() -> None:
 
 def compile_script(source: str) -> types.CodeType:
     """
-    Compile a script. One that is only right as the body of a function, as many solutions of APPS are, becomes one.
+    Compile a script.
+
+    Many solutions of APPS are correct only as the body of a function. They become one.
+
+    Args:
+        source (`str`): Any text.
 
     Raises:
-        BaseException: What the compiler raises: more than `SyntaxError`.
+        BaseException: The compiler raises more than `SyntaxError`.
     """
     try:
         return compile_program(source)
@@ -81,7 +94,7 @@ def compile_script(source: str) -> types.CodeType:
 def _compile_as_body(source: str) -> types.CodeType | None:
     with contextlib.suppress(SyntaxError, ValueError, RecursionError):
         tree = ast.parse(source.removeprefix(BYTE_ORDER_MARK))
-        # Both may only stand at the level of a module.
+        # Both are allowed only at the level of a module.
         outside = [
             node
             for node in tree.body
@@ -93,7 +106,7 @@ def _compile_as_body(source: str) -> types.CodeType | None:
         assert isinstance(call, ast.Expr)
         assert isinstance(call.value, ast.Call)
         assert isinstance(call.value.func, ast.Name)
-        function.name = call.value.func.id = "<module>"  # a name that no program has
+        function.name = call.value.func.id = "<module>"  # a name that no program can use
         function.body = [node for node in tree.body if node not in outside] or function.body
         tree.body = [*outside, function, call]
         code = compile(tree, FILENAME, "exec", dont_inherit=True)
@@ -103,10 +116,18 @@ def _compile_as_body(source: str) -> types.CodeType | None:
     return None
 
 
-def prepare(source: str, code: types.CodeType) -> None:
-    """Do what all processes of a script need and none of its code is needed for: import modules, keep its text."""
+def prepare_script(source: str, code: types.CodeType) -> None:
+    """
+    Import the modules of a script, and keep its text for error messages.
+
+    Done once, before the processes of the script are forked.
+
+    Args:
+        source (`str`): The text.
+        code (`types.CodeType`): The compiled text. It does not run.
+    """
     for name in {*_imported_names(code)} & _IMPORTED_BEFORE:
-        with contextlib.suppress(BaseException):  # the script finds out by itself
+        with contextlib.suppress(BaseException):  # the script raises it again
             importlib.import_module(name)
     if looks_for_its_file(source):
         text = source.removeprefix(BYTE_ORDER_MARK)
@@ -114,21 +135,21 @@ def prepare(source: str, code: types.CodeType) -> None:
 
 
 def looks_for_its_file(source: str) -> bool:
-    """Whether a script may look for the file that it is in."""
+    """Whether a script may look for its file."""
     return any(word in source for word in _LOOKS_FOR_ITS_FILE)
 
 
-def write_file(source: str) -> None:
+def write_script_file(source: str) -> None:
     """Write the file that `__file__` names."""
-    path = namespaces["__main__"]["__file__"]
+    path = module_namespaces["__main__"]["__file__"]
     with contextlib.suppress(OSError), open(path, "w", encoding="utf-8", newline="") as file:
         file.write(source)
 
 
-def remove_file() -> None:
-    """Remove that file."""
+def remove_script_file() -> None:
+    """Remove the file that `__file__` names."""
     with contextlib.suppress(OSError):
-        os.unlink(namespaces["__main__"]["__file__"])
+        os.unlink(module_namespaces["__main__"]["__file__"])
 
 
 def _imported_names(code: types.CodeType) -> Iterator[str]:
@@ -146,23 +167,25 @@ def _imported_names(code: types.CodeType) -> Iterator[str]:
 
 def run_script(code: types.CodeType) -> NoReturn:
     """
-    Run a script and end this process as the interpreter would. If it is not its own end, or not 0, the log says why.
+    Run a script and end this process as the interpreter would.
+
+    If the exit code is not 0, the log describes the error.
 
     Args:
         code (`types.CodeType`): The script.
     """
-    # A program may replace them.
+    # The program may replace these functions.
     own_pid, getpid, write, dumps, leave = os.getpid(), os.getpid, os.write, json.dumps, os._exit
     for name in ("random", "numpy.random"):
-        if name in sys.modules:  # it was imported before the fork, and would give each process the same numbers
+        if name in sys.modules:  # imported before the fork, it would give each process the same numbers
             sys.modules[name].seed()
-    status, description = _run(code, namespaces["__main__"])
+    status, description = _run(code, module_namespaces["__main__"])
     if description is not None and getpid() == own_pid:  # not a fork of the program, whose parent reports
         write(LOG, dumps(description).encode())
     leave(status)
 
 
-def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, ErrorDescription | None]:
     failed_threads: list[BaseException] = []
 
     def note(hook: Any) -> None:
@@ -173,7 +196,7 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str
     error: BaseException | None = None
     try:
         exec(code, namespace)
-    except BaseException as raised:  # model output never raises: whatever it did is data
+    except BaseException as raised:  # an error of the program is data
         error = raised
         if not isinstance(raised, SystemExit) and sys.excepthook is not sys.__excepthook__:
             _ignore_errors(sys.excepthook, type(raised), raised, raised.__traceback__)
@@ -184,18 +207,18 @@ def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, dict[str
     if error is None and failed_threads:
         error = failed_threads[0]
     status = _exit_code(error)
-    description = describe(error, "run") if error is not None and status else None
+    description = describe_error(error, "run") if error is not None and status else None
     del error
     failed_threads.clear()
     not_written = _flush(getattr(sys, "stdout", None)) or _flush(getattr(sys, "stderr", None))
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, name, getattr(sys, f"__{name}__", None))
-    # Objects that still hold output write it now. If that fails, the interpreter says nothing; the stream may be detached.
+    # Objects that still hold output write it now. If that fails, the interpreter is silent; the stream may be detached.
     namespace.clear()
     gc.collect(2 if gc.get_objects(2) else 1)
     _flush(sys.stdout)
     if not_written is not None:
-        status, description = _FLUSH_FAILED, description or describe(not_written, "run")
+        status, description = _FLUSH_FAILED, description or describe_error(not_written, "run")
     return status, description
 
 
@@ -213,13 +236,13 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _flush(stream: Any) -> BaseException | None:
-    """Flush a standard stream, as far as it is one, and return what that raised."""
+    """Flush a standard stream, if possible, and return the exception that this raised."""
     if stream is None:
         return None
     try:
         if stream.closed:
             return None
-    except BaseException:  # a class of the program's own may not have it
+    except BaseException:  # an object of the program may not have it
         pass
     try:
         stream.flush()

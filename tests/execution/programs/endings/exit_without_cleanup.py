@@ -1,0 +1,6 @@
+"""End without cleanup, which loses the buffered output."""
+
+import os
+
+print(input())
+os._exit(0)
