@@ -55,7 +55,7 @@ def main(script_args, training_args, model_args):
     def evaluate_policy():
         policy = trainer.accelerator.unwrap_model(trainer.model)
         sampling = Sampling(training_args.temperature, training_args.top_p, **limits)
-        sampler = PolicySampler(policy, tokenizer, sampling, script_args.eval_batch_size)
+        sampler = PolicySampler(policy, tokenizer, sampling, batch_size=script_args.eval_batch_size)
         return evaluate(test_set, sampler, runner, script_args.eval_samples)
 
     before = evaluate_policy()

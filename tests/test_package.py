@@ -38,7 +38,6 @@ ROOMS = {
         "critic",
         "data",
         "execution",
-        "execution.sandbox",
         "execution.wire",
         "generation",
         "metrics",

@@ -180,7 +180,7 @@ def sample(model, tokenizer, problems, runner):
     """Evaluate the untrained model on the first problems."""
 
     def run(num_problems=2, rows=None, its_tokenizer=tokenizer, seed=0, **settings):
-        sampling = Sampling(**{"max_new_tokens": 8, **settings})
+        sampling = Sampling(**{"max_completion_length": 8, **settings})
         rows = problems.select(range(num_problems)) if rows is None else rows
         return evaluate(rows, PolicySampler(model, its_tokenizer, sampling), runner, num_samples=2, seed=seed)
 
@@ -200,7 +200,7 @@ def test_a_model_is_sampled_and_graded_and_left_as_it_was(sample, model):
 
 def test_the_same_seed_gives_the_same_samples(problems, model, tokenizer, runner, tmp_path):
     def completions(name, seed):
-        sampler = PolicySampler(model, tokenizer, Sampling(max_new_tokens=8))
+        sampler = PolicySampler(model, tokenizer, Sampling(max_completion_length=8))
         evaluate(problems.select(range(2)), sampler, runner, 2, folder=tmp_path / name, seed=seed)
         return [
             json.loads(line)["completion"] for line in (tmp_path / name / "samples.jsonl").read_text().splitlines()

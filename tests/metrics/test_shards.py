@@ -23,7 +23,7 @@ runpy.run_path(sys.argv[1])["ShardedRun"](sys.argv[2], 2).write(0, rows())
 
 def test_each_shard_belongs_to_one_process(tmp_path):
     for world_size in (1, 2, 3):
-        runs = [ShardedRun(tmp_path, 7, rank, world_size) for rank in range(world_size)]
+        runs = [ShardedRun(tmp_path, 7, rank=rank, world_size=world_size) for rank in range(world_size)]
         assert sorted(index for run in runs for index in run.pending()) == list(range(7))
 
 
@@ -31,7 +31,7 @@ def test_another_number_of_processes_writes_the_missing_shards(tmp_path):
     alone = ShardedRun(tmp_path, 5)
     for index in (0, 3):
         alone.write(index, [{"shard": index}])
-    runs = [ShardedRun(tmp_path, 5, rank, 2) for rank in range(2)]
+    runs = [ShardedRun(tmp_path, 5, rank=rank, world_size=2) for rank in range(2)]
     assert [run.pending() for run in runs] == [[2, 4], [1]]
     for run in runs:
         for index in run.pending():

@@ -209,7 +209,7 @@ def evaluate(
             )
         return _evaluate_in_memory(problems, _load(sampler), runner, num_samples, visible_tests, seed)
     shards = _plan(problems, max(1, samples_per_shard // num_samples))
-    run = ShardedRun(folder, len(shards), rank, world_size)
+    run = ShardedRun(folder, len(shards), rank=rank, world_size=world_size)
     sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
     filtered = {"filter_by_examples": visible_tests is not None}
     run.record_or_check("settings", {**(settings or {}), **sizes, **filtered, "verdicts_by": _VERDICTS_BY})

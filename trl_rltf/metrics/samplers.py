@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..completions import extract_program
@@ -56,9 +56,9 @@ class PolicySampler:
     model: Any
     tokenizer: Any
     sampling: Sampling
-    batch_size: int = 64
-    as_chat: bool = False
-    description: str | None = None
+    batch_size: int = field(default=64, kw_only=True)
+    as_chat: bool = field(default=False, kw_only=True)
+    description: str | None = field(default=None, kw_only=True)
 
     @property
     def fingerprint(self) -> str:

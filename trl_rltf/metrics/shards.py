@@ -30,7 +30,7 @@ class ShardedRun:
         world_size (`int`, *optional*, defaults to `1`): Number of processes.
     """
 
-    def __init__(self, folder: str | Path, num_shards: int, rank: int = 0, world_size: int = 1):
+    def __init__(self, folder: str | Path, num_shards: int, *, rank: int = 0, world_size: int = 1):
         self.folder = Path(folder).expanduser()
         self.num_shards = num_shards
         self.rank = rank

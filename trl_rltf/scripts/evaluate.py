@@ -187,7 +187,13 @@ def _load_sampler(
     )
     if use_accelerator and not (model_args.load_in_4bit or model_args.load_in_8bit):
         model.to(torch.accelerator.current_accelerator())
-    policy = PolicySampler(model, tokenizer, sampling, script_args.batch_size, script_args.prompt_style == "chat")
+    policy = PolicySampler(
+        model,
+        tokenizer,
+        sampling,
+        batch_size=script_args.batch_size,
+        as_chat=script_args.prompt_style == "chat",
+    )
     if rank == 0 and script_args.max_prompt_length is not None:
         lengths = prompt_lengths(tokenizer, list(map(policy.prompt, problems)))
         _report_long_prompts(lengths, script_args.max_prompt_length)

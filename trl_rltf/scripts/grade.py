@@ -17,11 +17,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, get_args
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, SandboxError, parse_tests
 from ..execution.program import check_opt_in
-from ..execution.sandbox.isolation import ISOLATION_CHOICES
+from ..execution.runner import IsolationChoice
 from ..execution.wire.plain_values import dump_json, load_json
 
 
@@ -81,7 +81,9 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
         help="CPU seconds per program (default: the timeout times the number of tests)",
     )
     parser.add_argument("--memory_limit", type=int, default=2**30, help="bytes of memory per process (default: 1 GiB)")
-    parser.add_argument("--isolation", choices=ISOLATION_CHOICES, default="auto", help="isolation of the programs")
+    parser.add_argument(
+        "--isolation", choices=get_args(IsolationChoice), default="auto", help="isolation of the programs"
+    )
     parser.add_argument("--strict_comparison", action="store_true", help="compare without the tolerance of APPS")
     parser.add_argument("--stop_on_first_failure", action="store_true", help="skip the tests after a failed one")
     parser.add_argument("--process_per_test", action="store_true", help="compile a script again for each of its tests")

@@ -78,7 +78,11 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
             max_prompt_length=training_args.max_prompt_length,
         )
         sampler = PolicySampler(
-            policy, trainer.processing_class, sampling, script_args.eval_batch_size, description="evaluating"
+            policy,
+            trainer.processing_class,
+            sampling,
+            batch_size=script_args.eval_batch_size,
+            description="evaluating",
         )
         return evaluate(test_set, sampler, runner, script_args.eval_samples)
 
