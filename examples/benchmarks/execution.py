@@ -50,7 +50,7 @@ class BenchArguments:
     isolation: str = field(default="auto", metadata={"help": "Isolation of our grader."})
     code_eval: str | None = field(default=None, metadata={"help": "Folder with code_eval.py and execute.py."})
     data: str | None = field(default=None, metadata={"help": "Folder with the real problems of MBPP and APPS."})
-    soak: int = field(default=0, metadata={"help": "Number of programs to grade in a row, 2 % of them hostile."})
+    soak: int = field(default=0, metadata={"help": "Number of programs to grade in a row, 2 %% of them hostile."})
 
 
 def main(args: BenchArguments, console: Console) -> None:

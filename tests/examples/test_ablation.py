@@ -7,18 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from source import ROOT
-
-from trl_rltf.presets import paper_reward
-
-
-sys.path.append(str(ROOT / "examples"))  # the ablation is a package next to its command
-
 from ablation import compare, run
 from ablation.arms import ARMS, TABLES
 from ablation.ppocoder import PPOCoderReward, ast_match, data_flow_match
 from ablation.results import curve, difference, mean_difference, samples_ratio
 from ablation.run import Run, Scale
+
+from trl_rltf.presets import paper_reward
 
 
 TINY = Scale(
