@@ -7,7 +7,7 @@ import sys
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-from trl_rltf import cli
+from trl_rltf import __version__, cli
 
 
 @pytest.fixture
@@ -22,6 +22,13 @@ def test_without_a_command_the_help_is_shown(capsys):
     assert cli.main([]) == 0
     printed = capsys.readouterr().out
     assert all(re.search(rf"^ +{name}\b", printed, re.MULTILINE) for name in cli.COMMANDS)
+
+
+def test_the_version_is_shown(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"trl-rltf {__version__}\n"
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
