@@ -53,7 +53,7 @@ ARGUMENTS = {
 }
 # In one process for all examples, since most of the time of each is the import of torch.
 RUN_ALL = """
-import contextlib, io, json, runpy, sys, traceback, warnings
+import contextlib, io, json, runpy, sys, traceback
 
 results = {}
 for name, arguments in json.loads(sys.argv[1]).items():

@@ -51,7 +51,7 @@ def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start
         "--save_steps",
         "1",
     )
-    run(train, *QUICK, *adapter, "--output_dir", tmp_path)
+    run(train, *QUICK, *adapter, "--ce_loss_weight", "1", "--output_dir", tmp_path)
     warm = AutoModelForCausalLM.from_pretrained(tmp_path / "warm-start").state_dict()
     for folder in (tmp_path, tmp_path / "checkpoint-2"):
         model, tokenizer = load_policy(ModelConfig(model_name_or_path=str(folder), dtype="float32"))
