@@ -17,10 +17,15 @@ os.environ["HF_ALLOW_CODE_EVAL"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from trl_rltf.execution import LocalRunner
 from trl_rltf.execution.sandbox.isolation import choose_isolation
 
+
+# On a busy machine an example takes long to make and to run, which is not a failure.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # A shell that starts the tests in the background has it ignored, and some tests press Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,6 +6,7 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
+from trl_rltf.execution.host import pool
 from trl_rltf.execution.host.job import Job
 from trl_rltf.execution.host.pool import Batch, WorkerPool
 from trl_rltf.execution.host.worker_handle import WorkerHandle
@@ -179,16 +180,17 @@ def test_a_batch_waits_until_its_last_job_is_done():
     assert not waiting.is_alive()
 
 
-def test_a_caller_can_wait_for_one_job_of_a_batch():
+def test_a_caller_can_wait_for_one_job_of_a_batch(monkeypatch):
+    monkeypatch.setattr(pool, "_POLL_SECONDS", 1000.0)  # the caller is woken, and does not poll
     jobs = [Done(), Done()]
     batch = Batch(jobs)
     jobs[1].report = "a report"
     batch.wait(jobs[1])  # returns although the other job is open
-    waiting = threading.Thread(target=batch.wait, args=(jobs[0],))
+    waiting = threading.Thread(target=batch.wait, args=(jobs[0],), daemon=True)
     waiting.start()
     jobs[0].report = "a report"
     batch.mark_done(jobs[0])
-    waiting.join(0.5)  # woken at once, not at the next poll
+    waiting.join(WAIT)
     assert not waiting.is_alive()
 
 

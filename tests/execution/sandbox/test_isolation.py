@@ -1,5 +1,9 @@
 """The choice of a mechanism, its description, and the work that it leaves to the worker."""
 
+import os
+import shutil
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -8,7 +12,7 @@ from trl_rltf.execution import Isolation
 from trl_rltf.execution.errors import SandboxError
 from trl_rltf.execution.sandbox import bubblewrap, mechanisms
 from trl_rltf.execution.sandbox.bubblewrap import bubblewrap_command
-from trl_rltf.execution.sandbox.file_view import FileView
+from trl_rltf.execution.sandbox.file_view import PACKAGE, FileView
 from trl_rltf.execution.sandbox.isolation import ISOLATION_CHOICES, choose_isolation, worker_command, worker_layout
 from trl_rltf.execution.sandbox.mechanisms import MECHANISMS
 
@@ -164,3 +168,19 @@ def test_under_bubblewrap_each_scratch_folder_has_a_size():
     for folder in ("/scratch", "/dev/shm"):
         place = command.index(folder)
         assert command[place - 3 : place] == ["--size", "12345", "--tmpfs"]
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_the_modules_of_a_worker_are_compiled_once_by_the_caller(tmp_path, writes):
+    package = tmp_path / "trl_rltf"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "from trl_rltf.execution.sandbox.isolation import choose_isolation, worker_command\n"
+        "worker_command(choose_isolation('process'), 2**20)"
+    )
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
+    flags = [] if writes else ["-B"]
+    subprocess.run([sys.executable, *flags, "-c", code], env=environment, cwd=tmp_path, check=True)
+    modules = {file.stem for file in package.glob("execution/worker/**/*.py")}
+    compiled = {file.name.partition(".")[0] for file in package.glob("execution/worker/**/__pycache__/*.pyc")}
+    assert compiled == (modules if writes else set())

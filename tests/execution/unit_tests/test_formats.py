@@ -161,7 +161,7 @@ def test_malformed_tests_are_refused_with_the_place_and_the_fix(tests, message):
         parse_tests(tests)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=80))
 def test_any_text_for_tests_is_read_or_refused_with_a_value_error(text):
     for entry in (text, {"asserts": [text]}, {"inputs": [text], "outputs": [text]}):

@@ -35,7 +35,7 @@ class Worker:
         self.scratch = tempfile.mkdtemp()
         self.files = MemoryFiles()
         self.config: Any = {
-            **{"timeout": 0.4, "wall_timeout": 2.0, "program_timeout": None, "memory_limit": 2**30},
+            **{"timeout": 0.4, "wall_timeout": 20.0, "program_timeout": None, "memory_limit": 2**30},
             **{"output_limit": 2**16, "max_processes": 4, "scratch": [self.scratch], "open_devices": []},
         }
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

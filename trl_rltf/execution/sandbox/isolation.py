@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .file_view import PACKAGE
 from .mechanisms import MECHANISMS, Mechanism, can_filter
 
 
@@ -146,8 +149,22 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     Returns:
         `list[str]`: Program and arguments.
     """
+    _compile_worker()
     start = MECHANISMS[isolation.name].command(output_limit)
     return [*start, sys.executable, "-S", "-s", "-P", "-m", "trl_rltf.execution.worker"]
+
+
+@functools.cache
+def _compile_worker() -> None:
+    """
+    Write the byte code of the modules of a worker, as importing them would do.
+
+    This process does not import them, and workers cannot write files. A worker that compiles its modules starts later, and is
+    larger, so that each fork of it takes longer.
+    """
+    if not sys.dont_write_bytecode:
+        for name in ("sandbox", "wire", "worker"):
+            compileall.compile_dir(PACKAGE / "execution" / name, quiet=2)  # silent where the folder is read-only
 
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> SandboxLayout:

@@ -9,7 +9,8 @@ import os
 # Options of prctl(2).
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 36, 38
 libc = ctypes.CDLL(None, use_errno=True)
-prctl = libc.prctl  # looked up before a fork: what a child looks up for the first time, it has to write to its memory
+# Looked up here, before any fork: `ctypes` stores a function at its first use, in memory that a child would have to copy.
+prctl = libc.prctl
 # The C library's own fork: `os.fork` also runs the hooks that modules registered for the child, which costs as much again. A
 # process that forks has one thread and holds no lock, so the hooks have nothing to repair.
 fork = ctypes.PyDLL(None).fork
