@@ -44,7 +44,9 @@ def test_one_command_compares_arms_resumes_and_names_failed_runs(tmp_path, monke
     assert "| grpo |" in (tmp_path / "arms-llama.md").read_text()
 
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
-    monkeypatch.setattr(sys, "executable", "/bin/ls")  # the process of the new arm fails, without the time of its imports
+    monkeypatch.setattr(
+        sys, "executable", "/bin/ls"
+    )  # the process of the new arm fails, without the time of its imports
     # The finished arms are not run again, and are reported.
     with pytest.raises(SystemExit, match="1 runs failed: llama-seed1-rltf"):
         compare_arms(monkeypatch, tmp_path, "--quick", "--arms", "grpo", "rltf", "--architectures", "llama")
