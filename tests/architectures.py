@@ -1,4 +1,4 @@
-"""Untrained models of the classes that people train, a few thousand parameters each, with tokenizers of their kinds."""
+"""Untrained models of several classes, with a few thousand parameters and tokenizers of their kinds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TARGETS = {  # modules that LoRA adapts
 
 
 def make(name: str) -> tuple[PreTrainedModel, Any]:
-    """An untrained model of that name and its tokenizer."""
+    """Return an untrained model of that name and its tokenizer."""
     set_seed(0)
     tokenizer = _tokenizer(name)
     model = _MODELS[name](tokenizer, len(tokenizer))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from trl_rltf.execution import Span
@@ -26,8 +29,18 @@ def snapshot(model: Any) -> dict[str, Any]:
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
+def load_script(path: Path) -> ModuleType:
+    """Import a script by its path, without running its main part."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def history(trainer: Any, key: str) -> list[Any]:
-    """What a trainer has logged by this name."""
+    """All values that a trainer has logged by this name."""
     return [row[key] for row in trainer.state.log_history if key in row]
 
 
@@ -46,7 +59,7 @@ class Spy:
 
 
 def made_up_rollout(prompts: list[Any], trainer: Any) -> dict[str, Any]:
-    """What an environment makes of prompts, for TRL's `rollout_func`: others than those of the data, and tokens of its own."""
+    """Return made-up completions for TRL's `rollout_func`, with other prompts, and tokens of an environment."""
     return {
         "prompt_ids": [[3, 4, 5]] * len(prompts),
         "completion_ids": [[5 + (i + t) % 50 for t in range(6)] for i in range(len(prompts))],
@@ -56,7 +69,7 @@ def made_up_rollout(prompts: list[Any], trainer: Any) -> dict[str, Any]:
 
 
 def gradients_of_log_probs(trainer: Any) -> list[Any]:
-    """A list that gets, for each loss of the trainer, the gradient of the completions' log-probs, `(B, T)`."""
+    """Return a list that collects the gradient of the completions' log-probs of each loss, `(B, T)`."""
     gradients: list[Any] = []
     original = trainer._get_per_token_logps_and_entropies
 
@@ -70,7 +83,7 @@ def gradients_of_log_probs(trainer: Any) -> list[Any]:
     return gradients
 
 
-# Of these, in any order, completions are made up that no parser expects.
+# Pieces of text of which, in any order, tests make completions that no parser expects.
 COMPLETION_PIECES = [
     *("```", "~~~", "````", "`", "\n", "\n", "\r\n", "\r", " ", "    ", "\t", "python", "text", "markdown", "<think>"),
     *(

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 
 class SamplingParams:
-    """What TRL asks of one generation."""
+    """Settings of one generation, as TRL passes them."""
 
     def __init__(self, temperature: float, max_tokens: int, n: int, logprobs: int, **others: Any):
         assert n == 1
@@ -21,7 +21,7 @@ class SamplingParams:
 
 class LLM:
     """
-    An engine with weights of its own, which only change when the trainer loads new ones.
+    An engine with a separate copy of the weights, which changes only when the trainer loads new ones.
 
     Attributes:
         prompts (`list[list[int]]`): Ids of all prompts that were generated for.
@@ -41,13 +41,13 @@ class LLM:
 
     @torch.no_grad()
     def load_weights(self, pairs: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Take over weights of the trainer."""
+        """Load weights of the trainer."""
         for name, value in pairs:
             self._weights[name].copy_(value)
             self.num_loaded += 1
 
     def reset_prefix_cache(self) -> None:
-        """There is none."""
+        """Do nothing: there is no cache."""
 
     def generate(
         self, prompts: list[dict[str, list[int]]], sampling_params: SamplingParams, use_tqdm: bool

@@ -1,4 +1,4 @@
-"""A trainer on a tiny model, with as few lines a test as possible."""
+"""A trainer on a tiny model, for tests of a few lines."""
 
 from __future__ import annotations
 

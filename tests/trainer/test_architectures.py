@@ -1,4 +1,4 @@
-"""The classes of models that people train, full and with LoRA, each with a tokenizer of its kind."""
+"""Classes of models, trained in full and with LoRA, each with a tokenizer of its kind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from architectures import CAUSAL, ENCODER_DECODERS, TARGETS, make
 from peft import LoraConfig
 from support import by_length, snapshot
 
-from trl_rltf import OnlineBuffer, RLTFConfig
+from trl_rltf import OnlineBuffer, RLTFConfig, TokenReward
 from trl_rltf.completions import token_ranges
 from trl_rltf.presets import paper_reward
 
 
 ALL = (*ENCODER_DECODERS, *CAUSAL)
-# The second line raises; what stands before and after it is right.
+# The second line raises an error; the lines before and after it are right.
 FAULTY = "v = list(map(int, input().split()))\nprint(v + 1, 'é')\nprint(sum(v))\n"
 
 
@@ -31,7 +31,7 @@ def test_every_weight_moves(name: str, make_trainer: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_lora_moves_its_own_weights_only(name: str, make_trainer: Any) -> None:
+def test_lora_moves_its_weights_only(name: str, make_trainer: Any) -> None:
     model, tokenizer = make(name)
     task = "SEQ_2_SEQ_LM" if name in ENCODER_DECODERS else "CAUSAL_LM"
     trainer = make_trainer(
@@ -128,8 +128,8 @@ def test_padding_of_a_prompt_changes_nothing(name: str, make_trainer: Any) -> No
 
 
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
-def test_what_a_model_is_used_to_does_not_shape_its_samples(name: str, make_trainer: Any) -> None:
-    """BART's own settings force the first and the last token and search with beams."""
+def test_the_generation_config_of_a_model_does_not_shape_its_samples(name: str, make_trainer: Any) -> None:
+    """That of BART forces the first and the last token and searches with beams."""
     model, tokenizer = make(name)
     trainer = make_trainer(by_length, model_override=model, tokenizer_override=tokenizer)
     prompts = ["x", "Read a line of integers."]
@@ -152,7 +152,7 @@ def test_greedy_completions_are_the_same_with_dropout(name: str, make_trainer: A
 
 
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
-def test_the_model_generates_as_ever_outside_of_the_trainer(name: str, make_trainer: Any) -> None:
+def test_the_model_generates_as_before_outside_of_the_trainer(name: str, make_trainer: Any) -> None:
     model, tokenizer = make(name)
     trainer = make_trainer(by_length, model_override=model, tokenizer_override=tokenizer)
     trainer.train()
@@ -185,7 +185,7 @@ def test_an_encoder_decoder_is_loaded_from_a_folder_with_its_reference_model(
 
 
 @pytest.mark.parametrize("name", ENCODER_DECODERS)
-def test_a_resumed_encoder_decoder_goes_on_exactly(name: str, make_trainer: Any, tmp_path: Any) -> None:
+def test_an_encoder_decoder_resumes_exactly(name: str, make_trainer: Any, tmp_path: Any) -> None:
     weights = []
     for resume in (None, str(tmp_path / "out" / "checkpoint-3")):
         model, tokenizer = make(name)
@@ -245,19 +245,18 @@ def test_the_cross_entropy_is_that_of_the_model_itself(name: str, make_trainer: 
 
 
 def test_tokens_of_one_completion_get_different_gradients_in_an_encoder_decoder(make_trainer: Any) -> None:
-    """The gradient of a loss with one marked token differs from that with another one marked."""
+    """The gradient of a loss with one marked token differs from that with another marked token."""
     gradients = []
     for marked in (1, 4):
         model, tokenizer = make("codet5")
 
-        class Marked(float):
-            def __new__(cls, length: int, marked: int = marked) -> Any:
-                self = super().__new__(cls, 0.0)
-                self.tokens = [-1.0 if index == marked else 0.0 for index in range(length)]
-                return self
+        def reward(completion_ids: Any, marked: int = marked, **columns: Any) -> list[TokenReward]:
+            return [
+                TokenReward(0.0, [-1.0 * (index == marked) for index in range(len(ids))]) for ids in completion_ids
+            ]
 
         trainer = make_trainer(
-            lambda completion_ids, cls=Marked, **columns: [cls(len(ids)) for ids in completion_ids],
+            reward,
             model_override=model,
             tokenizer_override=tokenizer,
             max_steps=1,
@@ -291,7 +290,7 @@ def test_tokens_of_one_completion_get_different_gradients_in_an_encoder_decoder(
         ({}, {"tools": [len]}, "cannot be interrupted by an answer"),
     ],
 )
-def test_what_needs_a_causal_model_is_refused(
+def test_settings_that_need_a_causal_model_are_refused(
     settings: dict[str, Any], arguments: dict[str, Any], message: str, problems: Any, tmp_path: Any
 ) -> None:
     from trl_rltf import RLTFTrainer

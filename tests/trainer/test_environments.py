@@ -44,7 +44,7 @@ class Guess:
 
 
 class SlowGuess(Guess):
-    """The same, with a reward that has to be waited for."""
+    """An environment with an asynchronous reward."""
 
     score = 0.5
 
@@ -54,7 +54,7 @@ class SlowGuess(Guess):
 
 
 class Plain(Guess):
-    """An environment without a reward of its own."""
+    """An environment without a reward."""
 
     get_reward = None
 
@@ -85,7 +85,7 @@ def test_a_reward_that_an_environment_owns_trains(make_environment_trainer, envi
     assert history(trainer, f"rewards/{environment.__name__}/mean") == [environment.score]
 
 
-def test_it_goes_beside_a_function_that_rewards_tokens(make_environment_trainer):
+def test_it_works_next_to_a_function_that_rewards_tokens(make_environment_trainer):
     def shares(completions, completion_ids, **columns):
         return [TokenReward(1.0, [1.0] * len(ids)) for ids in completion_ids]
 
@@ -95,7 +95,7 @@ def test_it_goes_beside_a_function_that_rewards_tokens(make_environment_trainer)
 
 
 def test_reward_functions_of_a_trainer_are_those_that_it_was_given(make_environment_trainer):
-    """TRL's own tests call the function that it makes of an environment with the environments alone."""
+    """TRL's tests call the function that it makes of an environment with the argument `environments` only."""
 
     def none(completions, **columns):
         return [0.0] * len(completions)
@@ -109,7 +109,7 @@ def test_reward_functions_of_a_trainer_are_those_that_it_was_given(make_environm
     assert asyncio.run(slow(environments=[Guess(), SlowGuess()])) == [None, 0.5]
 
 
-def test_prompts_of_an_environment_are_cut_with_what_it_adds(make_environment_trainer):
+def test_prompts_of_an_environment_are_cut_together_with_its_observation(make_environment_trainer):
     trainer = make_environment_trainer(Guess, max_prompt_length=10_000)
     trainer.train()
     assert history(trainer, "prompts/clipped_ratio") == [0.0]
@@ -123,13 +123,13 @@ def test_prompts_of_an_environment_are_cut_with_what_it_adds(make_environment_tr
 
 
 def test_dropping_prompts_that_an_environment_makes_is_refused(make_environment_trainer):
-    with pytest.raises(ValueError, match="does not go with `environment_factory`"):
+    with pytest.raises(ValueError, match="does not work with `environment_factory`"):
         make_environment_trainer(Guess, max_prompt_length=100, prompt_overflow="drop")
 
 
 @pytest.mark.parametrize("trainer_class", [GRPOTrainer, RLTFTrainer])
 def test_generation_works_on_a_trainer_that_was_never_initialised(trainer_class):
-    """One of TRL's own tests calls it like that, with no more than TRL's method needs."""
+    """One of TRL's tests calls it on a trainer with only the attributes that TRL's method needs."""
     trainer = object.__new__(trainer_class)
     trainer.accelerator = SimpleNamespace(device=torch.device("cpu"), is_main_process=True, gather=lambda rows: rows)
     trainer.args = SimpleNamespace(report_to=[])

@@ -1,4 +1,4 @@
-"""Prompts above `max_prompt_length`: what the model gets of them, what is counted, and what is left out."""
+"""Prompts above `max_prompt_length`: shortened, counted, or dropped."""
 
 import copy
 import logging
@@ -64,7 +64,7 @@ def test_of_a_chat_the_first_messages_are_cut_first_and_those_of_the_system_not_
     assert [m["content"].strip() for m in all_but_one[1:]] == ["", "", "", "Well,"]
     assert [m["role"] for m in all_but_one] == [m["role"] for m in prompt]
     assert one[0] == three[0] == all_but_one[0] == prompt[0]
-    assert prompt == original  # the row of the data set is as it was
+    assert prompt == original  # the row of the dataset is unchanged
 
 
 def test_of_a_message_in_parts_the_text_is_cut_and_nothing_else():
@@ -97,7 +97,7 @@ def test_no_room_for_content_is_an_error_with_numbers():
 
 
 def test_long_chat_prompts_keep_the_template_and_the_end_of_the_question(make_trainer, chat, tmp_path):
-    """What the model gets, what the completions table shows and what reward functions get is the same."""
+    """The model, the completions table and reward functions get the same prompt."""
     content = "first words of a question, " * 5 + "and its end"
     limit = length_of(chat, user(content)) - 20
     seen = []
@@ -134,7 +134,7 @@ def test_long_chat_prompts_keep_the_template_and_the_end_of_the_question(make_tr
 @pytest.mark.parametrize("settings", [{}, {"baseline": "greedy"}])
 @pytest.mark.parametrize("buffer", [None, {"capacity": 16, "update_steps": 2}])
 def test_all_parts_of_training_see_the_same_cut_prompts(make_trainer, chat, settings, buffer):
-    """Sampled and greedy completions, the buffer, generation ahead of its turn, reference solutions, and evaluation."""
+    """Sampled, greedy and prefetched completions, the buffer, reference solutions, and evaluation."""
     contents = [f"{index} " + "words before " * 9 + f"the end of {index}" for index in range(8)]
     dataset = as_dataset(contents).add_column("solutions", [["print(1)"]] * 8)
     limit = length_of(chat, user(contents[0])) - 20
@@ -190,7 +190,7 @@ def test_prompts_that_are_cut_are_counted_once_at_the_start_and_as_a_metric(make
     assert sum(history(trainer, "prompts/clipped_ratio")) == pytest.approx(2 * 1 / 2)
 
 
-def test_rows_with_long_prompts_can_be_left_out(make_trainer, tokenizer, caplog):
+def test_rows_with_long_prompts_can_be_dropped(make_trainer, tokenizer, caplog):
     prompts = [f"{index} " * (1 + 9 * (index % 4 == 0)) for index in range(8)]
     limit = len(tokenizer("1 ")["input_ids"])
     dataset = Dataset.from_dict({"prompt": prompts})
@@ -263,15 +263,13 @@ def test_a_rollout_function_gets_the_cut_prompts(make_trainer):
         (
             {"max_prompt_length": 3, "prompt_overflow": "drop"},
             ["x", "y"],
-            "leaves no row of `train_dataset`: all 2 prompts",
+            "drops every row of `train_dataset`: all 2 prompts",
         ),
         (
             {"max_prompt_length": 40, "prompt_overflow": "drop"},
             ["x", "y " * 50],
             "has 1 rows, but a generation batch needs 2",
         ),
-        ({"prompt_overflow": "drop"}, ["x", "y"], "needs a `max_prompt_length`"),
-        ({"prompt_overflow": "cut"}, ["x", "y"], "`prompt_overflow` is 'cut'"),
     ],
 )
 def test_a_limit_that_cannot_be_held_is_refused_at_construction(make_trainer, chat, settings, contents, message):

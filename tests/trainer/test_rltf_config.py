@@ -5,26 +5,40 @@ import inspect
 import re
 
 import pytest
-from trl import GRPOConfig
 
 from trl_rltf import RLTFConfig
 
 
+def plain(text):
+    """Text without the marks of a docstring: back quotes, double quotes, links and line ends."""
+    text = re.sub(r"\[`~?(?:\w+\.)*(\w+)`\]", r"\1", text)
+    return " ".join(text.replace('"', "'").replace("`", "").split())
+
+
 def test_docstring_help_and_default_agree():
-    inherited = {field.name: field.default for field in dataclasses.fields(GRPOConfig)}
     doc = inspect.getdoc(RLTFConfig)
     for field in dataclasses.fields(RLTFConfig):
-        if field.name in inherited and field.name not in RLTFConfig.__annotations__:
-            continue
+        if field.name not in RLTFConfig.__annotations__:
+            continue  # of TRL
         entry = re.search(rf"^    {field.name} \((.*?)\):\n((?:        .*\n?)+)", doc, re.MULTILINE)
         assert entry, f"{field.name} is not documented"
-        if field.default is None:
-            assert "*optional*" in entry[1]
-        else:
+        assert "*optional*" in entry[1]
+        if field.default is not None:
             shown = f'"{field.default}"' if isinstance(field.default, str) else field.default
             assert f"defaults to `{shown}`" in entry[1]
-        words = re.findall(r"[a-z]{4,}", entry[2].lower())[:6]
-        assert all(word in field.metadata["help"].lower() for word in words), field.name
+        assert plain(entry[2]) == plain(field.metadata["help"]), field.name
+
+
+def test_the_choices_of_a_command_line_are_those_that_are_accepted(tmp_path):
+    from trl import TrlParser
+
+    parser = TrlParser(RLTFConfig)
+    for name in ("baseline", "prompt_overflow"):
+        (action,) = (action for action in parser._actions if action.dest == name)
+        assert len(action.choices) > 1
+        for choice in action.choices:
+            config = RLTFConfig(str(tmp_path), max_prompt_length=9, **{name: choice})
+            assert getattr(config, name) == choice
 
 
 @pytest.mark.parametrize(
@@ -33,6 +47,8 @@ def test_docstring_help_and_default_agree():
         ({"baseline": "median"}, "`baseline` is 'median'"),
         ({"ce_loss_weight": -1.0}, "`ce_loss_weight` is -1.0"),
         ({"max_prompt_length": 0}, "`max_prompt_length` is 0"),
+        ({"prompt_overflow": "cut"}, "`prompt_overflow` is 'cut'"),
+        ({"prompt_overflow": "drop"}, "needs a `max_prompt_length`"),
         ({"baseline": "greedy", "multi_objective_aggregation": "normalize_then_sum"}, "always subtracts group means"),
         ({"baseline": "greedy", "use_vllm": True}, "does not work with `use_vllm=True`"),
     ],

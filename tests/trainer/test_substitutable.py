@@ -1,4 +1,4 @@
-"""With plain rewards and without the buffer it is TRL's trainer, whatever feature of TRL is on: losses and weights are equal."""
+"""With plain rewards and without the buffer, losses and weights equal those of TRL for each of its features."""
 
 import copy
 
@@ -9,8 +9,6 @@ from support import by_length, snapshot
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
-
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 FEATURES = {
@@ -50,7 +48,7 @@ REWARDS = {
     "several with weights": ([by_length, _none_for_some], {"reward_weights": [0.3, 0.7]}),
     "None for some": (_none_for_some, {}),
     "None for all": (lambda completions, **columns: [None] * len(completions), {}),
-    "async beside another": ([_async_reward, by_length, _async_reward], {}),
+    "async and another": ([_async_reward, by_length, _async_reward], {}),
 }
 
 

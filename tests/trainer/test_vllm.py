@@ -1,4 +1,4 @@
-"""Training with TRL's vLLM path, on a stand-in for the engine: real training steps, TRL's own code around the engine."""
+"""Training through TRL's vLLM path, with a stand-in for the engine."""
 
 import os
 
@@ -17,7 +17,7 @@ VLLM = {"use_vllm": True, "vllm_mode": "colocate"}
 
 @pytest.fixture
 def start(monkeypatch, model, tmp_path):
-    """A model in a folder, from which the engine loads its own copy, with the engine's place taken by the stand-in."""
+    """Save a model in a folder for the engine to load, and replace the engine by the stand-in."""
     monkeypatch.setattr(vllm_generation, "LLM", vllm_stand_in.LLM, raising=False)
     monkeypatch.setattr(vllm_generation, "SamplingParams", vllm_stand_in.SamplingParams, raising=False)
     monkeypatch.setattr(vllm_generation, "is_vllm_available", lambda: True)
@@ -56,7 +56,7 @@ def test_a_trainer_with_vllm_trains_on_token_rewards_and_the_buffer(make_trainer
 
 
 def test_the_engine_samples_from_the_weights_of_each_step(make_trainer, start):
-    """If it did not, the log-probs that the engine tells would be others than those of the trainer."""
+    """Otherwise, the log-probs of the engine would differ from those of the trainer."""
     trainer = make_trainer(falling, model_override=start, max_steps=3, learning_rate=0.05, **VLLM)
     trainer.train()
     differences = history(trainer, "sampling/sampling_logp_difference/max")

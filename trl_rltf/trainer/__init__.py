@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .online_buffer import OnlineBuffer as OnlineBuffer
     from .rltf_config import RLTFConfig as RLTFConfig
     from .rltf_trainer import RLTFTrainer as RLTFTrainer
+    from .seq2seq_grpo import Seq2SeqGRPOTrainer as Seq2SeqGRPOTrainer
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
@@ -18,5 +19,6 @@ __all__, __getattr__, __dir__ = lazy_names(
         ".online_buffer": ("OnlineBuffer",),
         ".rltf_config": ("RLTFConfig",),
         ".rltf_trainer": ("RLTFTrainer",),
+        ".seq2seq_grpo": ("Seq2SeqGRPOTrainer",),
     },
 )

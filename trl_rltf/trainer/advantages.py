@@ -1,24 +1,26 @@
-"""Turn the rewards of completions and tokens into advantages: reward minus baseline, scaled and weighted."""
+"""Turn the rewards of completions and tokens into advantages."""
 
-# Dimensions: N completions of all processes, F reward functions, G completions of a group, B of this process, T tokens.
+# Dimensions: N completions of all processes, F reward functions, G completions per group, B completions of this process,
+# T tokens.
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import torch
-from trl.trainer.utils import nanstd
+
+from ._trl import nanstd
 
 
-# By reward function: a number for each token of each completion, or `None`.
+# By reward function: one number per token of each completion, or `None` for a completion without numbers.
 TokenNumbers = Mapping[int, Sequence[Sequence[float] | None]]
 
-_EPSILON = 1e-4  # what TRL adds to a standard deviation
+_EPSILON = 1e-4  # TRL adds it to a standard deviation
 
 
 def weighted_rewards(rewards_per_func: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """
-    Weighted sum over the reward functions.
+    Return the weighted sum over the reward functions.
 
     Args:
         rewards_per_func (`torch.Tensor`): Rewards, shape `(N, F)`; NaN where a function gave none.
@@ -36,30 +38,30 @@ def sequence_advantages(
     rewards: torch.Tensor, group_size: int, baseline: str, scale: str, greedy_rewards: torch.Tensor | None = None
 ) -> torch.Tensor:
     """
-    Reward minus baseline of each completion.
+    Return the reward of each completion minus its baseline.
 
     Args:
-        rewards (`torch.Tensor`): Rewards, shape `(N,)`, whole groups one after the other; NaN for none.
-        group_size (`int`): Completions a group, G.
+        rewards (`torch.Tensor`): Rewards, shape `(N,)`, group by group; NaN for a completion without a reward.
+        group_size (`int`): Number of completions per group, G.
         baseline (`str`): `"leave_one_out"`, `"greedy"` or `"none"`.
-        scale (`str`): `"group"` or `"batch"`, whose standard deviation divides, or `"none"`.
-        greedy_rewards (`torch.Tensor`, *optional*): Reward of the greedy completion of each prompt, shape `(N,)`; where it is
-            NaN the mean of the group takes its place.
+        scale (`str`): `"group"` or `"batch"` to divide by that standard deviation, or `"none"`.
+        greedy_rewards (`torch.Tensor`, *optional*): Reward of the greedy completion of each prompt, shape `(N,)`. Where
+            it is NaN, the mean of the group is the baseline.
 
     Returns:
-        `torch.Tensor`: Shape `(N,)`; 0 for a completion without a reward, or with nothing to compare with.
+        `torch.Tensor`: Shape `(N,)`; 0 for a completion without a reward or without a baseline.
     """
     groups = rewards.view(-1, group_size)
-    subtracted = torch.zeros_like(rewards)
+    baselines = torch.zeros_like(rewards)
     if baseline == "leave_one_out":
         counts = (~torch.isnan(groups)).sum(1, keepdim=True)
         others = groups.nansum(1, keepdim=True) - groups.nan_to_num(0.0)
-        subtracted = (others / (counts - 1).clamp(min=1)).view(-1)
-        subtracted[(counts == 1).repeat_interleave(group_size)] = torch.nan  # alone in its group
+        baselines = (others / (counts - 1).clamp(min=1)).view(-1)
+        baselines[(counts == 1).repeat_interleave(group_size)] = torch.nan  # alone in its group
     elif greedy_rewards is not None:
         means = torch.nanmean(groups, dim=1).repeat_interleave(group_size)
-        subtracted = torch.where(torch.isnan(greedy_rewards), means, greedy_rewards)
-    advantages = rewards - subtracted
+        baselines = torch.where(torch.isnan(greedy_rewards), means, greedy_rewards)
+    advantages = rewards - baselines
     if scale == "group":
         advantages = advantages / _divisor(nanstd(groups, dim=1)).repeat_interleave(group_size)
     elif scale == "batch":
@@ -68,22 +70,23 @@ def sequence_advantages(
 
 
 def sum_of_token_rewards(
-    token_rewards: TokenNumbers, weights: torch.Tensor, like: torch.Tensor
+    token_rewards: TokenNumbers, weights: torch.Tensor, template: torch.Tensor
 ) -> torch.Tensor | None:
     """
-    Weighted sum, over the reward functions, of what the tokens get on top of the reward of their sequence.
+    Return the weighted sum, over the reward functions, of the token rewards.
 
     Args:
-        token_rewards (`Mapping[int, Sequence]`): By function: the rewards of the tokens of each completion, or `None`.
+        token_rewards (`Mapping[int, Sequence]`): By function: for each completion, the reward of each token minus the
+            reward of the sequence, or `None`.
         weights (`torch.Tensor`): Weight of each function, shape `(F,)`.
-        like (`torch.Tensor`): A tensor of the shape `(B, T)`, on the device of the result.
+        template (`torch.Tensor`): Tensor of the shape `(B, T)`, on the device of the result.
 
     Returns:
-        `torch.Tensor`: Shape `(B, T)`; 0 where no function gave a reward. `None` if none gave any.
+        `torch.Tensor`: Shape `(B, T)`; 0 where no function gave token rewards. `None` if none did.
     """
     if not any(row is not None for rows in token_rewards.values() for row in rows):
         return None
-    total = torch.zeros_like(like, dtype=torch.float32)
+    total = torch.zeros_like(template, dtype=torch.float32)
     for index, rows in token_rewards.items():
         for row, numbers in enumerate(rows):
             if numbers is not None:
@@ -92,31 +95,77 @@ def sum_of_token_rewards(
 
 
 def product_of_token_weights(
-    token_weights: TokenNumbers, weights: torch.Tensor, like: torch.Tensor
+    token_weights: TokenNumbers, weights: torch.Tensor, template: torch.Tensor
 ) -> torch.Tensor | None:
     """
-    Product, over the reward functions, of the factors of the tokens' advantages.
+    Return the product, over the reward functions, of the token weights.
 
     Args:
-        token_weights (`Mapping[int, Sequence]`): By function: the factors of the tokens of each completion, or `None`.
-        weights (`torch.Tensor`): Weight of each function, shape `(F,)`; one with the weight 0 is only watched.
-        like (`torch.Tensor`): A tensor of the shape `(B, T)`, on the device of the result.
+        token_weights (`Mapping[int, Sequence]`): By function: for each completion, the factor of the advantage of each
+            token, or `None`.
+        weights (`torch.Tensor`): Weight of each function, shape `(F,)`. Token weights of a function with the weight 0
+            are left out.
+        template (`torch.Tensor`): Tensor of the shape `(B, T)`, on the device of the result.
 
     Returns:
-        `torch.Tensor`: Shape `(B, T)`; 1 where no function gave a factor. `None` if none gave any.
+        `torch.Tensor`: Shape `(B, T)`; 1 where no function gave token weights. `None` if none did.
     """
-    given = {index: rows for index, rows in token_weights.items() if weights[index] != 0}
-    if not any(row is not None for rows in given.values() for row in rows):
+    used = {index: rows for index, rows in token_weights.items() if weights[index] != 0}
+    if not any(row is not None for rows in used.values() for row in rows):
         return None
-    product = torch.ones_like(like, dtype=torch.float32)
-    for rows in given.values():
+    product = torch.ones_like(template, dtype=torch.float32)
+    for rows in used.values():
         for row, numbers in enumerate(rows):
             if numbers is not None:
                 product[row, : len(numbers)] *= torch.tensor(numbers, device=product.device)
     return product
 
 
+def means_over_tokens(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """
+    Return the mean of each row over its unmasked tokens.
+
+    Args:
+        values (`torch.Tensor`): Shape `(B, T)`.
+        mask (`torch.Tensor`): Shape `(B, T)`.
+
+    Returns:
+        `torch.Tensor`: Shape `(B,)`; 0 for a row that is masked completely.
+    """
+    return (values * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+
+def group_means(values: torch.Tensor, group_size: int) -> torch.Tensor:
+    """
+    Return the mean of the group of each completion.
+
+    Args:
+        values (`torch.Tensor`): One number per completion, shape `(N,)`, group by group.
+        group_size (`int`): Number of completions per group, G.
+
+    Returns:
+        `torch.Tensor`: Shape `(N,)`.
+    """
+    return values.view(-1, group_size).mean(1).repeat_interleave(group_size)
+
+
+def local_rows(rows: torch.Tensor, count: int, process_index: int) -> torch.Tensor:
+    """
+    Return the rows of one process.
+
+    Args:
+        rows (`torch.Tensor`): One row per completion, process by process.
+        count (`int`): Number of completions per process.
+        process_index (`int`): Number of the process.
+
+    Returns:
+        `torch.Tensor`: `count` rows.
+    """
+    start = process_index * count
+    return rows[start : start + count]
+
+
 def _divisor(std: torch.Tensor) -> torch.Tensor:
-    # Without variance, and with a baseline other than the mean, dividing by almost nothing would let one group drown the
-    # others: such rewards stay as they are.
+    # A group without variance is not scaled: with a baseline other than the mean, its advantages are not 0, and dividing
+    # them by almost nothing would outweigh all other groups.
     return torch.where(std > _EPSILON, std + _EPSILON, torch.ones_like(std))

@@ -1,84 +1,124 @@
-"""Fill an online buffer from the current weights, and draw the batches of each optimizer step from it."""
+"""Fill an online buffer from the current weights, and draw batches from it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import torch
 
-from .online_buffer import OnlineBuffer, Sample
-from .samples import join_samples, loss_mask, split_batch
+from .online_buffer import OnlineBuffer
+from .rltf_config import RLTFConfig
+from .samples import Sample, join_samples, loss_mask, split_batch
 
 
-if TYPE_CHECKING:
-    from .rltf_trainer import RLTFTrainer
+Rows = list[dict[str, Any]]
 
 
-class BufferedBatches:
+class Rollouts(Protocol):
     """
-    The way of samples through an online buffer.
-
-    Args:
-        trainer ([`RLTFTrainer`]): Who generates and scores.
-        buffer ([`OnlineBuffer`]): Where samples wait.
+    The methods of a trainer that a refresh of the buffer needs.
 
     Attributes:
-        num_generation_batches (`int`): Generation batches of prompts that have been taken so far.
+        state ([`~transformers.TrainerState`]): State of the trainer, with `global_step`.
+        current_gradient_accumulation_steps (`int`): Number of batches of the current optimizer step.
     """
 
-    def __init__(self, trainer: RLTFTrainer, buffer: OnlineBuffer):
-        self._trainer = trainer
-        self._buffer = buffer
-        self._window: list[dict[str, Any]] = []  # batches of the optimizer step that runs
-        self._prompts: Iterator[list[dict[str, Any]]] | None = None
+    state: Any
+    current_gradient_accumulation_steps: int
+
+    def get_train_dataloader(self) -> Iterable[Rows]:
+        """Return a loader of the rows of the training set, in TRL's order."""
+
+    def prefetch(self, rows: Rows) -> None:
+        """Generate completions for the next rows while reward functions run."""
+
+    def discard_prefetched(self) -> None:
+        """Discard prefetched completions that were not used."""
+
+    def score(self, rows: Rows) -> dict[str, Any]:
+        """Generate and score completions for these rows."""
+
+    def logps_of(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Return log-probs of the completions under the current weights, `(B, T)`."""
+
+    def add_metric(self, name: str, value: float) -> None:
+        """Log a number."""
+
+
+class BufferRefresh:
+    """
+    Refresh an online buffer when it is due, and draw the training batches.
+
+    Args:
+        rollouts ([`Rollouts`]): Trainer that generates and scores.
+        buffer ([`OnlineBuffer`]): The buffer.
+        args ([`RLTFConfig`]): Settings.
+        accelerator ([`~accelerate.Accelerator`]): Accelerator of the trainer.
+        pad_token_id (`int`): Id of the padding token.
+
+    Attributes:
+        buffer ([`OnlineBuffer`]): The buffer.
+        num_generation_batches (`int`): Number of generation batches of prompts taken so far.
+    """
+
+    def __init__(
+        self, rollouts: Rollouts, buffer: OnlineBuffer, args: RLTFConfig, accelerator: Any, pad_token_id: int
+    ):
+        self._rollouts = rollouts
+        self.buffer = buffer
+        self._args = args
+        self._accelerator = accelerator
+        self._pad_token_id = pad_token_id
+        self._window: list[dict[str, Any]] = []  # batches left of the current optimizer step
+        self._prompts: Iterator[Rows] | None = None
         self.num_generation_batches = 0
 
     def restart(self, num_generation_batches: int = 0) -> None:
-        """Begin with the first prompts, or after as many generation batches of them."""
+        """Start with the first prompts, or after this number of generation batches."""
         self._window.clear()
         self._prompts = None
         self.num_generation_batches = num_generation_batches
 
-    def next(self) -> dict[str, Any]:
-        """The next batch of training."""
-        if self._buffer.refresh_is_due:
-            self._window.clear()  # left over by a step that was interrupted
+    def next_batch(self) -> dict[str, Any]:
+        """Return the next training batch."""
+        if self.buffer.refresh_is_due:
+            self._window.clear()  # left over from an interrupted step
         if not self._window:
-            if self._buffer.refresh_is_due or not len(self._buffer):
+            if self.buffer.refresh_is_due or not len(self.buffer):
                 self._refresh()
             self._window = self._draw_window()
         return self._window.pop(0)
 
     def _refresh(self) -> None:
         """Generate and score with the current weights, one generation batch at a time."""
-        trainer, args = self._trainer, self._trainer.args
-        wanted = self._buffer.refresh_size(args.per_device_train_batch_size * args.gradient_accumulation_steps)
+        rollouts, args = self._rollouts, self._args
+        wanted = self.buffer.refresh_size(args.per_device_train_batch_size * args.gradient_accumulation_steps)
         num_batches = -(-wanted // (args.per_device_train_batch_size * args.steps_per_generation))
-        fresh: list[Sample] = []
-        spare: list[Sample] = []  # for a refresh in which nothing is worth keeping
+        kept: list[Sample] = []
+        skipped: list[Sample] = []  # for a refresh in which all samples are skipped
         num_generated = 0
         rows = self._next_prompts()
         try:
             for number in range(num_batches):
                 following = self._next_prompts() if number + 1 < num_batches else None
                 if following is not None:
-                    trainer.generate_meanwhile(following)
-                samples = self._samples_of(trainer.score(rows))
+                    rollouts.prefetch(following)
+                samples = self._samples_of(rollouts.score(rows))
                 num_generated += len(samples)
-                fresh += self._worth_keeping(samples)
-                spare = [] if fresh else spare + samples
+                kept += self._worth_keeping(samples)
+                skipped = [] if kept else skipped + samples
                 rows = following or []
         finally:
-            trainer.forget_generated()
-        trainer.add_metric("buffer/skipped", 1 - len(fresh) / num_generated)
-        # With nothing at all to draw from, training could not go on.
-        self._buffer.add(fresh if fresh or len(self._buffer) else spare, trainer.state.global_step)
-        self._buffer.num_refreshes += 1
+            rollouts.discard_prefetched()
+        rollouts.add_metric("buffer/skipped", 1 - len(kept) / num_generated)
+        # Training cannot continue with an empty buffer, so a buffer that would stay empty takes the skipped samples.
+        self.buffer.add(kept if kept or len(self.buffer) else skipped, rollouts.state.global_step)
+        self.buffer.num_refreshes += 1
 
-    def _next_prompts(self) -> list[dict[str, Any]]:
-        # A data loader draws a seed for its workers: without this, a buffer would change what is sampled.
+    def _next_prompts(self) -> Rows:
+        # A data loader draws a seed for its workers: without this, a buffer would change the sampled completions.
         random_state = torch.get_rng_state()
         if self._prompts is None:
             self._prompts = itertools.islice(self._generation_batches(), self.num_generation_batches, None)
@@ -87,12 +127,11 @@ class BufferedBatches:
         self.num_generation_batches += 1
         return prompts
 
-    def _generation_batches(self) -> Iterator[list[dict[str, Any]]]:
-        """Generation batches of prompts without end, in the order of TRL's own sampler."""
-        trainer = self._trainer
-        loader = trainer.get_train_dataloader()
-        # How often the sampler repeats each batch.
-        repeats = trainer.num_iterations * trainer.args.steps_per_generation
+    def _generation_batches(self) -> Iterator[Rows]:
+        """Yield generation batches of prompts without end, in the order of TRL's sampler."""
+        loader = self._rollouts.get_train_dataloader()
+        # The sampler repeats each batch this number of times.
+        repeats = self._args.num_iterations * self._args.steps_per_generation
         is_empty = False
         while not is_empty:
             is_empty = True
@@ -101,55 +140,57 @@ class BufferedBatches:
                 yield batch
         raise ValueError(
             "The training set has ended and gives no more prompts, but the online buffer needs some. Use a stream that can be "
-            "read again, or a data set with more rows."
+            "read again, or a dataset with more rows."
         )
 
     def _samples_of(self, batch: dict[str, Any]) -> list[Sample]:
-        """Take a generation batch apart into samples without padding, on the CPU."""
+        """Split a generation batch into samples without padding, on the CPU."""
         if batch["advantages"].dim() == 1:
             batch["advantages"] = batch["advantages"].unsqueeze(1) * batch["completion_mask"]
         if "old_per_token_logps" not in batch:
-            batch["old_per_token_logps"] = self._trainer.logps_of(batch)
-        return split_batch(batch, self._trainer.tokenizer.pad_token_id)
+            batch["old_per_token_logps"] = self._rollouts.logps_of(batch)
+        return split_batch(batch, self._pad_token_id)
 
     def _worth_keeping(self, samples: list[Sample]) -> list[Sample]:
-        if not self._buffer.skip_zero_variance:
+        if not self.buffer.skip_zero_variance:
             return samples
-        size = self._trainer.num_generations
+        size = self._args.num_generations
         groups = [samples[start : start + size] for start in range(0, len(samples), size)]
         return [sample for group in groups if any(sample["advantages"].any() for sample in group) for sample in group]
 
     def _draw_window(self) -> list[dict[str, Any]]:
-        """Draw the batches of one optimizer step and put the padding back."""
-        trainer, buffer = self._trainer, self._buffer
-        steps = trainer.current_gradient_accumulation_steps
-        size = trainer.args.per_device_train_batch_size
-        step, device = trainer.state.global_step, trainer.accelerator.device
-        drawn = buffer.draw(steps * size)
+        """Draw the batches of one optimizer step and pad them."""
+        rollouts, buffer, accelerator = self._rollouts, self.buffer, self._accelerator
+        num_batches = rollouts.current_gradient_accumulation_steps
+        size = self._args.per_device_train_batch_size
+        step, device = rollouts.state.global_step, accelerator.device
+        drawn = buffer.draw(num_batches * size)
         batches = [
-            join_samples(
-                [sample for _, sample in drawn[i * size : (i + 1) * size]], trainer.tokenizer.pad_token_id, device
-            )
-            for i in range(steps)
+            join_samples([sample for _, sample in drawn[i * size : (i + 1) * size]], self._pad_token_id, device)
+            for i in range(num_batches)
         ]
         size_here = torch.tensor(float(len(buffer)), device=device)
-        trainer.add_metric("buffer/size", trainer.accelerator.reduce(size_here, "sum").item())
-        trainer.add_metric("buffer/age", buffer.mean_age(step))
-        trainer.add_metric("buffer/drawn_age", sum(step - born for born, _ in drawn) / len(drawn))
-        trainer.add_metric("buffer/refreshes", float(buffer.num_refreshes))
-        # TRL scales these counts down from a generation batch to one optimizer step; here they are of the step already.
-        factor = trainer.args.steps_per_generation / steps
-        masks = {"num_items_in_batch": [loss_mask(batch) for batch in batches]}
-        if "reference_mask" in batches[0]:
-            masks["num_reference_tokens"] = [batch["reference_mask"] for batch in batches]
-        for name, mask_of in masks.items():
-            num_items = torch.stack([mask.sum() for mask in mask_of]).sum()
-            num_items = trainer.accelerator.gather(num_items).sum() * factor
-            for batch in batches:
-                batch[name] = num_items
+        rollouts.add_metric("buffer/size", accelerator.reduce(size_here, "sum").item())
+        rollouts.add_metric("buffer/age", buffer.mean_age(step))
+        rollouts.add_metric("buffer/drawn_age", sum(step - born for born, _ in drawn) / len(drawn))
+        rollouts.add_metric("buffer/refreshes", float(buffer.num_refreshes))
+        self._set_counts(batches)
         for batch in batches:
             if buffer.importance_sampling:
                 batch["buffered_logps"] = batch["old_per_token_logps"]
             else:
                 batch["buffered_logps"] = batch.pop("old_per_token_logps")
         return batches
+
+    def _set_counts(self, batches: list[dict[str, Any]]) -> None:
+        """Set the numbers of tokens by which the losses of these batches are divided."""
+        # TRL scales these counts down from a generation batch to an optimizer step; here they are of a step already.
+        factor = self._args.steps_per_generation / len(batches)
+        masks = {"num_items_in_batch": [loss_mask(batch) for batch in batches]}
+        if "reference_mask" in batches[0]:
+            masks["num_reference_tokens"] = [batch["reference_mask"] for batch in batches]
+        for name, masks_of_name in masks.items():
+            num_tokens = torch.stack([mask.sum() for mask in masks_of_name]).sum()
+            num_tokens = self._accelerator.gather(num_tokens).sum() * factor
+            for batch in batches:
+                batch[name] = num_tokens

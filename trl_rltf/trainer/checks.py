@@ -1,4 +1,4 @@
-"""What has to be right before training starts, found at construction and not at step 50."""
+"""Check settings and datasets when a trainer is made, and not at step 50."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rltf_config import RLTFConfig
 
 
 def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
-    """The online buffer among the callbacks, if there is one."""
+    """Return the online buffer among the callbacks, or `None`."""
     if any(callback is OnlineBuffer for callback in callbacks or []):
         raise ValueError(
             "`callbacks` has the class `OnlineBuffer`; pass an instance, such as `OnlineBuffer(capacity=6400)`."
@@ -26,24 +26,42 @@ def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
     return buffers[0] if buffers else None
 
 
-def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[str, Any]) -> None:
-    """Refuse settings that do not go together with each other, with an online buffer, or with other arguments of the trainer."""
-    if args.prompt_overflow == "drop" and others.get("environment_factory"):
+def check_settings(
+    args: RLTFConfig,
+    buffer: OnlineBuffer | None,
+    tools: Any = None,
+    rollout_func: Any = None,
+    environment_factory: Any = None,
+) -> None:
+    """
+    Refuse settings and arguments of a trainer that contradict each other.
+
+    Args:
+        args ([`RLTFConfig`]): Settings.
+        buffer ([`OnlineBuffer`] or `None`): The online buffer, if there is one.
+        tools, rollout_func, environment_factory: Arguments of the trainer.
+
+    Raises:
+        ValueError: If two of them contradict each other.
+    """
+    if args.prompt_overflow == "drop" and environment_factory:
         raise ValueError(
-            "`prompt_overflow='drop'` does not go with `environment_factory`: an environment adds to prompts while training runs. "
-            "Use 'truncate'."
+            "`prompt_overflow='drop'` does not work with `environment_factory`: an environment adds to prompts while training "
+            "runs. Use 'truncate'."
         )
     if args.baseline == "greedy":
-        for name in ("rollout_func", "tools", "environment_factory"):
-            if others.get(name):
+        arguments = {"rollout_func": rollout_func, "tools": tools, "environment_factory": environment_factory}
+        for name, value in arguments.items():
+            if value:
                 raise ValueError(
-                    f"`baseline='greedy'` decodes each prompt by itself and knows no `{name}`. Use 'group_mean' or 'leave_one_out'."
+                    f"`baseline='greedy'` decodes the prompt only and does not work with `{name}`. Use 'group_mean' or "
+                    "'leave_one_out'."
                 )
     if buffer is None:
         return
     if args.off_policy_mask_threshold is not None and not buffer.importance_sampling:
         raise ValueError(
-            "`off_policy_mask_threshold` compares old and new probabilities, which an `OnlineBuffer` hands to the loss only with "
+            "`off_policy_mask_threshold` compares old and new probabilities, which an `OnlineBuffer` passes to the loss only with "
             "`importance_sampling=True`. Set that, or leave the threshold out."
         )
     if args.num_iterations > 1:
@@ -55,7 +73,7 @@ def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[s
     if local % args.num_generations:
         raise ValueError(
             f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
-            f"`steps_per_generation`), which is no multiple of `num_generations={args.num_generations}`. With an "
+            f"`steps_per_generation`), which is not a multiple of `num_generations={args.num_generations}`. With an "
             "`OnlineBuffer` each process keeps whole groups: change one of the three."
         )
     window = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
@@ -67,18 +85,18 @@ def check_settings(args: RLTFConfig, buffer: OnlineBuffer | None, others: dict[s
 
 
 def check_token_rewards(loss_type: str, off_policy_mask_threshold: float | None) -> None:
-    """Refuse rewards or weights of tokens where a loss decides once a sequence."""
+    """Refuse token rewards and weights where the loss makes one decision per sequence."""
     if loss_type == "vespo" or off_policy_mask_threshold is not None:
         raise ValueError(
-            "A reward function returns token rewards, but `loss_type='vespo'` and `off_policy_mask_threshold` decide once a "
-            "sequence from one advantage. Use another loss, or plain rewards."
+            "A reward function returns token rewards or weights, but `loss_type='vespo'` and `off_policy_mask_threshold` make one "
+            "decision per sequence, from one advantage. Use another loss, or plain rewards."
         )
 
 
 def check_datasets(
     train_dataset: Any, eval_dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool
 ) -> None:
-    """Find now what would stop the run at a later step, or at its first evaluation."""
+    """Refuse datasets that would stop the run at a later step or evaluation."""
     functions = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]
     for name, dataset in {"train_dataset": train_dataset, **_evaluation_sets(eval_dataset)}.items():
         if not isinstance(dataset, Dataset):  # a stream gives each row once
@@ -98,14 +116,14 @@ def check_datasets(
 
 
 def _evaluation_sets(eval_dataset: Any) -> dict[str, Any]:
-    """Evaluation sets by the names that messages give them."""
+    """Return the evaluation sets by their names in messages."""
     if isinstance(eval_dataset, dict):
         return {f"eval_dataset[{name!r}]": dataset for name, dataset in eval_dataset.items()}
     return {"eval_dataset": eval_dataset}
 
 
 def check_size(dataset: Any, args: RLTFConfig) -> None:
-    """Refuse a training set with fewer rows than a generation batch has prompts."""
+    """Refuse a training set with fewer rows than the prompts of a generation batch."""
     prompts = args.generation_batch_size // args.num_generations
     if isinstance(dataset, Dataset) and len(dataset) < prompts:
         raise ValueError(
@@ -116,7 +134,7 @@ def check_size(dataset: Any, args: RLTFConfig) -> None:
 
 
 def _check_solutions(dataset: Any, args: RLTFConfig) -> None:
-    """Refuse a training set without the reference solutions that the settings ask for."""
+    """Refuse a training set without the reference solutions that the settings need."""
     if not isinstance(dataset, Dataset) or not args.ce_loss_weight:
         return
     if "solutions" not in dataset.column_names:

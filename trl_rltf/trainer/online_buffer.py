@@ -1,4 +1,4 @@
-"""A queue of samples from recent weights that training draws its minibatches from."""
+"""A queue of samples from recent weights, from which training draws its batches."""
 
 from __future__ import annotations
 
@@ -8,36 +8,34 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-
-# One scored completion without padding: `prompt_ids` `(P,)`, `completion_ids`, `completion_mask`, `advantages` and
-# `old_per_token_logps` `(T,)`, and what else the trainer keeps.
-Sample = dict[str, torch.Tensor]
+from .samples import Sample
+from .state_files import random_state, set_random_state
 
 
 class OnlineBuffer(TrainerCallback):
     """
-    Train on a first-in-first-out queue of samples (the online buffer of the paper), instead of on each batch once.
+    Train on a first-in-first-out queue of samples, the paper's online buffer.
 
-    Every `update_steps` optimizer steps the current weights generate fresh samples, which push out as many of the oldest
-    once the queue is full. Minibatches are drawn uniformly without replacement; when all samples have been drawn, they are
+    Every `update_steps` optimizer steps, the current weights generate fresh samples, which replace the oldest ones once
+    the queue is full. Minibatches are drawn uniformly without replacement; when all samples have been drawn, they are
     shuffled again. Pass it to [`RLTFTrainer`] as a callback; without it, training is on-policy.
 
     Args:
         capacity (`int`, *optional*, defaults to `6400`):
-            Number of samples kept, over all processes.
+            Maximum number of samples, over all processes.
         update_steps (`int`, *optional*, defaults to `50`):
             Optimizer steps between two refreshes.
         samples_per_refresh (`int`, *optional*):
-            Number of fresh samples of a refresh, over all processes; rounded up to whole generation batches. Defaults to
-            as many as training draws until the next one, at most `capacity`.
+            Number of fresh samples per refresh, over all processes; rounded up to whole generation batches. Defaults to
+            the number that training draws until the next refresh, at most `capacity`.
         offline (`bool`, *optional*, defaults to `False`):
             Fill the queue to its capacity from the starting weights and never refresh it (the paper's ablation).
-        skip_zero_variance (`bool`, *optional*, defaults to `False`):
-            Leave out groups in which no token has an advantage, because all rewards are equal; `buffer/skipped` is their
-            share. The rewards of such a group teach nothing, but it takes the place of one that does. Not in the paper.
         importance_sampling (`bool`, *optional*, defaults to `False`):
             Correct for the age of samples with TRL's clipped ratio of new to old probabilities. If `False`, old samples
             count like fresh ones, as in the paper.
+        skip_zero_variance (`bool`, *optional*, defaults to `False`):
+            Leave out groups in which no token has an advantage, because all rewards are equal; `buffer/skipped` is their
+            share. The rewards of such a group teach nothing. Not in the paper.
 
     Raises:
         ValueError: If a number is below 1, or a refresh is larger than the queue.
@@ -47,6 +45,7 @@ class OnlineBuffer(TrainerCallback):
         self,
         capacity: int = 6400,
         update_steps: int = 50,
+        *,
         samples_per_refresh: int | None = None,
         offline: bool = False,
         importance_sampling: bool = False,
@@ -84,7 +83,11 @@ class OnlineBuffer(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start empty: samples of an earlier run are not from the current weights. A checkpoint is loaded later."""
+        """
+        Start with an empty queue.
+
+        Samples of an earlier run are not from the current weights. A checkpoint is restored later.
+        """
         self._samples.clear()
         self._order.clear()
         self._generator.manual_seed(args.seed + args.process_index)
@@ -95,21 +98,21 @@ class OnlineBuffer(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Note when a refresh is due; the trainer makes it when it needs the next batch."""
+        """Mark a refresh as due. The trainer makes it before the next batch."""
         if not self.offline and state.global_step % self.update_steps == 0:
             self._refresh_is_due = True
 
     @property
     def refresh_is_due(self) -> bool:
-        """Whether the next batch must wait for fresh samples."""
+        """Whether the next batch needs a refresh first."""
         return self._refresh_is_due
 
     def refresh_size(self, samples_per_step: int) -> int:
         """
-        Number of samples that the next refresh adds on this process.
+        Return the number of samples that the next refresh adds on this process.
 
         Args:
-            samples_per_step (`int`): Samples that an optimizer step draws on this process.
+            samples_per_step (`int`): Number of samples that an optimizer step draws on this process.
         """
         local_capacity = max(1, self.capacity // self._num_processes)
         if self.offline:
@@ -120,11 +123,11 @@ class OnlineBuffer(TrainerCallback):
 
     def add(self, samples: list[Sample], step: int) -> None:
         """
-        Take fresh samples in and drop as many of the oldest as no longer fit.
+        Add fresh samples, and evict the oldest ones that no longer fit.
 
         Args:
             samples (`list[Sample]`): Scored completions without padding.
-            step (`int`): Optimizer step whose weights generated them.
+            step (`int`): Optimizer step whose weights generated the samples.
         """
         local_capacity = max(1, self.capacity // self._num_processes)
         self._samples.extend((step, sample) for sample in samples)
@@ -135,16 +138,16 @@ class OnlineBuffer(TrainerCallback):
 
     def draw(self, count: int) -> list[tuple[int, Sample]]:
         """
-        Draw samples uniformly without replacement, shuffling again when all have been drawn.
+        Draw samples uniformly without replacement, and reshuffle when all are drawn.
 
         Args:
             count (`int`): Number of samples.
 
         Returns:
-            `list[tuple[int, Sample]]`: The step that each sample was generated at, and the sample.
+            `list[tuple[int, Sample]]`: Samples, each after the step at which it was generated.
 
         Raises:
-            ValueError: If nothing has been added yet.
+            ValueError: If the buffer is empty.
         """
         if not self._samples:
             raise ValueError("The online buffer is empty: nothing has been generated yet.")
@@ -157,17 +160,17 @@ class OnlineBuffer(TrainerCallback):
 
     @property
     def samples(self) -> list[tuple[int, Sample]]:
-        """What this process holds, oldest first: the step that each sample was generated at, and the sample."""
+        """Samples of this process, oldest first, each after its optimizer step."""
         return list(self._samples)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What has to be the same when training resumes from a checkpoint."""
+        """Settings that must not change when training resumes from a checkpoint."""
         names = "capacity update_steps samples_per_refresh offline importance_sampling skip_zero_variance".split()
         return {name: getattr(self, name) for name in names}
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside the samples, as JSON can hold it."""
+        """State of the buffer without its samples, as plain data for JSON."""
         return {
             "order": self._order,
             "random_state": random_state(self._generator),
@@ -176,12 +179,12 @@ class OnlineBuffer(TrainerCallback):
 
     def restore(self, state: dict[str, Any], samples: list[tuple[int, Sample]], step: int) -> None:
         """
-        Go on as if training had not been interrupted.
+        Restore the buffer of an interrupted run.
 
         Args:
-            state (`dict`): What [`state`] gave.
-            samples (`list[tuple[int, Sample]]`): What [`samples`] gave.
-            step (`int`): Optimizer steps so far.
+            state (`dict`): Result of [`state`].
+            samples (`list[tuple[int, Sample]]`): Value of [`samples`].
+            step (`int`): Number of optimizer steps so far.
         """
         self._samples = deque(samples)
         self._order = list(state["order"])
@@ -190,15 +193,5 @@ class OnlineBuffer(TrainerCallback):
         self._refresh_is_due = not self.offline and step % self.update_steps == 0
 
     def mean_age(self, step: int) -> float:
-        """Mean age of the samples in the queue, in optimizer steps."""
+        """Return the mean age of the samples in the queue, in optimizer steps."""
         return sum(step - born for born, _ in self._samples) / max(1, len(self._samples))
-
-
-def random_state(generator: torch.Generator) -> str:
-    """The state of a generator, as text."""
-    return bytes(generator.get_state().tolist()).hex()
-
-
-def set_random_state(generator: torch.Generator, state: str) -> None:
-    """Put a generator into a state that [`random_state`] gave."""
-    generator.set_state(torch.tensor(list(bytes.fromhex(state)), dtype=torch.uint8))

@@ -1,4 +1,4 @@
-"""Positions of padded prompts, for causal models that look positions up in a table (GPT-2, StarCoder)."""
+"""Positions of padded prompts, for models with a table of positions (GPT-2)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import torch
 
 def counts_padding(model: Any) -> bool:
     """
-    Whether a causal model takes the padding before a prompt for text, unless it is told the positions.
+    Return whether the positions of a causal model count padding.
 
-    Models with relative positions (rotary, ALiBi) do not care; those with a table of positions (`wpe` in transformers) do.
-    `generate` tells them, a plain forward pass has to.
+    Positions of models with rotary or ALiBi embeddings are relative, so padding makes no difference. Models with a table
+    of positions (`wpe` in transformers) count from the first column. `generate` passes them position ids; a plain
+    forward pass does not.
 
     Args:
-        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model.
+        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): Causal language model.
     """
     return any(name.rpartition(".")[2] == "wpe" for name, _ in model.named_modules())
 
 
 def with_positions(model: Any) -> Any:
     """
-    The model's forward pass, with positions that begin at the first token that is not padding.
+    Return the forward pass of a model, with positions from the first token.
 
     Args:
-        model ([`torch.nn.Module`]): Causal language model, perhaps wrapped for several processes.
+        model ([`torch.nn.Module`]): Causal language model, possibly wrapped for several processes.
     """
 
     def forward(attention_mask: torch.Tensor, **kwargs: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Hold prompts to a number of tokens: shorten them, or leave their rows out, and count both."""
+"""Limit the number of tokens of prompts: shorten prompts, or drop their rows."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from accelerate import PartialState
 from datasets import Dataset, IterableDataset
@@ -15,35 +15,37 @@ from ..generation.prompts import shorten_prompt
 
 logger = logging.getLogger(__name__)
 
-_MOST_REMEMBERED = 100_000  # prompts
-_TOKENIZED_AT_A_TIME = 1000
+PromptOverflow = Literal["truncate", "drop"]
+
+_MAX_CACHED_PROMPTS = 100_000
+_PROMPTS_PER_CALL = 1000  # of the tokenizer
 
 
 class PromptLimit:
     """
-    The number of tokens that a prompt may have.
+    Limit on the number of tokens of a prompt.
 
     Args:
         max_length (`int`): Number of tokens, template and special tokens included.
-        tokenize (`Callable`): Gives the token ids of each of a list of prompts, as generation gets them; its second argument
-            is the name of their environment, if they have one.
+        tokenize (`Callable`): Returns the token ids of each of a list of prompts, as generation gets them. Its second
+            argument is the name of their environment, or `None`.
     """
 
     def __init__(self, max_length: int, tokenize: Callable[[list[Any], Any], Sequence[Sequence[int]]]):
         self.max_length = max_length
         self._tokenize = tokenize
-        self._known: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}  # `None` for a prompt that is not too long
 
     def shorten(self, prompt: Any, environment: str | None = None) -> Any:
         """
-        Shorten a prompt that is too long, see [`shorten_prompt`].
+        Shorten a prompt that is too long; see [`shorten_prompt`].
 
         Args:
             prompt (`str` or `list`): The prompt.
-            environment (`str`, *optional*): Name of its environment, whose tools count.
+            environment (`str`, *optional*): Name of its environment, whose tools count as tokens.
 
         Returns:
-            `str` or `list`: The same object if it is not too long.
+            `str` or `list`: The shortened prompt, or the same object if it is not too long.
 
         Raises:
             ValueError: If it cannot be shortened that far.
@@ -52,35 +54,37 @@ class PromptLimit:
             key = json.dumps([environment, prompt])
         except TypeError:  # images
             return self._shortened(prompt, environment)
-        if key not in self._known:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
+        if key not in self._cache:
+            if len(self._cache) >= _MAX_CACHED_PROMPTS:
+                self._cache.clear()
             shortened = self._shortened(prompt, environment)
-            self._known[key] = None if shortened is prompt else shortened
-        known = self._known[key]
-        return prompt if known is None else known
+            self._cache[key] = None if shortened is prompt else shortened
+        cached = self._cache[key]
+        return prompt if cached is None else cached
 
     def _shortened(self, prompt: Any, environment: str | None) -> Any:
         try:
             return shorten_prompt(prompt, self.max_length, lambda text: len(self._tokenize([text], environment)[0]))
         except ValueError as error:
             raise ValueError(
-                f"A prompt cannot be shortened. {error} Raise the limit, or leave such rows out with "
+                f"A prompt cannot be shortened. {error} Raise the limit, or drop such rows with "
                 f"`prompt_overflow='drop'`. The prompt begins with {str(prompt)[:80]!r}."
             ) from error
 
-    def apply(self, dataset: Any, overflow: str, name: str) -> Any:
+    def apply(self, dataset: Any, overflow: PromptOverflow, name: str) -> Any:
         """
-        Count the prompts of a data set that are too long and say how many there are, or leave their rows out.
+        Check the prompts of a dataset, and drop the rows of those that are too long.
+
+        A warning gives the number of prompts that are too long.
 
         Args:
-            dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`] or `dict`): A data set, or several by name. A
-                stream is not counted.
-            overflow (`str`): `"truncate"` or `"drop"`.
-            name (`str`): What the data set is called in messages.
+            dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`] or `dict`): A dataset, or several by name. The
+                prompts of a stream are not counted.
+            overflow (`str`): `"truncate"` keeps the rows, whose prompts are shortened later; `"drop"` drops them.
+            name (`str`): Name of the dataset in messages.
 
         Returns:
-            The data set, without the rows that are left out.
+            [`~datasets.Dataset`] or [`~datasets.IterableDataset`] or `dict`: The dataset, without the dropped rows.
 
         Raises:
             ValueError: If a prompt cannot be shortened that far, or no row is left.
@@ -103,15 +107,15 @@ class PromptLimit:
                 name,
                 self.max_length,
                 max(lengths),
-                "their rows are left out."
+                "their rows are dropped."
                 if overflow == "drop"
-                else "the beginning of their content is cut. `prompt_overflow='drop'` leaves their rows out.",
+                else "the beginning of their content is cut. `prompt_overflow='drop'` drops their rows.",
             )
         if overflow == "drop":
             fitting = sorted(set(range(len(lengths))) - set(too_long))
             if not fitting:
                 raise ValueError(
-                    f"`prompt_overflow='drop'` leaves no row of `{name}`: all {len(lengths)} prompts have more than "
+                    f"`prompt_overflow='drop'` drops every row of `{name}`: all {len(lengths)} prompts have more than "
                     f"`max_prompt_length={self.max_length}` tokens. Raise the limit."
                 )
             return dataset.select(fitting)
@@ -124,7 +128,7 @@ class PromptLimit:
 
     def _lengths(self, prompts: Sequence[Any]) -> list[int]:
         lengths: list[int] = []
-        for start in range(0, len(prompts), _TOKENIZED_AT_A_TIME):
-            part = list(prompts[start : start + _TOKENIZED_AT_A_TIME])
+        for start in range(0, len(prompts), _PROMPTS_PER_CALL):
+            part = list(prompts[start : start + _PROMPTS_PER_CALL])
             lengths += [len(ids) for ids in self._tokenize(part, None)]
         return lengths

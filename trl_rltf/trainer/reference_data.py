@@ -1,4 +1,8 @@
-"""Read the column `solutions`: in each row a list of programs, one program as text, or such a list as JSON text."""
+"""
+Read the column `solutions` of a training set.
+
+Each row has a list of programs, one program as text, or such a list as JSON text.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ import torch
 from datasets import Dataset
 
 
-_TEXT = ("string", "large_string", "null")  # an empty column has no type of its own
+_TEXT = ("string", "large_string", "null")  # a column without values has the type `null`
 
 
 def holds_programs(feature: Any) -> bool:
-    """Whether a column of this type holds a text, or a list of texts, in each row."""
+    """Return whether a column of this type holds texts or lists of texts."""
     return _is_list(feature) or getattr(feature, "dtype", None) in _TEXT
 
 
@@ -26,16 +30,16 @@ def _is_list(feature: Any) -> bool:
 
 def rows_with_solutions(dataset: Dataset) -> torch.Tensor:
     """
-    Find the rows of a data set that have a reference solution.
+    Return the indices of the rows of a dataset that have a reference solution.
 
     Args:
         dataset ([`~datasets.Dataset`]): Training set.
 
     Returns:
-        `torch.Tensor`: Their indices; none if the column is missing or holds something else than programs.
+        `torch.Tensor`: Indices; empty if the column is missing or does not hold programs.
 
     Raises:
-        ValueError: If the text of a row is JSON of something else than programs. The message names the row.
+        ValueError: If a row holds JSON text that is not a list of programs. The message names the row.
     """
     feature = dataset.features.get("solutions")
     if not holds_programs(feature):
@@ -55,16 +59,16 @@ def rows_with_solutions(dataset: Dataset) -> torch.Tensor:
 
 def solutions_of(row: Mapping[str, Any]) -> list[str]:
     """
-    The reference solutions of a row; an empty program is none.
+    Return the reference solutions of a row, without empty programs.
 
     Args:
-        row (`Mapping`): Row of a data set.
+        row (`Mapping`): Row of a dataset.
 
     Returns:
         `list[str]`: Programs; empty if there are none.
 
     Raises:
-        ValueError: If the text of the column is JSON of something else than programs.
+        ValueError: If the column holds JSON text that is not a list of programs.
     """
     column = row.get("solutions")
     if isinstance(column, str):
@@ -74,7 +78,7 @@ def solutions_of(row: Mapping[str, Any]) -> list[str]:
 
 def _programs(text: str) -> list[str]:
     text = text.strip()
-    if text[:1] not in ("[", "{", '"'):  # no program of use begins like that
+    if text[:1] not in ("[", "{", '"'):  # only JSON text, and hardly a program, starts like this
         return [text]
     try:
         value = json.loads(text)

@@ -1,56 +1,81 @@
-"""Reference solutions for the cross-entropy part of the loss."""
+"""Draw reference solutions, and add their cross entropy to the loss."""
 
-# Dimensions: B rows, K solutions of each, R tokens of the longest solution.
+# Dimensions: B rows, K candidate solutions per row, R tokens of the longest solution, V vocabulary.
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
-from trl.data_utils import is_conversational
-from trl.trainer.utils import pad
 
+from ._trl import is_conversational, pad
+from .advantages import local_rows
 from .reference_data import holds_programs, rows_with_solutions, solutions_of
+from .rltf_config import RLTFConfig
 
-
-if TYPE_CHECKING:
-    from .rltf_trainer import RLTFTrainer
 
 logger = logging.getLogger(__name__)
 
 # Found with `examples/ablation.py`, see docs/evidence.md.
 _DEFAULT_WEIGHT = 10.0
-# Solutions of a row that are compared at most: of some problems, APPS has a hundred.
+# Of some problems, APPS has a hundred solutions.
 _MAX_CANDIDATES = 4
 
+IdsAndMask = tuple[torch.Tensor, torch.Tensor]
 
-class ReferenceSolutions:
+
+class ReferenceLoss:
     """
-    What the cross entropy is taken of: rows of the training set that have solutions, drawn at random with replacement, and of
-    each the solution that the policy is nearest to, of up to four drawn at random. Where rows cannot be drawn, from a stream or
-    where a completion depends on more than its prompt in the training set, it is a random solution of each row of the batch.
+    Cross entropy of reference solutions, drawn from the training set.
+
+    Rows that have solutions are drawn with replacement. Of up to four random solutions of a row, the one that the policy
+    finds likeliest is used. Rows cannot be drawn from a stream, nor where a completion depends on more than its prompt:
+    there, a random solution of each row of the batch is used.
 
     Args:
-        trainer ([`RLTFTrainer`]): Whose training set it is.
-        has_plain_prompts (`bool`): Whether the prompts of the training set are all that a completion depends on.
+        dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]): Training set.
+        args ([`RLTFConfig`]): Settings.
+        accelerator ([`~accelerate.Accelerator`]): Accelerator of the trainer.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        logits (`Callable`): Returns logits, `(B, R, V)`. Arguments are the model, ids and mask of the prompts, and ids and
+            mask of the solutions.
+        tokenize_prompts (`Callable`): Returns ids and mask of a list of prompts, `(B, P)`, as generation sees them.
+        can_draw_rows (`bool`): Whether completions depend on their prompt in the training set only.
+        is_encoder_decoder (`bool`): Whether solutions go to a decoder, with the special tokens of a target.
 
     Attributes:
-        generator (`torch.Generator`): Source of chance. Its own: what is drawn must not depend on how many random numbers
-            generation took, nor on the number of processes.
+        generator (`torch.Generator`): Random numbers of the draws. It is separate, so that draws depend neither on the
+            random numbers of generation nor on the number of processes.
     """
 
-    def __init__(self, trainer: RLTFTrainer, has_plain_prompts: bool):
-        self._trainer = trainer
-        self.generator = torch.Generator().manual_seed(trainer.args.seed)
+    def __init__(
+        self,
+        dataset: Any,
+        args: RLTFConfig,
+        accelerator: Any,
+        tokenizer: Any,
+        *,
+        logits: Callable[[Any, IdsAndMask, IdsAndMask], torch.Tensor],
+        tokenize_prompts: Callable[[list[Any]], IdsAndMask],
+        can_draw_rows: bool,
+        is_encoder_decoder: bool,
+    ):
+        self._dataset = dataset
+        self._args = args
+        self._accelerator = accelerator
+        self._tokenizer = tokenizer
+        self._logits = logits
+        self._tokenize_prompts = tokenize_prompts
+        self._is_encoder_decoder = is_encoder_decoder
+        self.generator = torch.Generator().manual_seed(args.seed)
         self._rows_with_solutions = torch.empty(0, dtype=torch.long)
-        dataset = trainer.train_dataset
-        if has_plain_prompts and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
-            if trainer.args.ce_loss_weight != 0:
+        if can_draw_rows and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
+            if args.ce_loss_weight != 0:
                 self._rows_with_solutions = rows_with_solutions(dataset)
             if "solutions" in dataset.column_names and not holds_programs(dataset.features["solutions"]):
                 logger.warning(
@@ -58,95 +83,110 @@ class ReferenceSolutions:
                     "row, one program as text, or such a list as JSON text.",
                     dataset.features["solutions"],
                 )
-        if trainer.args.ce_loss_weight is None and self.weight > 0 and trainer.accelerator.is_main_process:
+        if args.ce_loss_weight is None and self.weight > 0 and accelerator.is_main_process:
             logger.warning(
                 "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
-                "`ce_loss_weight=0` to train from rewards alone, or to this weight to say that you want them.",
+                "`ce_loss_weight=0` to train from rewards alone, or to this weight to confirm it.",
                 self.weight,
             )
 
     @property
     def weight(self) -> float:
         """Weight of the cross entropy in the loss."""
-        given = self._trainer.args.ce_loss_weight
-        return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if given is None else given
+        weight = self._args.ce_loss_weight
+        return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if weight is None else weight
 
-    def draw(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+    def draw(self, rows: Sequence[Mapping[str, Any]], model: Any) -> dict[str, torch.Tensor]:
         """
-        Draw as many reference solutions as there are rows.
+        Draw one reference solution per row of a generation batch.
 
         Args:
-            rows (`Sequence[Mapping]`): Rows of a generation batch.
+            rows (`Sequence[Mapping]`): Rows of the generation batch.
+            model ([`torch.nn.Module`]): Policy that chooses among the candidates.
 
         Returns:
-            `dict`: Solutions, `(B, R)`; their prompts, unless these are those of the rows; and the number of tokens of
-            solutions on all processes.
+            `dict`: Solutions, `(B, R)`; their prompts, `(B, P)`, if these are not those of the rows; and the number of
+            tokens of solutions on all processes.
         """
-        trainer, size = self._trainer, len(rows)
-        device, num_rows = trainer.accelerator.device, size * trainer.accelerator.num_processes
-        choices = trainer.local_rows(torch.rand(num_rows, generator=self.generator), size)
+        accelerator, size = self._accelerator, len(rows)
+        device, num_rows = accelerator.device, size * accelerator.num_processes
+        choices = local_rows(torch.rand(num_rows, generator=self.generator), size, accelerator.process_index)
         num_candidates = 1
         can_draw = len(self._rows_with_solutions) > 0
         if can_draw:
-            # A batch has few prompts, each of them several times: other rows have more to teach.
+            # A batch has few prompts, each of them several times: other rows teach more.
             picks = torch.randint(len(self._rows_with_solutions), (num_rows,), generator=self.generator)
-            picks = self._rows_with_solutions[trainer.local_rows(picks, size)]
-            rows = [trainer.train_dataset[index] for index in picks.tolist()]
+            picks = self._rows_with_solutions[local_rows(picks, size, accelerator.process_index)]
+            rows = [self._dataset[index] for index in picks.tolist()]
             counts = torch.tensor([len(solutions_of(row)) for row in rows], device=device)
-            most = int(trainer.accelerator.gather(counts).max())  # processes have to agree on what comes next
+            # The same number on all processes, which make the same forward passes.
+            most = int(accelerator.gather(counts).max())
             num_candidates = min(max(most, 1), _MAX_CANDIDATES)
-        ids, mask = _tokenize(
+        ids, mask = tokenize_solutions(
             rows,
             choices,
             num_candidates,
-            trainer.tokenizer,
-            trainer.max_completion_length,
-            trainer.encoder_decoder is not None,
+            self._tokenizer,
+            self._args.max_completion_length,
+            is_encoder_decoder=self._is_encoder_decoder,
         )
         drawn = {"reference_ids": ids, "reference_mask": mask}
         if can_draw:
-            prompts = trainer.padded_prompts([row["prompt"] for row in rows], "reference_prompt")
-            drawn |= {name: prompt.repeat_interleave(num_candidates, 0) for name, prompt in prompts.items()}
+            prompts = self._tokenize_prompts([row["prompt"] for row in rows])
+            names = ("reference_prompt_ids", "reference_prompt_mask")
+            drawn |= {
+                name: tensor.repeat_interleave(num_candidates, 0) for name, tensor in zip(names, prompts, strict=True)
+            }
         drawn = {name: tensor.to(device) for name, tensor in drawn.items()}
         if num_candidates > 1:
-            drawn = self._nearest(drawn, num_candidates)
-        return {**drawn, "num_reference_tokens": trainer.accelerator.gather(drawn["reference_mask"].sum()).sum()}
+            drawn = self._likeliest(drawn, num_candidates, model)
+        return {**drawn, "num_reference_tokens": accelerator.gather(drawn["reference_mask"].sum()).sum()}
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
-        """Cross entropy of the tokens of the reference solutions in a batch, at temperature 1, `(B, R)`."""
-        labels = batch["reference_ids"].masked_fill(batch["reference_mask"] == 0, -100)
-        logits = self._trainer.reference_logits(model, batch).float()
+        """Return the cross entropy of each reference token, at temperature 1, `(B, R)`."""
+        ids, mask = batch["reference_ids"], batch["reference_mask"]
+        if "reference_prompt_ids" in batch:
+            prompts = batch["reference_prompt_ids"], batch["reference_prompt_mask"]
+        else:
+            prompts = batch["prompt_ids"], batch["prompt_mask"]
+        labels = ids.masked_fill(mask == 0, -100)
+        logits = self._logits(model, prompts, (ids, mask)).float()
         return cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
 
-    def add_to(self, loss: torch.Tensor, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+    def add_to(
+        self, loss: torch.Tensor, model: Any, batch: dict[str, Any], accumulation_steps: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """
-        Add the weighted cross entropy of the reference solutions in a batch.
+        Add the weighted cross entropy of the solutions in a batch to a loss.
+
+        The cross entropy is the mean over all reference tokens of an optimizer step, regardless of the number of its
+        batches and processes.
 
         Args:
             loss (`torch.Tensor`): Loss of the advantages.
-            model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
-            batch (`dict`): Batch of training.
+            model ([`torch.nn.Module`]): The model, possibly wrapped for several processes.
+            batch (`dict`): Training batch.
+            accumulation_steps (`int`): Number of batches of the optimizer step.
 
         Returns:
-            `torch.Tensor`: The sum.
+            `tuple`: The sum, and the cross entropy without its weight.
         """
-        trainer = self._trainer
-        # Not skipped where a batch has no solution: with several processes each of them has to make this forward pass.
+        # Not skipped for a batch without solutions: with several processes, each of them makes this forward pass.
         total = self.token_losses(model, batch).sum()
-        steps = trainer.current_gradient_accumulation_steps
-        # The mean over all reference tokens of an optimizer step, however it is cut into batches.
-        share = steps / trainer.args.steps_per_generation / trainer.accelerator.num_processes
+        share = accumulation_steps / self._args.steps_per_generation / self._accelerator.num_processes
         num_tokens = (batch["num_reference_tokens"] * share).clamp(min=1)
-        for name, part in (("loss/rl", loss), ("loss/ce", total / num_tokens)):
-            trainer.add_metric(name, trainer.accelerator.gather(part.detach() * steps).mean().item())
-        return loss + self.weight * total / num_tokens
+        return loss + self.weight * total / num_tokens, total / num_tokens
 
-    def _nearest(self, drawn: dict[str, torch.Tensor], num_candidates: int) -> dict[str, torch.Tensor]:
-        """Of the solutions of each row the likeliest a token; all ways to write a program at once teach a mixture of them."""
-        model, size = self._trainer.model, self._trainer.args.per_device_train_batch_size
+    def _likeliest(self, drawn: dict[str, torch.Tensor], num_candidates: int, model: Any) -> dict[str, torch.Tensor]:
+        """
+        Keep, per row, the candidate with the highest mean token log-probability.
+
+        Training on all candidates would teach a mixture of styles.
+        """
+        size = self._args.per_device_train_batch_size
         losses = []
         was_training = model.training
-        model.eval()  # dropout would choose by chance
+        model.eval()  # dropout would make the choice random
         try:
             with torch.no_grad():
                 for start in range(0, len(drawn["reference_ids"]), size):
@@ -160,24 +200,25 @@ class ReferenceSolutions:
         return {name: tensor[best] for name, tensor in drawn.items()}
 
 
-def _tokenize(
+def tokenize_solutions(
     rows: Sequence[Mapping[str, Any]],
     choices: torch.Tensor,
     num_candidates: int,
     tokenizer: Any,
     max_length: int,
+    *,
     is_encoder_decoder: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    Tokenize some reference solutions of each row.
+    Tokenize random reference solutions of each row.
 
     Args:
-        rows (`Sequence[Mapping]`): Rows with a `prompt` and, perhaps, `solutions`.
-        choices (`torch.Tensor`): Which of them, as a random number for each row, shape `(B,)`.
-        num_candidates (`int`): How many, K; where a row has fewer, they come again.
+        rows (`Sequence[Mapping]`): Rows with a `prompt` and, optionally, `solutions`.
+        choices (`torch.Tensor`): Random number per row that decides which solutions are used, shape `(B,)`.
+        num_candidates (`int`): Number of solutions per row, K; a row with fewer repeats them.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
-        max_length (`int`): Tokens that a solution may have; a longer one is cut off.
-        is_encoder_decoder (`bool`): Whether the model has a decoder of its own for them.
+        max_length (`int`): Maximum number of tokens of a solution; a longer one is cut off.
+        is_encoder_decoder (`bool`): Whether solutions get the special tokens of a target.
 
     Returns:
         `tuple`: Ids and their mask, `(B * K, R)`; a row without a solution is masked out.
@@ -194,11 +235,11 @@ def _tokenize(
             text = drawn[index % len(drawn)]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
-            # A decoder of its own starts as its tokenizer says (CodeT5: with `<s>`); a causal model goes on after the prompt.
+            # A decoder starts as its tokenizer says (CodeT5: with `<s>`); a causal model continues the prompt.
             tokens = tokenizer(text, add_special_tokens=is_encoder_decoder)["input_ids"]
             if tokens[-1:] != [tokenizer.eos_token_id]:
                 tokens.append(tokenizer.eos_token_id)
-            # A solution that is cut off does not end there, and must not teach to stop there.
+            # A solution that is cut off has no end token: it must not teach to stop there.
             ids.append(torch.tensor(tokens[:max_length]))
             masks.append(torch.ones_like(ids[-1]))
     return pad(ids, padding_value=tokenizer.pad_token_id), pad(masks, padding_value=0)

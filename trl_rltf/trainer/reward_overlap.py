@@ -1,4 +1,4 @@
-"""Call reward functions: keep the rewards of tokens, and grade in the background while the model generates."""
+"""Run reward functions while the next batch is generated, and keep token rewards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numbers import Real
 from typing import Any
 
 import torch
-from trl.trainer.utils import is_async_callable
 
+from ._trl import is_async_callable
 from .greedy_baseline import GreedyCompletions
 
 
-_PATIENCE = 5.0  # seconds
+_SHUTDOWN_SECONDS = 5.0
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
@@ -27,21 +27,24 @@ def _ignore(*args: Any, **kwargs: Any) -> None:
 
 class RewardCalls:
     """
-    Stand between TRL and the reward functions.
+    Wrap reward functions so that TRL calls them through here.
 
     Args:
         functions (`list`): Reward functions, or reward models.
         names (`list[str]`): Their names.
-        processing_class (`Any`): Given to each function that takes an argument `processing_class`.
-        async_loop (`asyncio.AbstractEventLoop`, *optional*): Where asynchronous functions run.
+        processing_class ([`~transformers.PreTrainedTokenizerBase`]): Passed to each function with such an argument.
+        async_loop (`asyncio.AbstractEventLoop` or `None`): Loop of asynchronous functions.
 
     Attributes:
-        wrapped (`list`): What TRL is to call instead.
-        token_rewards (`dict[int, list]`): By function: what the tokens of each completion get on top of the sequence reward.
-        token_weights (`dict[int, list]`): By function: the factors of the advantages of the tokens of each completion.
-        meanwhile (`Callable`, *optional*): What to do while the functions run; it is called once.
-        greedy (`tuple`, *optional*): Texts and ids of the greedy completions of the same prompts, to be graded as well.
-        seconds (`float`), exposed_seconds (`float`): How long the last calls took, and how much of that was waited for.
+        wrapped (`list`): Functions that TRL calls.
+        token_rewards (`dict[int, list]`): By function: for each completion, the reward of each token minus the reward of
+            the sequence, or `None`.
+        token_weights (`dict[int, list]`): By function: for each completion, the factor of the advantage of each token, or
+            `None`.
+        while_running (`Callable`, *optional*): Called once while the functions run.
+        greedy (`tuple`, *optional*): Texts and ids of the greedy completions of the same prompts, which are graded too.
+        seconds (`float`): Seconds that the last calls took.
+        exposed_seconds (`float`): Seconds of them that the trainer waited for.
     """
 
     def __init__(self, functions: list[Any], names: list[str], processing_class: Any, async_loop: Any):
@@ -59,14 +62,14 @@ class RewardCalls:
         self._is_started = False
         self.token_rewards: dict[int, list[list[float] | None]] = {}
         self.token_weights: dict[int, list[list[float] | None]] = {}
-        self.meanwhile: Callable[[], None] | None = None
+        self.while_running: Callable[[], None] | None = None
         self.greedy: GreedyCompletions | None = None
         self.is_greedy_pass = False
         self.seconds = self.exposed_seconds = 0.0
         self.wrapped = [self._wrap(index) if index in self._functions else f for index, f in enumerate(functions)]
 
     def begin(self, greedy: GreedyCompletions | None) -> None:
-        """Forget the last batch, and begin with one that has these greedy completions, if any."""
+        """Drop the results of the last batch, and start one with these greedy completions."""
         self.greedy = greedy
         self.token_rewards.clear()
         self.token_weights.clear()
@@ -76,7 +79,7 @@ class RewardCalls:
 
     @contextlib.contextmanager
     def greedy_pass(self) -> Iterator[GreedyCompletions]:
-        """Give the greedy completions, and let the functions grade these for a while."""
+        """Yield the greedy completions, which the functions grade in the meantime."""
         assert self.greedy is not None  # generated together with the sampled ones
         self.is_greedy_pass = True
         try:
@@ -85,16 +88,16 @@ class RewardCalls:
             self.is_greedy_pass, self.greedy = False, None
 
     def close(self) -> None:
-        """End the thread, which is started again when it is needed."""
+        """End the thread. It is started again on the next call."""
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
 
     def _abandon(self) -> None:
-        """Training ends with an error: what has not begun is not begun, and what runs may come to its end."""
+        """Cancel pending calls, and give running ones up to 5 s."""
         for future in self._running.values():
             future.cancel()
-        wait(self._running.values(), timeout=_PATIENCE)
+        wait(self._running.values(), timeout=_SHUTDOWN_SECONDS)
         self._running.clear()
 
     def _wrap(self, index: int) -> Callable[..., list[Any]]:
@@ -108,32 +111,34 @@ class RewardCalls:
                 self._abandon()
                 raise
             self.exposed_seconds += time.perf_counter() - began
-            # If there is not one reward a completion, TRL says what is wrong.
+            # TRL refuses results with another number of rewards.
             if not self.is_greedy_pass and len(rewards) == len(kwargs["completion_ids"]):
                 rows = list(enumerate(zip(rewards, kwargs["completion_ids"], strict=True)))
                 name = self._names[index]
-                self.token_rewards[index] = [_extras(name, row, reward, len(ids)) for row, (reward, ids) in rows]
-                self.token_weights[index] = [_weights(name, row, reward, len(ids)) for row, (reward, ids) in rows]
+                self.token_rewards[index] = [_token_deltas(name, row, reward, len(ids)) for row, (reward, ids) in rows]
+                self.token_weights[index] = [
+                    _token_weights(name, row, reward, len(ids)) for row, (reward, ids) in rows
+                ]
             return rewards
 
         call.__name__ = self._names[index]
         return call
 
     def _start(self, kwargs: dict[str, Any]) -> None:
-        """Start what can run in the background, and do something else meanwhile."""
+        """Start the functions that can run in the background, and call `while_running`."""
         self._is_started = True
-        meanwhile, self.meanwhile = self.meanwhile, None
+        while_running, self.while_running = self.while_running, None
         for is_greedy in (False, True) if self.greedy is not None else (False,):
             for index, function in self._functions.items():
                 if is_async_callable(function):
                     coroutine = self._awaited(index, self._arguments(index, kwargs, is_greedy))
                     self._running[index, is_greedy] = asyncio.run_coroutine_threadsafe(coroutine, self._async_loop)
-                elif meanwhile is not None:
+                elif while_running is not None:
                     self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="rewards")
                     arguments = self._arguments(index, kwargs, is_greedy)
                     self._running[index, is_greedy] = self._executor.submit(self._called, index, arguments)
-        if meanwhile is not None:
-            meanwhile()
+        if while_running is not None:
+            while_running()
 
     def _result(self, index: int, kwargs: dict[str, Any]) -> list[Any]:
         future = self._running.pop((index, self.is_greedy_pass), None)
@@ -149,7 +154,7 @@ class RewardCalls:
             arguments["processing_class"] = self._processing_class
         if is_greedy and self.greedy is not None:
             arguments["completions"], arguments["completion_ids"] = self.greedy
-            # What reward functions say of greedy completions stays out of the record of the sampled ones.
+            # The logs are of the sampled completions only.
             arguments |= {"log_extra": _ignore, "log_metric": _ignore}
         return arguments
 
@@ -167,7 +172,7 @@ class RewardCalls:
 
 
 def _listed(name: str, rewards: Any) -> list[Any]:
-    """The rewards of a batch as a list of numbers or `None`; anything else is refused here, and not deep inside torch."""
+    """Return the rewards of a batch as a list of numbers or `None`, or refuse them."""
     if isinstance(rewards, (str, bytes, Mapping)) or not isinstance(rewards, Iterable) or _is_number(rewards):
         raise ValueError(
             f"The reward function {name!r} returned a {type(rewards).__name__}, but must return a list with one number, "
@@ -192,40 +197,40 @@ def _listed(name: str, rewards: Any) -> list[Any]:
 
 
 def _is_number(reward: Any) -> bool:
-    # Also a tensor or an array without dimensions, as torch and numpy make them.
+    # Also a tensor or an array without dimensions.
     return isinstance(reward, Real) or (hasattr(reward, "ndim") and reward.ndim == 0)
 
 
-def _extras(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
-    """What the tokens of one completion get on top of the reward of the sequence."""
+def _token_deltas(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
+    """Return the reward of each token of a completion minus that of the sequence."""
     tokens = reward.tokens if hasattr(reward, "tokens") else None
     checked = _checked(name, row, reward, tokens, num_tokens, "`tokens`", "token rewards")
     return None if checked is None else [token - float(reward) for token in checked]
 
 
-def _weights(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
-    """The factors of the advantages of the tokens of one completion."""
+def _token_weights(name: str, row: int, reward: Any, num_tokens: int) -> list[float] | None:
+    """Return the factor of the advantage of each token of a completion."""
     weights = reward.weights if hasattr(reward, "weights") else None
     return _checked(name, row, reward, weights, num_tokens, "`weights`", "token weights")
 
 
 def _checked(
-    name: str, row: int, reward: Any, values: Sequence[float] | None, num_tokens: int, field: str, what: str
+    name: str, row: int, reward: Any, values: Sequence[float] | None, num_tokens: int, field: str, kind: str
 ) -> list[float] | None:
     if values is None:
         return None
     if len(values) != num_tokens:
         raise ValueError(
-            f"The reward function {name!r} returned {len(values)} {what} for completion {row}, which has {num_tokens} tokens. "
+            f"The reward function {name!r} returned {len(values)} {kind} for completion {row}, which has {num_tokens} tokens. "
             f"{field} needs one number for each of `completion_ids[{row}]`."
         )
-    if math.isnan(reward):  # as `None`: TRL leaves the completion out
+    if math.isnan(reward):  # like `None`: TRL leaves the completion out
         return None
     numbers = [float(value) for value in values]
     if not all(map(math.isfinite, (reward, *numbers))):
         raise ValueError(
-            f"The reward function {name!r} returned {what} that are no finite numbers for completion {row}. Return `None` for a "
-            "completion that has no reward."
+            f"The reward function {name!r} returned non-finite {kind} for completion {row}. Return `None` for a completion that "
+            "has no reward."
         )
     return numbers
 

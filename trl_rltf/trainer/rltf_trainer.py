@@ -1,36 +1,51 @@
-"""The trainer: TRL's GRPO, with a reward for each token, the paper's baselines and losses, and the online buffer."""
+"""The trainer: TRL's GRPO with token rewards, the paper's baselines and losses."""
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import TrainerCallback
-from trl.trainer.utils import is_async_callable
+from accelerate.utils import gather_object
+from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+from transformers import (
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+    TrainerCallback,
+)
 
-from . import resume as checkpoint
-from .advantages import product_of_token_weights, sequence_advantages, sum_of_token_rewards, weighted_rewards
-from .buffer_refresh import BufferedBatches
-from .checks import check_datasets, check_settings, check_size, check_token_rewards, find_buffer
+from ._trl import EnvironmentFactory, RewardFunc, RolloutFunc, is_async_callable
+from .advantages import means_over_tokens, weighted_rewards
+from .batch_advantages import BatchAdvantages
+from .buffer_refresh import BufferRefresh
+from .checks import check_datasets, check_settings, check_size, find_buffer
 from .greedy_baseline import GreedyCompletions, greedy_completions
-from .grpo_hooks import GRPOHooks
-from .online_buffer import OnlineBuffer, random_state, set_random_state
-from .reference_loss import ReferenceSolutions
+from .online_buffer import OnlineBuffer
+from .reference_loss import ReferenceLoss
+from .resume import ExactResume, completed_epochs, newest_checkpoint
 from .reward_overlap import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import loss_mask, marked_texts
-from .seq2seq import check_encoder_decoder, is_encoder_decoder
+from .samples import marked_texts
+from .seq2seq_grpo import Seq2SeqGRPOTrainer, model_name
 
 
-class RLTFTrainer(GRPOHooks):
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+
+
+class RLTFTrainer(Seq2SeqGRPOTrainer):
     """
     Train a code model from unit-test feedback (RLTF, arXiv 2307.04349).
 
-    It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. What it adds: reward functions may return a reward for
-    each token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions join the
-    loss where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces
-    on-policy batches.
+    It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. In addition, reward functions may return a reward per
+    token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions join the loss
+    where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces on-policy
+    batches.
 
     Example:
 
@@ -50,31 +65,32 @@ class RLTFTrainer(GRPOHooks):
     Args:
         model (`str` or [`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]):
             Causal or encoder-decoder (T5, CodeT5, BART) language model, or its name or path.
-        reward_funcs (`Callable` or `list`):
-            Reward functions of TRL's form. An entry of what they return may be a [`TokenReward`], whose `tokens` has one
-            number a completion token, and whose `weights` may have a factor of the advantage of each. They are also given
-            the trainer's tokenizer, as `processing_class`; and if they have a method `check_dataset`, it is called with the
-            training set and with each evaluation set at construction, unless these are streams.
+        reward_funcs (`RewardFunc` or `list[RewardFunc]`, *optional*):
+            Reward functions of TRL's form. An entry of the list that a function returns may be a [`TokenReward`], whose
+            `tokens` has one number per completion token, and whose `weights` may have a factor of the advantage of each.
+            A function with an argument `processing_class` gets the trainer's tokenizer. If a function has a method
+            `check_dataset`, it is called at construction with the training set and each evaluation set, except streams.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
             Prompts, with the columns that the reward functions need.
-        eval_dataset, processing_class, reward_processing_classes:
-            As in [`~trl.GRPOTrainer`].
         callbacks (`list[TrainerCallback]`, *optional*):
             Callbacks; at most one [`OnlineBuffer`].
-        **kwargs:
-            The other arguments of [`~trl.GRPOTrainer`]: `optimizers`, `peft_config`, ...
+        eval_dataset, processing_class, reward_processing_classes, optimizers, quantization_config, peft_config, tools,
+        rollout_func, environment_factory:
+            As in [`~trl.GRPOTrainer`].
 
     Raises:
         ValueError: If settings contradict each other, or a dataset lacks a column that they need.
+        RuntimeError: If the installed TRL differs from the one that this class is written for.
     """
 
-    # What a trainer has that was never initialised; some of TRL's methods work on one.
+    # Defaults on the class, because some of TRL's methods are called on a trainer without `__init__`.
     _has_greedy_baseline = False
-    # Ahead of its turn: prompts, what was generated for them, and the greedy completions.
-    _generated: tuple[Any, Any, GreedyCompletions | None] | None = None
+    # Prompts, their completions, the shortened prompts and greedy completions, ahead of their batch.
+    _prefetched: tuple[list[Any], Any, list[Any], GreedyCompletions | None] | None = None
     _greedy: GreedyCompletions | None = None  # of the batch that is scored next
+    _completed_epochs = 0  # before the epoch in which training resumes
 
     _tag_names = ["trl", "rltf"]
     _name = "RLTF"
@@ -93,187 +109,196 @@ class RLTFTrainer(GRPOHooks):
 
     def __init__(
         self,
-        model: Any,
-        reward_funcs: Any = None,
+        model: str | PreTrainedModel | PeftModel,
+        reward_funcs: RewardFunc | list[RewardFunc] | None = None,
         args: RLTFConfig | None = None,
-        train_dataset: Any = None,
-        eval_dataset: Any = None,
-        processing_class: Any = None,
-        reward_processing_classes: Any = None,
+        train_dataset: Dataset | IterableDataset | None = None,
+        eval_dataset: Dataset
+        | IterableDataset
+        | DatasetDict
+        | IterableDatasetDict
+        | dict[str, Dataset | IterableDataset]
+        | None = None,
+        processing_class: PreTrainedTokenizerBase | ProcessorMixin | None = None,
+        reward_processing_classes: PreTrainedTokenizerBase | list[PreTrainedTokenizerBase] | None = None,
         callbacks: list[TrainerCallback] | None = None,
-        **kwargs: Any,
+        optimizers: tuple[torch.optim.Optimizer | None, torch.optim.lr_scheduler.LambdaLR | None] = (None, None),
+        quantization_config: BitsAndBytesConfig | None = None,
+        peft_config: PeftConfig | None = None,
+        tools: list[Callable[..., Any]] | None = None,
+        rollout_func: RolloutFunc | None = None,
+        environment_factory: EnvironmentFactory | dict[str, EnvironmentFactory] | None = None,
     ):
         if args is None:
-            name = model if isinstance(model, str) else model.config._name_or_path
-            args = RLTFConfig(f"{name.split('/')[-1] or 'model'}-RLTF")
+            args = RLTFConfig(f"{model_name(model)}-RLTF")
         if not isinstance(args, RLTFConfig):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
         self.online_buffer = find_buffer(callbacks)
-        check_settings(args, self.online_buffer, kwargs)
-        if is_encoder_decoder(model, args):
-            check_encoder_decoder(args, kwargs)
-        has_environment = kwargs.get("environment_factory") is not None
-        datasets = train_dataset, eval_dataset
-        check_datasets(*datasets, args, reward_funcs, has_environment)
+        check_settings(args, self.online_buffer, tools, rollout_func, environment_factory)
+        check_datasets(train_dataset, eval_dataset, args, reward_funcs, environment_factory is not None)
         super().__init__(
-            model, reward_funcs, args, *datasets, processing_class, reward_processing_classes, callbacks, **kwargs
+            *(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, reward_processing_classes),
+            *(callbacks, optimizers, quantization_config, peft_config, tools, rollout_func, environment_factory),
+            max_prompt_length=args.max_prompt_length,
+            prompt_overflow=args.prompt_overflow,
         )
-        if self.online_buffer is not None and self.is_multimodal:
+        if self.online_buffer is not None and self._is_vlm:
             raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
-        self._has_greedy_baseline = args.baseline == "greedy"
-        has_plain_prompts = not (self.is_multimodal or self.environment_factories)
-        if self.prompt_limit is not None and has_plain_prompts:
-            for name in ("train_dataset", "eval_dataset"):
-                setattr(self, name, self.prompt_limit.apply(getattr(self, name), args.prompt_overflow, name))
+        if args.max_prompt_length is not None and self._has_plain_prompts:
             check_size(self.train_dataset, args)
+        self._has_greedy_baseline = args.baseline == "greedy"
         loop = self.async_loop if any(map(is_async_callable, self.reward_funcs)) else None
         self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
-        self.wrapped_reward_funcs = self.reward_calls.wrapped
-        self.buffered_batches = BufferedBatches(self, self.online_buffer) if self.online_buffer is not None else None
+        self.buffer_refresh = None
+        if self.online_buffer is not None:
+            pad_token_id = self._tokenizer.pad_token_id
+            self.buffer_refresh = BufferRefresh(self, self.online_buffer, args, self.accelerator, pad_token_id)
+        self.batch_advantages = BatchAdvantages(args, self.accelerator, self.reward_weights, self.add_metric)
         self._rewards_per_func = torch.empty(0)
-        self._restored: Any = None  # from a checkpoint, until training goes on
-        self.references = ReferenceSolutions(self, has_plain_prompts and not (self.tools or self.rollout_func))
+        self._last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
+        self.reference_loss = ReferenceLoss(
+            self.train_dataset,
+            args,
+            self.accelerator,
+            self._tokenizer,
+            logits=self.logits_after,
+            tokenize_prompts=self.padded_prompts,
+            can_draw_rows=self._has_plain_prompts and not (self.tools or self.rollout_func),
+            is_encoder_decoder=self.encoder_decoder is not None,
+        )
+        self.exact_resume = ExactResume(
+            args, self.accelerator, self._tokenizer, self.train_dataset, self.reference_loss, self.buffer_refresh
+        )
 
     def add_callback(self, callback: Any) -> None:
-        """Add a callback. An [`OnlineBuffer`] has to be there from the start, for the settings depend on it."""
+        """Add a callback. An [`OnlineBuffer`] must be passed at construction."""
         if isinstance(callback, OnlineBuffer) or callback is OnlineBuffer:
             raise ValueError("Pass the `OnlineBuffer` in `callbacks` when you construct the trainer.")
         super().add_callback(callback)
 
     # ------------------------------------------------------------------ generation
 
-    def generated(self, prompts: list[Any]) -> Any:
-        """Completions for these prompts; perhaps they are there already."""
-        ahead, self._generated = self._generated, None
-        if ahead is None or ahead[0] != prompts:
-            ahead = prompts, *self._rollouts(prompts)
-        _, rollouts, self._greedy = ahead
+    def _generate(self, prompts: list[Any]) -> Any:
+        prefetched, self._prefetched = self._prefetched, None
+        if prefetched is None or prefetched[0] != prompts:
+            prefetched = self._rollouts(prompts)
+        _, rollouts, shortened, self._greedy = prefetched
+        prompts[:] = shortened  # in place, see the method of the parent
         return rollouts
 
-    def generate_meanwhile(self, rows: list[dict[str, Any]]) -> None:
-        """Generate completions for the prompts of these rows, which are the next to be scored, while reward functions run."""
-        # Tools and environments belong to the batch that is scored, and make their own prompts.
+    def _rollouts(self, prompts: list[Any]) -> tuple[list[Any], Any, list[Any], GreedyCompletions | None]:
+        shortened = list(prompts)
+        rollouts = super()._generate(shortened)
+        needs_greedy = self._has_greedy_baseline and self.model.training
+        greedy = greedy_completions(shortened, self.generate_greedily) if needs_greedy else None
+        return list(prompts), rollouts, shortened, greedy
+
+    def prefetch(self, rows: list[dict[str, Any]]) -> None:
+        """Generate completions for the next rows to be scored, while reward functions run."""
+        # Tools and environments belong to the batch that is scored, and make prompts themselves.
         if self.args.overlap_rewards and not (self.tools or self.environment_factories or self.rollout_func):
-            prompts = self.shortened([row["prompt"] for row in rows])
 
             def generate() -> None:
-                self._generated = prompts, *self._rollouts(prompts)
+                self._prefetched = self._rollouts([row["prompt"] for row in rows])
 
-            self.reward_calls.meanwhile = generate
+            self.reward_calls.while_running = generate
 
-    def forget_generated(self) -> None:
-        """Drop what was generated ahead of its turn, which an error may have left over."""
-        self._generated = self.reward_calls.meanwhile = None
+    def discard_prefetched(self) -> None:
+        """Discard prefetched completions, which an error may have left over."""
+        self._prefetched = self.reward_calls.while_running = None
 
-    def _rollouts(self, prompts: list[Any]) -> tuple[Any, GreedyCompletions | None]:
-        rollouts = self.generate(prompts)
-        needs_greedy = self._has_greedy_baseline and self.model.training
-        return rollouts, greedy_completions(self, prompts) if needs_greedy else None
+    # ------------------------------------------------------------------ rewards, advantages, losses
 
-    # ------------------------------------------------------------------ rewards and advantages
+    def score(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Generate and score completions for the rows of a generation batch."""
+        return self._generate_and_score_completions(rows)
 
-    def before_rewards(self) -> None:
-        """Forget the rewards of the last batch, and hand over the greedy completions of this one."""
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        calls, advantages, is_training = self.reward_calls, self.batch_advantages, self.model.training
+        group_size = self.num_generations if is_training else self.num_generations_eval
+        if self.args.baseline != "group_mean" and is_training:
+            greedy = self._greedy_rewards(inputs) if self.args.baseline == "greedy" else None
+            advantages.set_sequence(batch, self._rewards_per_func, greedy, group_size)
+        token_deltas = advantages.add_tokens(batch, calls.token_rewards, calls.token_weights, group_size)
+        self._log_completions(batch, token_deltas)
+        if self.reference_loss.weight > 0 and is_training:
+            batch |= self.reference_loss.draw(inputs, self.model)
+        return batch
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         self.reward_calls.begin(self._greedy)
         self._greedy = None
-
-    def after_rewards(self, rewards_per_func: torch.Tensor) -> None:
-        """Keep what the reward functions gave, gathered over processes: `(B * num_processes, F)`."""
-        self._rewards_per_func = rewards_per_func
-        self.add_metric("time/rewards", self.reward_calls.seconds)
-        self.add_metric("time/rewards_exposed", self.reward_calls.exposed_seconds)
-
-    def after_scoring(self, inputs: list[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any]:
-        """Replace TRL's advantages by A_t = (r_t - b) * q_t: reward of sequence and token, minus baseline, times weight."""
+        with self._wrapped_reward_funcs():
+            self._rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         rewards = weighted_rewards(self._rewards_per_func, self.reward_weights)
         self.add_metric("baseline", torch.nanmean(rewards).item())
-        if self.args.baseline != "group_mean" and self.model.training:
-            output["advantages"] = self._sequence_advantages(inputs, rewards)
-        calls, like = self.reward_calls, output["completion_ids"]
-        extras = marks = sum_of_token_rewards(calls.token_rewards, self.reward_weights, like)
-        weights = product_of_token_weights(calls.token_weights, self.reward_weights, like)
-        # Processes decide this together: what follows waits for all of them.
-        given = torch.tensor([[extras is not None, weights is not None]], device=self.accelerator.device)
-        has_extras, has_weights = self.accelerator.gather(given).any(0).tolist()
-        if has_extras or has_weights:
-            check_token_rewards(self.loss_type, self.off_policy_mask_threshold)
-            mask = loss_mask(output)
-            extras = torch.zeros_like(like, dtype=torch.float32) if extras is None else extras
-            if self.args.center_token_rewards:
-                extras = extras - self._group_mean(extras, mask)
-            output["advantages"] = (output["advantages"].unsqueeze(1) + extras) * output["completion_mask"]
-            self._add_token_mean("token_rewards/share", extras != 0, mask)
-            if has_weights:
-                weights = torch.ones_like(extras) if weights is None else weights
-                output["advantages"] = output["advantages"] * weights
-                self._add_token_mean("token_weights/mean", weights, mask)
-        self._log_completions(output, marks)
-        if self.references.weight > 0 and self.model.training:
-            output |= self.references.draw(inputs)
-        return output
+        self.add_metric("time/rewards", self.reward_calls.seconds)
+        self.add_metric("time/rewards_exposed", self.reward_calls.exposed_seconds)
+        return self._rewards_per_func
 
-    def _add_token_mean(self, name: str, values: torch.Tensor, mask: torch.Tensor) -> None:
-        mean = (values * mask).sum() / mask.sum().clamp(min=1)
-        self.add_metric(name, self.accelerator.gather(mean).mean().item())
-
-    def _group_mean(self, extras: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Mean over each group of the completions' mean token extras, `(B, 1)`."""
-        per_completion = (extras * mask).sum(1) / mask.sum(1).clamp(min=1)
-        gathered = self.accelerator.gather(per_completion)
-        means = gathered.view(-1, self._group_size()).mean(1).repeat_interleave(self._group_size())
-        return self.local_rows(means, len(extras)).unsqueeze(1)
-
-    def _group_size(self) -> int:
-        return self.num_generations if self.model.training else self.num_generations_eval
-
-    def local_rows(self, rows: torch.Tensor, count: int) -> torch.Tensor:
-        """Of a row for each completion of all processes, those of this process."""
-        start = self.accelerator.process_index * count
-        return rows[start : start + count]
-
-    def _sequence_advantages(self, inputs: list[dict[str, Any]], rewards: torch.Tensor) -> torch.Tensor:
-        """Reward minus baseline of each completion of this process, `(B,)`."""
-        greedy = None
-        if self.args.baseline == "greedy":
-            greedy = weighted_rewards(self._greedy_rewards(inputs), self.reward_weights)
-            self.add_metric("baseline/greedy", torch.nanmean(greedy).item())
-        advantages = sequence_advantages(rewards, self._group_size(), self.args.baseline, self.scale_rewards, greedy)
-        return self.local_rows(advantages, len(inputs))
+    @contextlib.contextmanager
+    def _wrapped_reward_funcs(self) -> Iterator[None]:
+        # Only while TRL calls them: `reward_funcs` of a trainer are those that it was given, as in TRL.
+        own, self.reward_funcs = self.reward_funcs, self.reward_calls.wrapped
+        try:
+            yield
+        finally:
+            self.reward_funcs = own
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
-        """Rewards of the greedy completion of each row's prompt, `(B * num_processes, F)`."""
-        with self.reward_calls.greedy_pass() as (completions, completion_ids):
-            return self.rewards_of(inputs, completions, completion_ids)
+        """Return rewards of greedy completions, `(B * num_processes, F)`, without logs."""
+        prompts = self.shorten([row["prompt"] for row in inputs])
+        logs = self._pending_extra_logs, self._pending_metrics
+        self._pending_extra_logs, self._pending_metrics = defaultdict(list), defaultdict(list)
+        try:
+            with self.reward_calls.greedy_pass() as (completions, ids), self._wrapped_reward_funcs():
+                return super()._calculate_rewards(inputs, prompts, completions, ids)
+        finally:
+            self._pending_extra_logs, self._pending_metrics = logs
 
-    def _log_completions(self, output: dict[str, Any], extras: torch.Tensor | None) -> None:
-        # TRL's own column has the advantage of the sequence before the baseline and the token rewards of this trainer.
-        advantages, mask = output["advantages"], output["completion_mask"]
+    def _log_completions(self, batch: dict[str, Any], token_deltas: torch.Tensor | None) -> None:
+        # TRL's column `advantage` has neither the baselines nor the token rewards of this trainer.
+        advantages, mask = batch["advantages"], batch["completion_mask"]
         if advantages.dim() == 2:
-            advantages = (advantages * mask).sum(1) / mask.sum(1).clamp(min=1)
-        self.add_column("rltf_advantage", advantages.tolist())
+            advantages = means_over_tokens(advantages, mask)
+        self._add_column("rltf_advantage", advantages.tolist())
         if self.args.log_completions:
-            is_marked = torch.zeros_like(mask) if extras is None else (extras < 0) * mask
-            self.add_column("marked_completion", marked_texts(output["completion_ids"], is_marked, self.tokenizer))
+            is_marked = torch.zeros_like(mask) if token_deltas is None else (token_deltas < 0) * mask
+            self._add_column("marked_completion", marked_texts(batch["completion_ids"], is_marked, self._tokenizer))
 
-    # ------------------------------------------------------------------ losses
+    def _add_column(self, name: str, values: list[Any]) -> None:
+        """Log a column of the completions table."""
+        self._logs["extra"][name].extend(gather_object(values))
 
-    def total_loss(self, model: Any, inputs: dict[str, Any], loss: torch.Tensor) -> torch.Tensor:
-        """TRL's loss of the advantages, plus the weighted cross entropy of reference solutions."""
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._last_logps = result[0].detach()
+        return result
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
         if "buffered_logps" in inputs:
-            mask = inputs["completion_mask"]
-            ratio = torch.exp(self.last_logps - inputs["buffered_logps"])
-            mean = (ratio * mask).sum() / mask.sum().clamp(min=1)
-            self.add_metric("buffer/ratio", self.accelerator.gather(mean).mean().item())
-        return self.references.add_to(loss, model, inputs) if "reference_ids" in inputs else loss
+            ratio = torch.exp(self._last_logps - inputs["buffered_logps"])
+            self.batch_advantages.add_token_mean("buffer/ratio", ratio, inputs["completion_mask"])
+        if "reference_ids" not in inputs:
+            return loss
+        steps = self.current_gradient_accumulation_steps
+        total, reference_loss = self.reference_loss.add_to(loss, model, inputs, steps)
+        for name, part in (("loss/rl", loss), ("loss/ce", reference_loss)):
+            self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
+        return total
 
     # ------------------------------------------------------------------ batches and checkpoints
 
-    def next_batch(self) -> dict[str, Any] | None:
-        """The next batch from the online buffer, if there is one."""
-        if self._restored is not None:
-            restored, self._restored = self._restored, None
-            self._go_on(*restored)
-        return None if self.buffered_batches is None else self.buffered_batches.next()
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        if self.model.training:
+            if self.exact_resume.is_loaded:
+                self._step, self._buffered_inputs = self.exact_resume.restore(self.state.global_step)
+            if self.buffer_refresh is not None:
+                return self.buffer_refresh.next_batch()
+        batch: dict[str, Any] = super()._prepare_inputs(generation_batch)
+        return batch
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """
@@ -281,67 +306,45 @@ class RLTFTrainer(GRPOHooks):
 
         Args:
             resume_from_checkpoint (`str` or `bool`, *optional*):
-                Folder of a checkpoint to go on from, exactly where it was written; `True` takes the newest in `output_dir`
-                whose writing came to its end.
+                Folder of a checkpoint to resume from, exactly where it was written; `True` takes the newest complete one
+                in `output_dir`.
             *args, **kwargs:
                 As in [`~transformers.Trainer.train`].
 
         Raises:
-            ValueError: If there is no whole checkpoint, or it is damaged or of a run with other settings.
+            ValueError: If there is no complete checkpoint, or it is damaged or from a run with other settings.
         """
-        if resume_from_checkpoint in (True, "True", "true"):  # as text, it comes from a command line
-            resume_from_checkpoint = checkpoint.newest(self.args.output_dir, not self.args.save_on_each_node)
-        self._restored = None
-        self.forget_generated()
-        self.forget_logs()
-        if self.buffered_batches is not None:
-            self.buffered_batches.restart()
+        if resume_from_checkpoint in (True, "True", "true"):  # a command line gives text
+            resume_from_checkpoint = newest_checkpoint(self.args.output_dir, not self.args.save_on_each_node)
+        self.exact_resume.discard()
+        self.discard_prefetched()
+        # Logs of reward functions for a batch that was never finished.
+        self._pending_extra_logs.clear()
+        self._pending_metrics.clear()
+        if self.buffer_refresh is not None:
+            self.buffer_refresh.restart()
         elif resume_from_checkpoint:
-            self.completed_epochs = checkpoint.completed_epochs(str(resume_from_checkpoint))
+            self._completed_epochs = completed_epochs(str(resume_from_checkpoint))
         try:
             return super().train(resume_from_checkpoint, *args, **kwargs)
         finally:
-            self.completed_epochs = 0
+            self._completed_epochs = 0
             self.reward_calls.close()
 
-    def save_state(self, folder: str) -> None:
-        """Write the online buffer, or what is left of the last generation, and all states of random numbers."""
-        if self.args.save_only_model:
-            return
-        step, batches = self.progress
-        is_in_between = step % (self.args.steps_per_generation * self.num_iterations) != 0
-        state: dict[str, Any] = {"step": step, "reference_random_state": random_state(self.references.generator)}
-        samples = None
-        if self.online_buffer is not None and self.buffered_batches is not None:
-            samples = self.online_buffer.samples
-            state["online_buffer"] = self.online_buffer.state()
-            state["num_generation_batches"] = self.buffered_batches.num_generation_batches
-            batches = None
-        checkpoint.save(
-            folder,
-            self.accelerator.process_index,
-            self._lasting_settings(),
-            state,
-            samples,
-            batches if is_in_between and not self.is_multimodal else None,
-            self.tokenizer,
-        )
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        # A resumed run would shuffle as in the first epoch again.
+        for _ in range(self._completed_epochs if sampler.shuffle else 0):
+            torch.randperm(sampler.num_samples, generator=sampler.generator)
+        return sampler
 
-    def load_state(self, folder: str) -> None:
-        """Read them, and refuse what does not fit."""
-        self._restored = checkpoint.load(folder, self.accelerator.process_index, self._lasting_settings())
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # Before TRL's files, of which `trainer_state.json` is the last: a checkpoint that has it is complete.
+        folder = f"{self._get_output_dir(trial=trial)}/checkpoint-{self.state.global_step}"
+        self.exact_resume.save(folder, self._step, None if self._is_vlm else self._buffered_inputs)
+        super()._save_checkpoint(model, trial)
 
-    def _go_on(self, state: dict[str, Any], samples: Any, batches: Any) -> None:
-        set_random_state(self.references.generator, state["reference_random_state"])
-        device = self.accelerator.device
-        rest = batches and [{key: value.to(device) for key, value in batch.items()} for batch in batches]
-        self.progress = state["step"], rest
-        if self.online_buffer is not None and self.buffered_batches is not None:
-            self.buffered_batches.restart(state["num_generation_batches"])
-            self.online_buffer.restore(state["online_buffer"], samples, self.state.global_step)
-
-    def _lasting_settings(self) -> dict[str, Any]:
-        buffer = None if self.online_buffer is None else self.online_buffer.settings
-        return checkpoint.lasting_settings(
-            self.args, self.accelerator.num_processes, self.train_dataset, buffer, self.references.weight > 0
-        )
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            self.exact_resume.load(checkpoint)

@@ -1,4 +1,4 @@
-"""Take batches apart into samples without padding, and put samples back together into batches."""
+"""Split batches into samples without padding, and join samples into batches."""
 
 from __future__ import annotations
 
@@ -7,12 +7,31 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from trl.trainer.utils import pad
 
-from .online_buffer import Sample
+from ._trl import GenerationBatch, pad
 
 
-# Tensors of a generation batch that have one row a completion and one column a completion token: `(B, T)`.
+# One scored completion without padding: `prompt_ids` `(P,)`, `completion_ids`, `completion_mask`, `advantages` and
+# `old_per_token_logps` `(T,)`, and the other keys of a [`Batch`] that have one row per completion.
+Sample = dict[str, torch.Tensor]
+
+
+class Batch(GenerationBatch, total=False):
+    """
+    The keys that RLTF adds to the batches of `GRPOTrainer`.
+
+    Dimensions: B completions, T completion tokens, P prompt tokens, R tokens of a reference solution.
+    """
+
+    buffered_logps: torch.Tensor  # (B, T), of the weights that sampled, with an online buffer
+    reference_ids: torch.Tensor  # (B, R), reference solutions, padded on the right
+    reference_mask: torch.Tensor  # (B, R)
+    reference_prompt_ids: torch.Tensor  # (B, P), their prompts, if these are not those of the batch
+    reference_prompt_mask: torch.Tensor  # (B, P)
+    num_reference_tokens: torch.Tensor  # (), tokens of solutions in a generation batch, over all processes
+
+
+# Tensors of a generation batch with one row per completion and one column per completion token: `(B, T)`.
 _PER_TOKEN_KEYS = (
     "completion_ids",
     "completion_mask",
@@ -24,23 +43,23 @@ _PER_TOKEN_KEYS = (
 )
 
 
-# Integers take the least room that holds them while they wait.
+# Integers are stored in the smallest type that holds them.
 _STORED_AS = {"ids": torch.int32, "mask": torch.int8}
 
 
 def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
     """
-    Take a generation batch apart.
+    Split a generation batch into samples.
 
     Args:
-        batch (`dict`): Tensors of a generation batch: prompts `(B, P)`, completions and what goes with each of their tokens
+        batch (`dict`): Tensors of a generation batch: prompts `(B, P)`, completions and the numbers of their tokens
             `(B, T)`, reference solutions `(B, R)`.
         pad_token_id (`int`): Id of the padding token.
 
     Returns:
-        `list[Sample]`: One sample a completion, on the CPU.
+        `list[Sample]`: One sample per completion, on the CPU.
     """
-    # Not the mask alone: a truncated completion may be masked out whole, and keeps its tokens.
+    # Not from the mask alone: a truncated completion may be masked out completely, and keeps its tokens.
     lengths = (batch["completion_ids"] != pad_token_id).sum(1)
     lengths = torch.maximum(lengths, batch["completion_mask"].sum(1))
     samples = []
@@ -56,38 +75,43 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
             length = max(1, int(batch["reference_mask"][row].sum()))
             sample |= {key: batch[key][row, :length] for key in ("reference_ids", "reference_mask")}
         if "reference_prompt_ids" in batch:
-            sample["reference_prompt_ids"] = batch["reference_prompt_ids"][row][
-                batch["reference_prompt_mask"][row].bool()
-            ]
-        samples.append(
-            {key: value.cpu().to(_STORED_AS.get(_kind(key), value.dtype), copy=True) for key, value in sample.items()}
-        )
+            is_token = batch["reference_prompt_mask"][row].bool()
+            sample["reference_prompt_ids"] = batch["reference_prompt_ids"][row][is_token]
+        samples.append({key: value.cpu().to(_stored_as(key, value.dtype), copy=True) for key, value in sample.items()})
     return samples
 
 
+def _stored_as(key: str, dtype: torch.dtype) -> torch.dtype:
+    return _STORED_AS.get(_suffix(key), dtype)
+
+
+def _suffix(key: str) -> str:
+    return key.rpartition("_")[2]
+
+
 def loss_mask(batch: dict[str, Any]) -> torch.Tensor:
-    """Tokens that the loss counts, `(B, T)`: those of the policy, not those that a tool or an environment has put in."""
+    """
+    Return the mask of the tokens that count in the loss, `(B, T)`.
+
+    Tokens written by a tool or an environment do not count.
+    """
     mask: torch.Tensor = batch["completion_mask"]
     return mask * batch["tool_mask"] if "tool_mask" in batch else mask
 
 
 def num_bytes(samples: Iterable[Sample]) -> int:
-    """Bytes that the tensors of these samples take."""
+    """Return the number of bytes that the tensors of these samples take."""
     return sum(value.untyped_storage().nbytes() for sample in samples for value in sample.values())
-
-
-def _kind(key: str) -> str:
-    return key.rpartition("_")[2]
 
 
 def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device) -> dict[str, Any]:
     """
-    Put samples together into a batch for the loss.
+    Join samples into a batch for the loss.
 
     Args:
         samples (`list[Sample]`): Samples from [`split_batch`].
         pad_token_id (`int`): Id of the padding token.
-        device (`torch.device`): Where the batch goes.
+        device (`torch.device`): Device of the batch.
 
     Returns:
         `dict`: Padded tensors; prompts on the left, everything else on the right.
@@ -98,7 +122,7 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
         side = "left" if key.endswith("prompt_ids") else "right"
         value = pad_token_id if key.endswith("_ids") else 0
         batch[key] = pad(rows, padding_value=value, padding_side=side).to(device)
-        if _kind(key) in _STORED_AS:
+        if _suffix(key) in _STORED_AS:
             batch[key] = batch[key].long()
         if side == "left":
             masks = [torch.ones_like(row) for row in rows]
@@ -108,12 +132,15 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
 
 def marked_texts(completion_ids: torch.Tensor, is_marked: torch.Tensor, tokenizer: Any) -> list[str]:
     """
-    Texts of completions, with marked tokens in ⟦double brackets⟧.
+    Decode completions, with marked tokens in ⟦double brackets⟧.
 
     Args:
         completion_ids (`torch.Tensor`): Completion tokens, padded on the right, shape `(B, T)`.
         is_marked (`torch.Tensor`): Which of them are marked, shape `(B, T)`.
-        tokenizer (`Any`): Decodes them.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decodes them.
+
+    Returns:
+        `list[str]`: One text per completion.
     """
     lengths = (completion_ids != tokenizer.pad_token_id).sum(1).tolist()
     texts = []

@@ -4,7 +4,9 @@ import os
 import signal
 
 import pytest
+from processes import wait_until
 
+from trl_rltf.execution.worker.child import is_stopped
 from trl_rltf.execution.worker.records import RecordKind
 
 
@@ -71,3 +73,19 @@ def test_two_children_talk_and_only_the_first_one_reports(scenario):
 
 def test_nothing_runs_any_more_once_the_caller_is_gone(scenario):
     assert scenario("caller_hangs_up") == {"is_gone": True, "children": []}
+
+
+def test_a_process_that_stopped_is_told_from_one_that_runs_or_has_ended():
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        assert not is_stopped(pid)
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: is_stopped(pid))
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert not is_stopped(pid)  # it waits to be reaped
+    finally:
+        os.waitpid(pid, 0)

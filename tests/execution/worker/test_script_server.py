@@ -328,3 +328,14 @@ def test_a_script_that_is_compiled_again_for_each_test_has_the_same_verdicts(run
             seen.append(local.run([Program(script, tests)])[0])
     passed, failed, error = Verdict.PASSED, Verdict.FAILED, Verdict.ERROR
     assert [report.verdicts for report in seen] == [(passed, failed, error, passed)] * 2
+
+
+@pytest.mark.parametrize("each_time", [False, True])
+def test_a_test_that_ends_by_a_signal_is_an_error_also_if_a_later_one_times_out(runner, each_time):
+    script = "import os\nn = int(input())\nif n == 1:\n    os.kill(os.getpid(), 9)\nwhile n == 3:\n    pass\nprint(n)"
+    tests = {"inputs": ["1", "2", "3"], "outputs": ["1", "2", "3"]}
+    options = {"isolation": runner.sandbox.name, "process_per_test": each_time}
+    with LocalRunner(num_workers=1, timeout=0.3, wall_timeout=20.0, **options) as local:
+        report = local.run([Program(script, tests)])[0]
+    assert report.verdicts == (Verdict.ERROR, Verdict.PASSED, Verdict.TIMEOUT)
+    assert report.error_type == "SIGKILL"

@@ -284,7 +284,7 @@ class ChildProcess:
 
     def _violation(self, first_pid: int, is_server: bool) -> str | None:
         """Name the rule that a program breaks, apart from the limits of time."""
-        if is_server and os.waitid(os.P_PID, first_pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
+        if is_server and is_stopped(first_pid):
             return "SIGSTOP"  # sent by its program: the server would never report
         if self._has_too_many_processes(first_pid, self._config["max_processes"] + is_server):
             return "ProcessLimitExceeded"
@@ -294,6 +294,14 @@ class ChildProcess:
         with open("/proc/loadavg", "rb") as file:
             num_started = int(file.read().split()[4]) - first_pid  # the last number that was given to a process
         return not 0 <= num_started <= most and count_processes(self._owns_namespace) > most
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell a child that a signal has stopped from one that runs or has ended."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False  # the process has ended, and the next look at its exit descriptor finds that
 
 
 def _cpu_of_children() -> float:

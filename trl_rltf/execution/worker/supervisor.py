@@ -177,11 +177,10 @@ class Supervisor:
         result = self._child.run_server(serve, limits, ReportReader(files.progress).read)
         seen.cpu += result.cpu
 
-        def end(status: int) -> tuple[EndKind, ErrorDescription]:
-            return self._end(seen, result, status)
-
         reports = [self._with_output(report) for report in result.records]
-        left = seen.add_reports(reports, batch, end)
+        # A test whose end was reported is not the one that was stopped.
+        reported = result._replace(stopped=None)
+        left = seen.add_reports(reports, batch, lambda status: self._end(seen, reported, status))
         if not seen.compiled:
             return result.stopped
         has_failed = result.stopped is not None or result.status != 0 or len(left) == len(batch)
@@ -195,7 +194,7 @@ class Supervisor:
             # What happens before the first test starts happens to all of them.
             for index in left[:1] if is_loaded else left:
                 seen.stdout[index] = output
-                seen.observe(index, *end(result.status))
+                seen.observe(index, *self._end(seen, result, result.status))
         return result.stopped
 
     def _with_output(self, report: ServerReport) -> ServerReport:

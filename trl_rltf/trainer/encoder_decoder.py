@@ -1,4 +1,4 @@
-"""Encoder-decoder models in a trainer made for causal ones: the prompt goes to the encoder, the completion to the decoder."""
+"""Encoder-decoder models in a trainer that is written for causal ones."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig
-from trl.trainer.utils import selective_log_softmax, selective_log_softmax_and_entropy
+from trl import GRPOConfig
 
 from ..generation.settings import ignoring_generation_config
-from .rltf_config import RLTFConfig
+from ._trl import selective_log_softmax, selective_log_softmax_and_entropy
 
 
-# What generates or trains with causal models only: settings, and other arguments of the trainer.
+# Settings that work with causal models only, and the remedy.
 _CAUSAL_SETTINGS = {
     "use_vllm": "vLLM has no T5 or BART. Leave it out to generate with transformers.",
     "use_transformers_continuous_batching": "It generates with causal models only. Leave it out.",
@@ -23,20 +23,19 @@ _CAUSAL_SETTINGS = {
 }
 # Attributes of encoders and decoders that hold a probability.
 _DROPOUT_NUMBERS = ("dropout", "activation_dropout", "attention_dropout", "layerdrop")
-_CAUSAL_ARGUMENTS = ("tools", "environment_factory")
 
 
 class EncoderDecoder:
     """
-    How a batch of prompts and completions goes through an encoder-decoder model.
+    Pass prompts to the encoder of a model, and completions to its decoder.
 
-    Prompts come padded on the left, as TRL pads them, and go into the encoder padded on the right, because the positions
-    of some models (BART) count from the first column, padding or not.
+    TRL pads prompts on the left. The encoder gets them padded on the right, because some models (BART) count positions
+    from the first column, padding included.
 
     Args:
         model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model; T5, CodeT5, BART and the like.
         pad_token_id (`int`): Id of the padding token.
-        temperature (`float`): What logits are divided by, as in sampling.
+        temperature (`float`): Temperature of sampling, by which logits are divided.
 
     Raises:
         ValueError: If the model does not say which token its decoder starts with.
@@ -58,7 +57,7 @@ class EncoderDecoder:
         self, model: Any, prompt_ids: torch.Tensor, prompt_mask: torch.Tensor, completion_ids: torch.Tensor
     ) -> torch.Tensor:
         """
-        Logits of completion tokens, each from the prompt and the completion tokens before it.
+        Return the logits of completion tokens, given prompts and earlier tokens.
 
         Args:
             model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
@@ -89,18 +88,18 @@ class EncoderDecoder:
         entropy_requires_grad: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """
-        Log-probs of completion tokens and entropies at their positions, at the sampling temperature.
+        Return log-probs and entropies of completion tokens, at the temperature.
 
         Args:
             model ([`torch.nn.Module`]): The model, perhaps wrapped for several processes.
             input_ids (`torch.Tensor`), attention_mask (`torch.Tensor`): Prompts followed by completions, `(B, P + T)`.
-            num_completion_tokens (`int`): `T`.
-            batch_size (`int`, *optional*): Rows that go through the model at a time. Defaults to all.
-            compute_entropy (`bool`, *optional*, defaults to `False`): Whether entropies are wanted.
-            entropy_requires_grad (`bool`, *optional*, defaults to `False`): Whether they are part of a loss.
+            num_completion_tokens (`int`): Number of completion tokens, `T`.
+            batch_size (`int`, *optional*): Number of rows per forward pass. Defaults to all.
+            compute_entropy (`bool`, *optional*, defaults to `False`): Whether to compute entropies.
+            entropy_requires_grad (`bool`, *optional*, defaults to `False`): Whether entropies are part of a loss.
 
         Returns:
-            `tuple`: Log-probs and entropies (or `None`), `(B, T)`; 0 where the mask is.
+            `tuple`: Log-probs, and entropies or `None`, `(B, T)`; 0 where the mask is 0.
         """
         all_logps, all_entropies = [], []
         for ids, mask in zip(
@@ -124,7 +123,9 @@ class EncoderDecoder:
     @contextlib.contextmanager
     def generating(self, model: Any) -> Iterator[None]:
         """
-        Let `model.generate` give what it gives for a causal model, prompts followed by completions, for a while.
+        Make `model.generate` return prompts followed by completions.
+
+        Causal models do so, and TRL expects it. The method of the model is restored at the end.
 
         Args:
             model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model, unwrapped.
@@ -141,7 +142,7 @@ class EncoderDecoder:
             with ignoring_generation_config(model):
                 yield
         finally:
-            del model.generate  # and the method of its class is there again
+            del model.generate  # restores the method of its class
 
     def right_padded(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Move the padding of prompts from the left to the right, `(B, P)`."""
@@ -152,20 +153,22 @@ class EncoderDecoder:
 
 def disable_dropout(model: Any) -> None:
     """
-    Switch off the dropout that is not a module: T5 and BART hand its probability to a function.
+    Switch off the dropout that is not a module.
+
+    T5 and BART pass a probability to a function; TRL switches off dropout modules only.
 
     Args:
-        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model; TRL has switched off the modules.
+        model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model.
     """
     for module in model.modules():
         for name in _DROPOUT_NUMBERS:
-            if isinstance(vars(module).get(name), float):  # a module of that name is none
+            if isinstance(vars(module).get(name), float):  # and not a module of that name
                 setattr(module, name, 0.0)
 
 
 def has_dropout(model: Any) -> bool:
     """
-    Whether anything in a model draws random numbers in training.
+    Return whether a model has dropout that is switched on.
 
     Args:
         model ([`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model.
@@ -177,13 +180,13 @@ def has_dropout(model: Any) -> bool:
     )
 
 
-def is_encoder_decoder(model: Any, args: RLTFConfig) -> bool:
+def is_encoder_decoder(model: Any, args: GRPOConfig) -> bool:
     """
-    Whether a model has an encoder for the prompt and a decoder for the completion.
+    Return whether a model is an encoder-decoder model.
 
     Args:
         model (`str` or [`~transformers.PreTrainedModel`] or [`~peft.PeftModel`]): The model, or its name or path.
-        args ([`RLTFConfig`]): Settings; how a model with code of its own is loaded.
+        args ([`~trl.GRPOConfig`]): Settings, with the arguments that load the model.
     """
     if isinstance(model, str):
         kwargs = args.model_init_kwargs or {}
@@ -197,23 +200,24 @@ def is_encoder_decoder(model: Any, args: RLTFConfig) -> bool:
     return bool(config.is_encoder_decoder)
 
 
-def check_encoder_decoder(args: RLTFConfig, others: dict[str, Any]) -> None:
+def check_encoder_decoder(args: GRPOConfig, *, tools: Any = None, environment_factory: Any = None) -> None:
     """
-    Refuse what works with causal models only.
+    Refuse settings and arguments that work with causal models only.
 
     Args:
-        args ([`RLTFConfig`]): Settings.
-        others (`dict`): Other arguments of the trainer.
+        args ([`~trl.GRPOConfig`]): Settings.
+        tools (`list`, *optional*): Argument `tools` of the trainer.
+        environment_factory (`Callable` or `dict`, *optional*): Argument `environment_factory` of the trainer.
 
     Raises:
         ValueError: If one of them is switched on.
     """
-    for name, reason in _CAUSAL_SETTINGS.items():
+    for name, remedy in _CAUSAL_SETTINGS.items():
         if getattr(args, name):
-            raise ValueError(f"`{name}` does not go with an encoder-decoder model. {reason}")
-    for name in _CAUSAL_ARGUMENTS:
-        if others.get(name):
+            raise ValueError(f"`{name}` does not work with an encoder-decoder model. {remedy}")
+    for name, value in {"tools": tools, "environment_factory": environment_factory}.items():
+        if value:
             raise ValueError(
-                f"`{name}` does not go with an encoder-decoder model, whose completion cannot be interrupted by an answer. Use a "
-                "causal model."
+                f"`{name}` does not work with an encoder-decoder model, whose completion cannot be interrupted by an answer. "
+                "Use a causal model."
             )

@@ -1,0 +1,122 @@
+"""Train on several processes, one case after the other, and write the results of each case to a folder."""
+
+import json
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
+
+
+# Without sampling and dropout, so that random numbers make no difference.
+ONE_RUN = {
+    "generation_kwargs": {"do_sample": False},
+    "baseline": "none",
+    "scale_rewards": "none",
+    "optim": "sgd",
+    "learning_rate": 0.1,
+    "ce_loss_weight": 0.3,
+    "max_grad_norm": 0.0,
+    "disable_dropout": True,
+}
+WITH_SOLUTIONS = {"ce_loss_weight": 0.5, "baseline": "greedy", "scale_rewards": "none"}
+SAVED = {"save_strategy": "steps", "save_steps": 1, "max_steps": 5}
+CASES: dict[str, dict[str, Any]] = {
+    "plain rewards on one": {},
+    "no rewards on one": {},
+    "weights on one": {},
+    "solutions for some": {"settings": WITH_SOLUTIONS},
+    "online buffer": {"buffer": (16, 2)},
+    "saved": {"buffer": (16, 2), "settings": SAVED},
+    "resumed": {"buffer": (16, 2), "settings": SAVED, "resume": "saved/checkpoint-3"},
+    "one run of llama": {"settings": ONE_RUN},
+    "one run of codet5": {"settings": ONE_RUN, "start": "codet5"},
+}
+
+
+def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, Any]:
+    """Train in one of the cases, and return what the processes of the run agree on."""
+    case = CASES[name]
+    start, output = folder / case.get("start", "llama"), folder / (name if num_processes > 1 else f"{name} alone")
+    is_second = rank == 1
+
+    def reward(prompts, completions, completion_ids, **columns):
+        if name == "plain rewards on one" and is_second:
+            return [0.5] * len(completions)
+        if name == "no rewards on one" and is_second:
+            return [None] * len(completions)
+        groups = [prompts[i : i + 4] for i in range(0, len(prompts), 4)]
+        assert all(len(set(group)) == 1 for group in groups), "a group is not whole on its process"
+        has_weights = name == "weights on one" and not is_second
+        return [
+            TokenReward(
+                sum(ids) % 7 / 7, [0.1 * (t % 3) for t in range(len(ids))], [0.5] * len(ids) if has_weights else None
+            )
+            for ids in completion_ids
+        ]
+
+    dataset = make_mini_apps("train", num_problems=16)
+    if name == "solutions for some":
+        dataset = dataset.map(
+            lambda row, i: {"solutions": row["solutions"] if i % 2 else []}, with_indices=True, keep_in_memory=True
+        )
+    is_encoder_decoder = AutoConfig.from_pretrained(start).is_encoder_decoder
+    model_class = AutoModelForSeq2SeqLM if is_encoder_decoder else AutoModelForCausalLM
+    settings = {
+        "output_dir": str(output),
+        "per_device_train_batch_size": 8 // num_processes,
+        "num_generations": 4,
+        "max_completion_length": 6,
+        "max_steps": 3,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "gradient_checkpointing": False,
+        **case.get("settings", {}),
+    }
+    trainer = RLTFTrainer(
+        model=model_class.from_pretrained(start),
+        reward_funcs=reward,
+        args=RLTFConfig(**settings),
+        train_dataset=dataset,
+        processing_class=AutoTokenizer.from_pretrained(start),
+        callbacks=[OnlineBuffer(*case["buffer"])] if "buffer" in case else None,
+    )
+    trainer.train(resume_from_checkpoint=str(folder / case["resume"]) if "resume" in case else None)
+    weights = sum(parameter.double().sum() for parameter in trainer.model.parameters())
+    gathered = trainer.accelerator.gather(weights.detach().reshape(1))
+    if rank == 0:
+        torch.save(trainer.accelerator.unwrap_model(trainer.model).state_dict(), f"{output}.pt")
+    trainer.accelerator.wait_for_everyone()
+    return {
+        "steps": trainer.state.global_step,
+        "sums of weights": gathered.tolist(),
+        "buffer sizes": [row["buffer/size"] for row in trainer.state.log_history if "buffer/size" in row],
+        "logs of a finished run": sum("train_runtime" in row for row in trainer.state.log_history),
+    }
+
+
+def main(folder: Path) -> None:
+    """Train in all cases, on all processes."""
+    num_processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
+    for name in CASES:
+        try:
+            result = train(name, folder, num_processes, rank)
+        except Exception:
+            (folder / f"{name}-error-{rank}.txt").write_text(traceback.format_exc())
+            raise
+        (folder / f"{name}-{rank}.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    os._exit(0)  # all is written; at the end of an interpreter, the threads of gloo abort about one process in thirty
