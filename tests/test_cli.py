@@ -106,11 +106,12 @@ def test_the_demo_does_not_take_a_model(launched, capsys):
     assert not launched
 
 
-def test_grade_writes_reports_and_needs_no_torch(tmp_path, run_script):
+@pytest.mark.parametrize("module", ["trl_rltf.cli", "trl_rltf.execution.__main__"])
+def test_grade_writes_reports_and_needs_no_torch(tmp_path, run_script, module):
     programs = tmp_path / "programs.jsonl"
     programs.write_text(json.dumps({"source": SUM_PROGRAM, "tests": SUM_TESTS}) + "\n")
     code = (
-        "import sys\nfrom trl_rltf.cli import main\nstatus = main()\n"
+        f"import sys\nfrom {module} import main\nstatus = main()\n"
         "assert not {'torch', 'transformers', 'trl', 'datasets'} & set(sys.modules)\nsys.exit(status)"
     )
     result = run_script(code, "grade", programs, "--allow_code_eval")
