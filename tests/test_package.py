@@ -38,6 +38,7 @@ ROOMS = {
         "critic",
         "data",
         "execution",
+        "execution.wire",
         "generation",
         "metrics",
         "mini",

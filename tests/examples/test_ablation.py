@@ -1,63 +1,83 @@
-"""The ablation, started as a user starts it, and its statistics and baselines by hand."""
+"""The ablation: one short comparison, its queue, its results, its statistics and the reward of PPOCoder."""
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from ablation import compare, run
+from ablation.arms import ARMS, TABLES
+from ablation.ppocoder import PPOCoderReward, ast_match, data_flow_match
+from ablation.results import curve, difference, mean_difference, samples_ratio
+from ablation.run import Run, Scale
+
+from trl_rltf.presets import paper_reward
 
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+TINY = Scale(
+    max_steps=2, samples_per_step=8, eval_steps=1, eval_samples=1, final_samples=1, eval_problems=4,
+    warm_start_steps=2, bug_share=0.0, slip_share=0.0, critic_steps=1,
+)  # fmt: skip
 
 
-@pytest.fixture
-def examples(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+def compare_arms(monkeypatch, folder, *flags):
+    """Run the command in this process; its runs are other processes."""
+    monkeypatch.setattr(sys, "argv", ["ablation.py", "--output_dir", str(folder), *flags])
+    compare.main()
 
 
-def ablation(folder, *flags):
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / "ablation.py"), "--output_dir", str(folder), *flags],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-
-
-def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
-    flags = ["--quick", "--arms", "grpo", "ppocoder", "--architectures", "llama"]
-    result = ablation(tmp_path, *flags)
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert "Arms: llama, 1 seed" in result.stdout
+def test_one_command_compares_arms_resumes_and_names_failed_runs(tmp_path, monkeypatch, capsys):
+    flags = ["--quick", "--arms", "grpo", "--architectures", "llama"]
+    monkeypatch.setattr(compare, "QUICK", TINY)
+    compare_arms(monkeypatch, tmp_path, *flags)
+    assert "Arms: llama, 1 seed" in capsys.readouterr().out
     rows = pq.read_table(tmp_path / "results.parquet").to_pylist()
-    assert {(row["arm"], row["step"]) for row in rows} == {
-        ("warm-start", 0), ("grpo", 2), ("grpo", 4), ("ppocoder", 2), ("ppocoder", 4),
-    }  # fmt: skip
+    assert {(row["arm"], row["step"]) for row in rows} == {("warm-start", 0), ("grpo", 1), ("grpo", 2)}
     for row in rows:
-        assert row["train_samples"] == 32 * row["step"]
-        assert len(row["num_correct"]) == len(row["problem_ids"]) == 16
+        assert row["train_samples"] == 8 * row["step"]
+        assert len(row["num_correct"]) == len(row["problem_ids"]) == 4
         assert sum(row[name] for name in ("PASS", "FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")) == pytest.approx(1)
     assert (tmp_path / "arms-llama.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "arms-llama-outcomes.png").read_bytes().startswith(b"\x89PNG")
-    assert "| ppocoder |" in (tmp_path / "arms-llama.md").read_text()
+    assert "| grpo |" in (tmp_path / "arms-llama.md").read_text()
 
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
-    (start,) = (tmp_path / "starts").iterdir()
-    (start / "warm-start" / "config.json").write_text("not a model")
-    again = ablation(tmp_path, "--quick", "--arms", "grpo", "ppocoder", "rltf", "--architectures", "llama")
-    # The new arm cannot start; the others are there, are not run again, and are reported.
-    assert again.returncode == 1
-    assert "1 runs failed: llama-seed1-rltf" in again.stderr
-    assert "Arms: llama, 1 seed" in again.stdout
+    monkeypatch.setattr(
+        sys, "executable", "/bin/ls"
+    )  # the process of the new arm fails, without the time of its imports
+    # The finished arms are not run again, and are reported.
+    with pytest.raises(SystemExit, match="1 runs failed: llama-seed1-rltf"):
+        compare_arms(monkeypatch, tmp_path, "--quick", "--arms", "grpo", "rltf", "--architectures", "llama")
+    assert "Arms: llama, 1 seed" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()} == finished
     (log,) = (tmp_path / "logs").glob("*-rltf-*")
-    assert "config.json" in log.read_text()
+    assert "ls:" in log.read_text()
+
+
+@pytest.fixture
+def start(tmp_path, model, tokenizer):
+    """A run whose warm start is an untrained model."""
+    found = Run(str(tmp_path), "rltf", "llama", 1, TINY)
+    for part in (model, tokenizer):
+        part.save_pretrained(found.start / "warm-start")
+    return found
+
+
+@pytest.mark.parametrize("arm", ["rloo", "coderl", "ppocoder", "supervised-clean"])
+def test_an_arm_of_each_kind_is_trained_and_evaluated(start, arm):
+    if ARMS[arm].critic:
+        run.execute(replace(start, arm="critic"))
+    trained = replace(start, arm=arm)
+    run.execute(trained)
+    evaluations = json.loads(trained.result_path.read_text())["evaluations"]
+    assert [(row["step"], row["train_samples"]) for row in evaluations] == [(1, 8), (2, 16)]
+    assert all(len(row["num_correct"]) == 4 for row in evaluations)
+
+
+def test_the_tables_name_known_arms():
+    assert {arm for table in TABLES.values() for arm in table.all_arms} <= set(ARMS)
 
 
 @pytest.mark.parametrize(
@@ -70,23 +90,17 @@ def test_one_command_compares_arms_goes_on_and_names_what_failed(tmp_path):
         ({"samples_per_step": 12}, "--samples_per_step is 12, but must be a multiple of the group size, 8"),
     ],
 )
-def test_flags_out_of_range_are_refused(examples, given, message):
-    from ablation import AblationArguments, comparisons
-
+def test_arguments_out_of_range_are_refused(given, message):
     with pytest.raises(SystemExit, match=message):
-        comparisons(AblationArguments(**given))
+        compare.comparisons(compare.AblationArguments(**given))
 
 
-def test_a_result_is_that_of_its_settings(examples):
-    from dataclasses import replace
-
-    from _ablation_run import Run, Scale
-
-    run = Run("out", "grpo", "llama", 1, Scale())
-    faster = replace(run, scale=Scale(learning_rate=1e-4))
-    assert run.result_path != faster.result_path
-    assert run.start == faster.start != replace(run, scale=Scale(slip_share=0.5)).start
-    assert run.critic == faster.critic != replace(run, scale=Scale(max_steps=50)).critic
+def test_results_of_other_settings_are_other_files():
+    slow = Run("out", "grpo", "llama", 1, Scale())
+    fast = replace(slow, scale=Scale(learning_rate=1e-4))
+    assert slow.result_path != fast.result_path
+    assert slow.start == fast.start != replace(slow, scale=Scale(slip_share=0.5)).start
+    assert slow.critic == fast.critic != replace(slow, scale=Scale(max_steps=50)).critic
 
 
 def rows_of(arm, *pass_at_1, seed=1):
@@ -101,9 +115,7 @@ def rows_of(arm, *pass_at_1, seed=1):
     ]  # fmt: skip
 
 
-def test_the_share_of_samples_is_read_off_the_curve(examples):
-    from _ablation_results import curve, difference, mean_difference, samples_ratio
-
+def test_the_share_of_samples_is_interpolated_on_the_curve():
     rows = (
         rows_of("warm-start", 0.2) + rows_of("slow", 0.3, 0.4) + rows_of("fast", 0.6, 0.8) + rows_of("bad", 0.1, 0.1)
     )
@@ -118,9 +130,7 @@ def test_the_share_of_samples_is_read_off_the_curve(examples):
     assert mean_difference(fast, slow).value == pytest.approx((0.6 + 0.8) / 2 - (0.3 + 0.4) / 2)
 
 
-def test_an_arm_without_all_seeds_stays_out_of_the_table(examples):
-    from _ablation_results import curve
-
+def test_an_arm_without_all_seeds_is_not_in_the_table():
     rows = rows_of("warm-start", 0.2) + rows_of("grpo", 0.3) + rows_of("warm-start", 0.2, seed=2)
     assert curve(rows, "grpo", "llama", [1]) is not None
     assert curve(rows, "grpo", "llama", [1, 2]) is None
@@ -141,26 +151,18 @@ REFERENCE = "v = [x + 1 for x in v]\nprint(sum(v))\n"
         ("print(sum(v))\n", 5 / 11, 0.0),
     ],
 )
-def test_ppocoder_counts_subtrees_and_data_flow_of_the_reference(examples, program, syntax, flow):
-    from _ppocoder import ast_match, data_flow_match
-
+def test_ppocoder_counts_subtrees_and_data_flow_of_the_reference(program, syntax, flow):
     assert ast_match(program, REFERENCE) == pytest.approx(syntax)
     assert data_flow_match(program, REFERENCE) == pytest.approx(flow)
 
 
-def test_a_different_source_of_a_value_is_a_different_data_flow(examples):
-    from _ppocoder import data_flow_match
-
+def test_a_different_source_of_a_value_is_a_different_data_flow():
     reference = "a = 1\nb = a\nc = b\n"
     # Edges of the reference: three definitions and two uses; the other program shares all but c's source and its use.
     assert data_flow_match("a = 1\nb = a\nc = a\n", reference) == pytest.approx(3 / 5)
 
 
-def test_the_reward_of_ppocoder_is_the_outcome_plus_both_matches(examples, runner):
-    from _ppocoder import PPOCoderReward
-
-    from trl_rltf.presets import paper_reward
-
+def test_the_reward_of_ppocoder_is_the_outcome_plus_both_matches(runner):
     tests = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
     program = "print(sum(map(int, input().split())))\n"
     reward = PPOCoderReward(paper_reward(runner, adaptive_weight=0.0, token_weight=0.0))

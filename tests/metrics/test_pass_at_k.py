@@ -1,25 +1,22 @@
-"""The metric, loaded as a user of `evaluate` loads it."""
+"""The pass@k metric, loaded by `evaluate`."""
 
 import json
 import math
-from pathlib import Path
 
 import evaluate
 import numpy as np
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-import trl_rltf.metrics
-from trl_rltf.metrics import check_ks, estimate_pass_at_k
+from trl_rltf.metrics import PASS_AT_K, choose_ks, estimate_pass_at_k
 
 
-FOLDER = str(Path(trl_rltf.metrics.__file__).parent / "pass_at_k")
 ADD = ["def add(a, b):\n    return a + b", "def add(a, b):\n    return a - b"]
 
 
 @pytest.fixture
 def metric(tmp_path):
-    return evaluate.load(FOLDER, cache_dir=str(tmp_path))
+    return evaluate.load(PASS_AT_K, cache_dir=str(tmp_path))
 
 
 def slow_pass_at_k(n, c, k):
@@ -42,10 +39,10 @@ def test_the_estimate_is_unbiased():
 @pytest.mark.parametrize(
     ("samples", "correct", "k", "message"),
     [
-        ([3, 2], [1, 1], 3, "needs at least 3 samples a problem, but problem 1 has 2"),
+        ([3, 2], [1, 1], 3, "needs at least 3 samples per problem, but problem 1 has 2"),
         ([3], [4], 1, "4 of them cannot be correct"),
         ([3], [1], 0, "`k` is 0"),
-        ([3, 3], [1], 1, "one entry a problem"),
+        ([3, 3], [1], 1, "one entry per problem"),
     ],
 )
 def test_impossible_counts_are_refused(samples, correct, k, message):
@@ -75,7 +72,7 @@ def test_it_takes_all_test_formats(metric):
 
 
 def test_more_than_the_samples_is_an_error_not_dropped(metric):
-    with pytest.raises(ValueError, match="pass@10 needs at least 10 samples a problem, but problem 0 has 2"):
+    with pytest.raises(ValueError, match="pass@10 needs at least 10 samples per problem, but problem 0 has 2"):
         metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"])
 
 
@@ -133,7 +130,7 @@ def test_any_other_k_is_refused(metric, k, message):
     with pytest.raises(ValueError, match=message):
         metric.compute(predictions=[ADD], references=["assert add(2, 3) == 5"], k=k)
     with pytest.raises(ValueError, match=message):
-        check_ks(k, num_samples=2) if k is not None else check_ks([None], num_samples=2)
+        choose_ks(k, num_samples=2) if k is not None else choose_ks([None], num_samples=2)
 
 
 def test_several_k_and_counts_that_are_not_whole_are_refused_for_an_estimate():
@@ -145,5 +142,5 @@ def test_several_k_and_counts_that_are_not_whole_are_refused_for_an_estimate():
 
 
 def test_the_k_of_an_evaluation_are_sorted_and_each_is_there_once():
-    assert check_ks([5, 1, 5, np.int64(1)], num_samples=5) == [1, 5]
-    assert check_ks(3, num_samples=5) == [3]
+    assert choose_ks([5, 1, 5, np.int64(1)], num_samples=5) == [1, 5]
+    assert choose_ks(3, num_samples=5) == [3]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trl_rltf.metrics import ProblemCounts, bootstrap_interval, check_ks, summarize, summarize_filtered
+from trl_rltf.metrics import ProblemCounts, bootstrap_interval, choose_ks, summarize, summarize_filtered
 
 
 COUNTS = [
@@ -26,10 +26,10 @@ def test_pass_at_k_of_known_counts_overall_and_by_difficulty():
     assert scores["all"]["pass@1"].low < scores["all"]["pass@1"].value < scores["all"]["pass@1"].high
 
 
-def test_samples_that_pass_the_visible_tests_are_handed_in():
+def test_samples_that_pass_the_visible_tests_are_submitted():
     scores = summarize_filtered(COUNTS, [1, 2])
     assert list(scores["all"]) == ["1@4", "2@4"]
-    # Problem a: one of two; b: right; c: nothing to hand in; d: the one that is kept is right.
+    # Problem a: one of two; b: right; c: nothing to submit; d: the one that is kept is right.
     assert scores["all"]["1@4"].value == pytest.approx((1 / 2 + 1 + 0 + 1) / 4)
     assert scores["all"]["2@4"].value == pytest.approx((1 + 1 + 0 + 1) / 4)
 
@@ -57,7 +57,7 @@ def slow_interval(scores, level):
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_the_bootstrap_agrees_with_a_slow_one(level):
     scores = np.random.default_rng(2).random(40)
-    assert bootstrap_interval(scores, level) == pytest.approx(slow_interval(list(scores), level), abs=0.01)
+    assert bootstrap_interval(scores, level=level) == pytest.approx(slow_interval(list(scores), level), abs=0.01)
 
 
 def test_the_bootstrap_of_equal_scores_is_a_point():
@@ -69,23 +69,23 @@ def test_the_bootstrap_of_equal_scores_is_a_point():
 )
 def test_a_bootstrap_of_nothing_is_refused(scores, level, message):
     with pytest.raises(ValueError, match=message):
-        bootstrap_interval(scores, level)
+        bootstrap_interval(scores, level=level)
 
 
 def test_the_usual_k_are_those_that_the_samples_allow():
-    assert check_ks(None, 20) == [1, 5, 10]
-    assert check_ks([10, 1, 10], 20) == [1, 10]
+    assert choose_ks(None, 20) == [1, 5, 10]
+    assert choose_ks([10, 1, 10], 20) == [1, 10]
 
 
 @pytest.mark.parametrize(
-    ("ks", "message"), [([0], "`k` is 0"), ([1, 21], "pass@21 needs at least 21 samples a problem")]
+    ("ks", "message"), [([0], "`k` is 0"), ([1, 21], "pass@21 needs at least 21 samples per problem")]
 )
 def test_impossible_k_are_refused(ks, message):
     with pytest.raises(ValueError, match=message):
-        check_ks(ks, 20)
+        choose_ks(ks, 20)
 
 
-def test_several_seeds_are_drawn_again_as_well_as_the_problems():
+def test_the_bootstrap_draws_seeds_and_problems():
     rng = np.random.default_rng(0)
     seed_effects, problem_effects = rng.normal(0, 0.1, (6, 1)), rng.normal(0, 0.1, (1, 40))
     scores = seed_effects + problem_effects

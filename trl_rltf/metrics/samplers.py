@@ -1,9 +1,9 @@
-"""Where the programs of an evaluation come from: a policy, the reference solutions, or nowhere."""
+"""Sources of the programs of an evaluation: a policy, or reference solutions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..completions import extract_program
@@ -12,17 +12,25 @@ from ..generation.sampling import Sampling, generate_completions, weights_finger
 
 
 class Sampler(Protocol):
-    """What gives the completions of problems."""
+    """Source of the completions of problems. A sampler is not callable itself."""
 
     @property
     def fingerprint(self) -> str:
-        """What tells this sampler from others that may have the same name."""
+        """Digest that distinguishes this sampler from others of the same name."""
         ...
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> Sequence[Sequence[str]]:
         """
-        Give `num_samples` completions for each problem; the same ones for the same seed. Where they are a [`Completion`], those
-        that were cut at the length limit are counted.
+        Give completions for each problem, the same ones for the same seed.
+
+        Args:
+            problems (`Sequence[Mapping]`): Rows of the problems.
+            num_samples (`int`): Completions per problem.
+            seed (`int`): Seed of the sampling.
+
+        Returns:
+            `Sequence[Sequence[str]]`: Completions of each problem. If they are of class [`~generation.Completion`], the
+            evaluation counts those that were cut at the length limit.
         """
         ...
 
@@ -42,13 +50,15 @@ class PolicySampler:
         sampling ([`Sampling`]): How to sample.
         batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
         as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as the chat message of a user.
+        description (`str`, *optional*): Label of a progress bar; none by default.
     """
 
     model: Any
     tokenizer: Any
     sampling: Sampling
-    batch_size: int = 64
-    as_chat: bool = False
+    batch_size: int = field(default=64, kw_only=True)
+    as_chat: bool = field(default=False, kw_only=True)
+    description: str | None = field(default=None, kw_only=True)
 
     @property
     def fingerprint(self) -> str:
@@ -56,7 +66,7 @@ class PolicySampler:
         return weights_fingerprint(self.model)
 
     def prompt(self, problem: Mapping[str, Any]) -> Any:
-        """What the model is given, as text or as a chat message."""
+        """Prompt of a problem, as text or as a chat message."""
         return [{"role": "user", "content": problem["prompt"]}] if self.as_chat else problem["prompt"]
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
@@ -69,6 +79,7 @@ class PolicySampler:
             self.sampling,
             batch_size=self.batch_size,
             seed=seed,
+            description=self.description,
         )
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 
@@ -79,12 +90,16 @@ class PolicySampler:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSampler:
-    """The reference solutions of each problem in turn, to check grader and data: they have to pass."""
+    """
+    The reference solutions of each problem in turn.
+
+    They check the grader and the data: they have to pass.
+    """
 
     fingerprint: str = "reference"
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
-        """Take the solutions in their order, and from the first again where there are not enough."""
+        """Take the solutions in their order; start again if there are too few."""
         return [[row["solutions"][index % len(row["solutions"])] for index in range(num_samples)] for row in problems]
 
     def program(self, completion: str) -> str:
@@ -94,12 +109,12 @@ class ReferenceSampler:
 
 @dataclass(frozen=True, slots=True)
 class EmptySampler:
-    """Empty programs, to check grader and data: they must not pass."""
+    """Empty programs. They check the grader and the data: they must not pass."""
 
     fingerprint: str = "empty"
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[str]]:
-        """Nothing, as often as asked for."""
+        """Give empty completions."""
         return [[""] * num_samples for _ in problems]
 
     def program(self, completion: str) -> str:

@@ -1,4 +1,4 @@
-"""Keep the work of a long evaluation in shards on disk, so that a run that was killed goes on where it was."""
+"""Keep the samples of a long evaluation in shards on disk, to resume a killed run."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ logger = logging.getLogger(__name__)
 
 class ShardedRun:
     """
-    A folder with one file a shard, each written whole or not at all. In the end they become one `samples.jsonl`.
+    A folder with one file per shard, each written whole or not at all.
 
-    Several processes may work in one folder: shard `i` belongs to process `i % world_size`, so that they need not talk to each
-    other, and another number of processes may go on with the shards that are left.
+    At the end the shards are merged into `samples.jsonl`. Several processes may work in one folder: shard `i` belongs to
+    process `i % world_size`, so that the processes need no connection to each other. A run may be resumed by another number of
+    processes.
 
     Args:
-        folder (`str` or `Path`): Folder of the run; made if it is not there.
+        folder (`str` or `Path`): Folder of the run; created if it does not exist.
         num_shards (`int`): Number of shards.
         rank (`int`, *optional*, defaults to `0`): Number of this process.
         world_size (`int`, *optional*, defaults to `1`): Number of processes.
     """
 
-    def __init__(self, folder: str | Path, num_shards: int, rank: int = 0, world_size: int = 1):
+    def __init__(self, folder: str | Path, num_shards: int, *, rank: int = 0, world_size: int = 1):
         self.folder = Path(folder).expanduser()
         self.num_shards = num_shards
         self.rank = rank
@@ -37,19 +38,23 @@ class ShardedRun:
         self.samples = self.folder / "samples.jsonl"
         self._shards = self.folder / "shards"
         if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"{str(self.folder)!r} is a file, but has to be a folder for the samples.")
+            raise ValueError(
+                f"{str(self.folder)!r} is a file, but must be a folder for the samples. Give another name."
+            )
         self._shards.mkdir(parents=True, exist_ok=True)
 
-    def settle(self, name: str, values: Mapping[str, Any]) -> None:
+    def record_or_check(self, name: str, values: Mapping[str, Any]) -> None:
         """
-        Note what the run depends on, or compare it with what was noted, once there are samples.
+        Record values that the run depends on, or check them against the recorded ones.
+
+        Values are recorded until there are samples, and checked after that.
 
         Args:
-            name (`str`): What it is about; the file is `<name>.json`.
-            values (`Mapping[str, Any]`): Plain values.
+            name (`str`): Name of the group of values; the file is `<name>.json`.
+            values (`Mapping[str, Any]`): Values that JSON can hold.
 
         Raises:
-            ValueError: If the run in this folder began with other values. The message names them.
+            ValueError: If the run in this folder started with other values. The message names them.
         """
         path = self.folder / f"{name}.json"
         mine = json.loads(json.dumps(values))
@@ -64,12 +69,12 @@ class ShardedRun:
         ]
         if changes:
             raise ValueError(
-                f"{str(self.folder)!r} holds a run that began with other {name}: {'; '.join(changes)}. Repeat it as it was to "
-                "go on, or give another folder to start anew."
+                f"{str(self.folder)!r} holds a run that started with other {name}: {'; '.join(changes)}. Use the same {name} "
+                "to resume it, or another folder to start again."
             )
 
     def pending(self) -> list[int]:
-        """Shards of this process that are still to do."""
+        """Shards of this process that are missing."""
         return [index for index in range(self.rank, self.num_shards, self.world_size) if not self._is_done(index)]
 
     def write(self, index: int, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -84,10 +89,10 @@ class ShardedRun:
 
     def merge(self, poll_seconds: float = 1.0) -> None:
         """
-        Wait for the shards of all processes, then make one file of them.
+        Wait for the shards of all processes and merge them into one file.
 
         Args:
-            poll_seconds (`float`, *optional*, defaults to `1.0`): Seconds between two looks at the folder.
+            poll_seconds (`float`, *optional*, defaults to `1.0`): Seconds between two checks of the folder.
         """
         while not all(self._is_done(index) for index in range(self.num_shards)):
             time.sleep(poll_seconds)
@@ -99,10 +104,10 @@ class ShardedRun:
 
     def check(self, num_rows: Sequence[int]) -> None:
         """
-        Take away the shards of this process that are not what it wrote, so that they are made again.
+        Delete damaged shards of this process, so that they are sampled again.
 
         Args:
-            num_rows (`Sequence[int]`): How many samples each shard has.
+            num_rows (`Sequence[int]`): Number of samples of each shard.
         """
         for index in range(self.rank, self.num_shards, self.world_size):
             path = self._path(index)
@@ -113,11 +118,11 @@ class ShardedRun:
             except ValueError:
                 is_whole = False
             if not is_whole:
-                logger.warning("%s is damaged; its samples are made again.", path)
+                logger.warning("%s is damaged. Its samples are drawn again.", path)
                 path.unlink()
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The samples of a run that is complete, in the order of the shards."""
+        """Samples of a complete run, in the order of the shards."""
         with open(self.samples, encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 try:
@@ -125,7 +130,7 @@ class ShardedRun:
                 except ValueError as error:
                     raise ValueError(
                         f"{self.samples}, line {number}: not valid JSON ({error}). The file was changed after the run; "
-                        "start the run anew in another folder."
+                        "start the run again in another folder."
                     ) from error
 
     def _read(self, index: int) -> Iterator[dict[str, Any]]:
@@ -137,7 +142,7 @@ class ShardedRun:
         return self.samples.exists() or any(self._shards.glob("[0-9]*.jsonl"))
 
     def _is_done(self, index: int) -> bool:
-        # In this order: the samples are there before the first process takes the shards away.
+        # In this order: the first process writes the samples before it deletes the shards.
         return self._path(index).exists() or self.samples.exists()
 
     def _path(self, index: int) -> Path:
@@ -146,11 +151,11 @@ class ShardedRun:
 
 def write_whole(path: Path, lines: Iterable[str]) -> None:
     """
-    Write a file that is there whole or not at all, whenever the process dies.
+    Write a file whole or not at all, even if the process is killed.
 
     Args:
         path (`Path`): File to write.
-        lines (`Iterable[str]`): What to write.
+        lines (`Iterable[str]`): Its text.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with open(unfinished, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Turn the counts of each problem into pass@k, overall and by difficulty, with bootstrap intervals over the problems."""
+"""Turn the counts of each problem into pass@k with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .pass_at_k.pass_at_k import check_k, estimate_pass_at_k
 
 
 _NUM_RESAMPLES = 2000
-_LEVELS = ("introductory", "interview", "competition")  # of APPS; others follow them
+_LEVELS = ("introductory", "interview", "competition")  # order of the levels of APPS; other levels follow
 
 
 @dataclass(slots=True)
 class ProblemCounts:
     """
-    What is counted of one problem.
+    Counts of one problem.
 
     Args:
-        problem_id (`str`): Name of the problem.
+        problem_id (`str`): Identifier of the problem.
         difficulty (`str`): Its level; may be empty.
-        num_samples (`int`): Samples.
+        num_samples (`int`): Number of samples.
         num_correct (`int`): Samples that pass all tests.
-        num_kept (`int`): Samples that pass the visible tests; all where the problem has none.
-        num_kept_correct (`int`): Those of them that pass all tests.
-        num_whole_correct (`int`): Samples that pass all tests and have no error in what follows, as LiveCodeBench counts.
+        num_kept (`int`): Samples that pass the visible tests; all samples if the problem has none.
+        num_kept_correct (`int`): Kept samples that pass all tests.
+        num_whole_correct (`int`): Samples that pass all tests and have no error in other code, as LiveCodeBench counts.
     """
 
     problem_id: str
@@ -55,16 +55,18 @@ class Estimate:
 
 
 def bootstrap_interval(
-    scores: Sequence[float] | np.ndarray, level: float = 0.95, seed: int = 0
+    scores: Sequence[float] | np.ndarray, *, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
     """
-    Percentile bootstrap interval of a mean: the problems are drawn again, with replacement, 2000 times; and the seeds of
-    training, each with all of its problems, if there are several.
+    Percentile bootstrap interval of a mean.
+
+    The problems are drawn 2000 times with replacement. If there are several seeds of training, they are drawn too, each with
+    all of its problems.
 
     Args:
         scores (`Sequence[float]`): Score of each problem, shape `(num_problems,)`, or `(num_seeds, num_problems)`.
-        level (`float`, *optional*, defaults to `0.95`): Share of the resampled means that the interval holds.
-        seed (`int`, *optional*, defaults to `0`): Seed of the drawing.
+        level (`float`, *optional*, defaults to `0.95`): Share of the resampled means in the interval.
+        seed (`int`, *optional*, defaults to `0`): Seed of the resampling.
 
     Returns:
         `tuple[float, float]`: Lower and upper end.
@@ -81,27 +83,29 @@ def bootstrap_interval(
     if values.ndim == 1:
         means = rng.choice(values, (_NUM_RESAMPLES, len(values))).mean(axis=1)
     else:
-        # How often each seed and each problem is drawn, as shares: all seeds have the same problems.
+        # Shares of the draws that fall on each seed and each problem: all seeds have the same problems.
         seeds, problems = (rng.multinomial(n, np.full(n, 1 / n), _NUM_RESAMPLES) / n for n in values.shape)
         means = ((seeds @ values) * problems).sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def check_ks(ks: Sequence[int] | None, num_samples: int, default: Sequence[int] = (1, 5, 10, 100, 1000)) -> list[int]:
+def choose_ks(
+    ks: Sequence[int] | None, num_samples: int, *, default: Sequence[int] = (1, 5, 10, 100, 1000)
+) -> list[int]:
     """
     Choose the k of pass@k.
 
     Args:
-        ks (`Sequence[int]` or `None`): What was asked for; `None` for those of `default` that the samples allow.
-        num_samples (`int`): Samples a problem.
+        ks (`Sequence[int]` or `None`): The k; `None` takes those of `default` that the samples allow.
+        num_samples (`int`): Samples per problem.
         default (`Sequence[int]`, *optional*, defaults to `(1, 5, 10, 100, 1000)`): The usual k.
 
     Returns:
-        `list[int]`: The k, in rising order.
+        `list[int]`: The k, in ascending order.
 
     Raises:
-        ValueError: If there is none, or one of them is not a whole number, below 1 or above the number of samples.
+        ValueError: If there is none, or one is not a whole number, below 1 or above the number of samples.
     """
     if ks is None:
         return [k for k in default if k <= num_samples]
@@ -109,26 +113,26 @@ def check_ks(ks: Sequence[int] | None, num_samples: int, default: Sequence[int] 
     for k in checked:
         if k > num_samples:
             raise ValueError(
-                f"pass@{k} needs at least {k} samples a problem, but there are {num_samples}. Raise `num_samples`, or leave "
+                f"pass@{k} needs at least {k} samples per problem, but there are {num_samples}. Raise `num_samples`, or leave "
                 f"{k} out of `k`."
             )
     return sorted(checked)
 
 
 def summarize(
-    counts: Sequence[ProblemCounts], ks: Sequence[int], whole_module: bool = False
+    counts: Sequence[ProblemCounts], ks: Sequence[int], *, whole_module: bool = False
 ) -> dict[str, dict[str, Estimate]]:
     """
-    Estimate pass@k, without bias, of all problems and of each difficulty.
+    Estimate pass@k of all problems and of each difficulty, without bias.
 
     Args:
         counts (`Sequence[ProblemCounts]`): Counts of each problem.
         ks (`Sequence[int]`): The k of pass@k.
-        whole_module (`bool`, *optional*, defaults to `False`): Count a sample as wrong if anything in its module ends with an
-            error, as LiveCodeBench does, and not only what the tests use.
+        whole_module (`bool`, *optional*, defaults to `False`): Count any error in the module, as LiveCodeBench does, and
+            not only those in the code that the tests use.
 
     Returns:
-        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty that is there, `{"pass@1": ..., ...}`.
+        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty of the problems, `{"pass@1": ..., ...}`.
 
     Raises:
         ValueError: If there are no problems, or a k is above the number of samples of one.
@@ -142,16 +146,18 @@ def summarize(
 
 def summarize_filtered(counts: Sequence[ProblemCounts], ks: Sequence[int]) -> dict[str, dict[str, Estimate]]:
     """
-    Estimate n@k: of the k samples of a problem those that pass its visible tests are kept, and n of them, drawn at random,
-    are handed in. The problem is solved if one of these passes all tests. Where no more than n are kept, all are handed in;
-    where none is kept, nothing is, and the problem is not solved.
+    Estimate n@k: pass@n of the samples that pass the visible tests.
+
+    Of the k samples of a problem, those that pass its visible tests are kept, and n of the kept ones, drawn at random, are
+    submitted. The problem is solved if one of the n passes all tests. If at most n are kept, all of them are submitted; if none
+    is kept, the problem is not solved.
 
     Args:
         counts (`Sequence[ProblemCounts]`): Counts of each problem.
-        ks (`Sequence[int]`): Numbers n of samples that are handed in.
+        ks (`Sequence[int]`): Numbers n of submitted samples.
 
     Returns:
-        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty that is there, `{"1@20": ..., ...}`.
+        `dict[str, dict[str, Estimate]]`: For `"all"` and each difficulty of the problems, `{"1@20": ..., ...}`.
 
     Raises:
         ValueError: If there are no problems.

@@ -1,1 +1,7 @@
-"""The pass@k metric as an `evaluate` module: `evaluate.load` takes the path of this folder."""
+"""The pass@k metric as an `evaluate` module."""
+
+from pathlib import Path
+
+
+PASS_AT_K = str(Path(__file__).parent)
+"""Folder of the metric: `evaluate.load(PASS_AT_K)`."""

@@ -1,4 +1,4 @@
-"""pass@k as an `evaluate` module: grades several candidate programs a problem in the sandbox of trl-rltf."""
+"""pass@k as an `evaluate` module that grades programs in the sandbox of trl-rltf."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trl_rltf.execution.runner import IsolationChoice
 
 _DESCRIPTION = """
 pass@k is the probability that at least one of k sampled programs passes all unit tests of a problem, estimated without bias
-from n samples a problem (Chen et al. 2021, https://arxiv.org/abs/2107.03374, equation 1).
+from n samples per problem (Chen et al. 2021, https://arxiv.org/abs/2107.03374, equation 1).
 """
 _CITATION = """
 @article{chen2021evaluating,
@@ -46,11 +46,12 @@ Returns:
 
 Raises:
     ValueError: If k is not a whole number, below 1 or above the number of candidates of a problem, the lists do not match, a
-        reference is malformed, or nobody opted in to running model-written code.
+        reference is malformed, or the caller did not opt in to running model-written code.
 
 Example:
 
-    >>> metric = evaluate.load("<folder of trl_rltf>/metrics/pass_at_k")
+    >>> from trl_rltf.metrics import PASS_AT_K
+    >>> metric = evaluate.load(PASS_AT_K)
     >>> scores, results = metric.compute(
     ...     predictions=[["def add(a, b): return a + b", "def add(a, b): return a - b"]],
     ...     references=["assert add(2, 3) == 5"],
@@ -106,7 +107,9 @@ class PassAtK(evaluate.Metric):
 
 def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k: int) -> np.ndarray:
     """
-    Estimate pass@k of each problem without bias: 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, equation 1).
+    Estimate pass@k of each problem without bias.
+
+    The estimate is 1 - C(n - c, k) / C(n, k) (Chen et al. 2021, equation 1).
 
     Args:
         num_samples (`Sequence[int]`): Number of samples n of each problem.
@@ -122,7 +125,7 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
     samples, correct = np.asarray(num_samples), np.asarray(num_correct)
     if samples.shape != correct.shape or samples.ndim != 1:
         raise ValueError(
-            f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry a problem."
+            f"`num_samples` has shape {samples.shape} and `num_correct` {correct.shape}; both need one entry per problem."
         )
     if samples.size and not all(np.issubdtype(counts.dtype, np.integer) for counts in (samples, correct)):
         raise ValueError("`num_samples` and `num_correct` must be whole numbers.")
@@ -132,7 +135,7 @@ def estimate_pass_at_k(num_samples: Sequence[int], num_correct: Sequence[int], k
     k = ks[0]
     for index, (n, c) in enumerate(zip(samples, correct, strict=True)):
         if k > n:
-            raise ValueError(f"pass@{k} needs at least {k} samples a problem, but problem {index} has {n}.")
+            raise ValueError(f"pass@{k} needs at least {k} samples per problem, but problem {index} has {n}.")
         if not 0 <= c <= n:
             raise ValueError(f"Problem {index} has {n} samples, so {c} of them cannot be correct.")
     # The quotient of the binomials as a product, which stays finite for any n.
@@ -152,10 +155,10 @@ def check_k(k: Any) -> list[int]:
         k (`Any`): A whole number, or several.
 
     Returns:
-        `list[int]`: The numbers, each of them once, in the order given.
+        `list[int]`: The numbers without repetitions, in the order given.
 
     Raises:
-        ValueError: If there is none, or one of them is not a whole number or below 1.
+        ValueError: If there is none, or one is not a whole number or below 1.
     """
     is_list = isinstance(k, Iterable) and not isinstance(k, (str, bytes)) and getattr(k, "ndim", 1) > 0
     values = list(k) if is_list else [k]
@@ -183,7 +186,7 @@ def _check_k(k: Any, predictions: list[list[str]]) -> list[int]:
         for index, row in enumerate(predictions):
             if len(row) < n:
                 raise ValueError(
-                    f"pass@{n} needs at least {n} samples a problem, but problem {index} has {len(row)}. Sample more, or "
+                    f"pass@{n} needs at least {n} samples per problem, but problem {index} has {len(row)}. Sample more, or "
                     "leave it out of `k`."
                 )
     return ks

@@ -1,0 +1,1 @@
+"""Measure the grader and the trainer: `bench_execution.py` and `bench_trainer.py`."""

@@ -1,0 +1,49 @@
+"""The benchmarks: their commands, and the places that they measure."""
+
+import runpy
+import sys
+
+import pytest
+from benchmarks import trainer
+from benchmarks.workloads import assert_workload, stdin_workload, with_loops
+from source import ROOT
+from test_package import COMMANDS
+
+from trl_rltf import make_mini_apps
+from trl_rltf.completions.tokens import span_tokens, token_ranges
+from trl_rltf.execution import Outcome
+from trl_rltf.mini import make_mini_model
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_finds_the_code_next_to_it(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+    assert exit_.value.code == 0
+    assert f"usage: {name}" in capsys.readouterr().out
+
+
+def test_the_error_that_is_localized_is_the_start_of_the_twelfth_line():
+    _, tokenizer = make_mini_model(make_mini_apps("train", num_problems=256))
+    ids, text, span = trainer.make_error(tokenizer)
+    ranges = token_ranges(ids, text, tokenizer)
+    found = span_tokens(span, text, 0, ranges)
+    assert (ranges[found[0]][0], ranges[found[-1]][1]) == (467, 477)
+    assert text[467:477] == "value_12 ="
+
+
+def test_the_benchmark_of_the_trainer_prints_its_figures(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench_trainer.py", "--rounds", "1", "--steps", "2", "--num_batches", "1"])
+    trainer.main()
+    printed = capsys.readouterr().out
+    assert "step of RLTFTrainer / step of GRPOTrainer" in printed
+    assert "localise" in printed
+    assert "bytes in the buffer" in printed
+
+
+def test_the_programs_of_the_benchmark_of_the_grader_are_right_but_for_the_loops(runner):
+    programs = [*assert_workload(3), *stdin_workload(3, num_tests=2)]
+    assert {report.outcome for report in runner.run(programs)} == {Outcome.PASS}
+    mixed = with_loops(programs, every=6)
+    assert [report.error_type for report in runner.run(mixed)].count("TimeoutError") == 1

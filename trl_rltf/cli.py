@@ -1,0 +1,94 @@
+"""The console command: `trl-rltf train | evaluate | grade | train-critic | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+
+
+# The module of `trl_rltf.scripts` that each command runs, and its help.
+COMMANDS = {
+    "train": ("train", "train a code model from unit-test feedback"),
+    "evaluate": ("evaluate", "measure pass@k of a model on APPS or MBPP"),
+    "grade": ("grade", "grade the programs of a file, without a model"),
+    "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
+    "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
+}
+_EPILOG = """\
+Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
+of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run a command.
+
+    Args:
+        arguments (`Sequence[str]`, *optional*): Arguments. Defaults to those of the command line.
+
+    Returns:
+        `int`: Exit status.
+    """
+    parser = argparse.ArgumentParser(
+        prog="trl-rltf",
+        description="Train code models from unit-test feedback (RLTF), as a plugin for TRL.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"trl-rltf {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (_, summary) in COMMANDS.items():
+        commands.add_parser(name, help=summary, add_help=False)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = parser.parse_args(given[:1]).command
+    if command is None:
+        parser.print_help()
+        return 0
+    if command == "grade":
+        from .scripts import grade
+
+        grading = grade.make_parser(prog="trl-rltf grade")
+        return grade.main(grading.parse_args(given[1:]), grading)
+    _launch(command, given[1:])
+    return 0
+
+
+def _launch(command: str, given: list[str]) -> None:
+    """
+    Start a script by `accelerate launch`.
+
+    Arguments that the script does not have are those of `accelerate launch`.
+    """
+    name, _ = COMMANDS[command]
+    module = importlib.import_module(f"trl_rltf.scripts.{name}")
+    parser = module.make_parser(prog=f"trl-rltf {command}")
+    # This shows the help, and refuses wrong arguments before processes are started.
+    *parsed, in_config, remaining = parser.parse_args_and_config(
+        given, return_remaining_strings=True, separate_remaining_strings=True
+    )
+    if command == "demo" and parsed[-1].model_name_or_path is not None:
+        parser.error("the demo makes a tiny model. For another model, use `trl-rltf train`.")
+    from accelerate.commands.launch import launch_command, launch_command_parser
+
+    script = ["--module", module.__name__, *_without(given, remaining)]
+    launch_command(launch_command_parser().parse_args([*in_config, *remaining, *script]))
+
+
+def _without(given: Sequence[str], remaining: Sequence[str]) -> list[str]:
+    """Remove the arguments that remain after parsing, which have the same order."""
+    kept, left = [], list(remaining)
+    for argument in given:
+        if left and argument == left[0]:
+            left.pop(0)
+        else:
+            kept.append(argument)
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())

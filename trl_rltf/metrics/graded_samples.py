@@ -1,0 +1,105 @@
+"""Grade the samples of problems, describe each in a row, and count the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..execution import Outcome, Program, Runner
+from ..generation.completion import Completion
+from .samplers import Sampler
+from .statistics import ProblemCounts
+
+
+VisibleTests = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+
+def grade(
+    problems: Sequence[Mapping[str, Any]],
+    completions: Sequence[Sequence[str]],
+    sampler: Sampler,
+    runner: Runner,
+    visible_tests: VisibleTests | None = None,
+) -> Iterator[dict[str, Any]]:
+    """
+    Grade samples, on the visible tests of their problems too.
+
+    Args:
+        problems (`Sequence[Mapping]`): Rows of the problems.
+        completions (`Sequence[Sequence[str]]`): Completions of each problem.
+        sampler ([`Sampler`]): Finds the program of a completion.
+        runner ([`~execution.Runner`]): Runs the tests.
+        visible_tests (`Callable`, *optional*): Gives the tests that a problem shows, or `None` if it shows none.
+
+    Yields:
+        `dict`: A row of `samples.jsonl` per completion, problem by problem.
+    """
+    visible = [None if visible_tests is None else visible_tests(problem) for problem in problems]
+    programs = []
+    for problem, shown, texts in zip(problems, visible, completions, strict=True):
+        for text in texts:
+            source = sampler.program(text)
+            programs.append(Program(source, problem["tests"]))
+            if shown is not None:
+                programs.append(Program(source, shown))
+    reports = iter(runner.run(programs))
+    for problem, shown, texts in zip(problems, visible, completions, strict=True):
+        for number, text in enumerate(texts):
+            report = next(reports)
+            passes_visible = None if shown is None else next(reports).outcome is Outcome.PASS
+            yield {
+                "problem_id": problem["problem_id"],
+                "difficulty": problem["difficulty"],
+                "sample": number,
+                "outcome": report.outcome.name,
+                "num_passed": report.num_passed,
+                "num_tests": report.num_tests,
+                "error_type": report.error_type,
+                "error_message": report.error_message,
+                "error_line": None if report.span is None else report.span.line,
+                "trailing_error_type": report.trailing_error_type,
+                "trailing_error_message": report.trailing_error_message,
+                "trailing_error_line": None if report.trailing_span is None else report.trailing_span.line,
+                "whole_module_outcome": report.whole_module_outcome.name,
+                "passes_visible_tests": passes_visible,
+                "is_clipped": text.is_clipped if isinstance(text, Completion) else None,
+                "completion": text,
+            }
+
+
+class SampleCounter:
+    """
+    Count graded samples.
+
+    Args:
+        problems (`Iterable[ProblemCounts]`): Counts of each problem, all zero.
+    """
+
+    def __init__(self, problems: Iterable[ProblemCounts]):
+        self.problems = list(problems)
+        self.outcomes = {outcome.name: 0 for outcome in reversed(Outcome)}
+        self.num_trailing_errors = 0
+        self.num_clipped: int | None = None
+
+    def add(self, index: int, sample: Mapping[str, Any]) -> None:
+        """
+        Count a sample.
+
+        Args:
+            index (`int`): Index of its problem.
+            sample (`Mapping[str, Any]`): Its row, as [`grade`] makes it.
+
+        Raises:
+            KeyError: If the row lacks a column or has an unknown outcome.
+        """
+        problem, is_correct = self.problems[index], sample["outcome"] == Outcome.PASS.name
+        is_kept = sample["passes_visible_tests"] is not False
+        problem.num_samples += 1
+        problem.num_correct += is_correct
+        problem.num_kept += is_kept
+        problem.num_kept_correct += is_kept and is_correct
+        problem.num_whole_correct += sample["whole_module_outcome"] == Outcome.PASS.name
+        self.num_trailing_errors += sample["trailing_error_type"] is not None
+        if sample["is_clipped"] is not None:
+            self.num_clipped = (self.num_clipped or 0) + sample["is_clipped"]
+        self.outcomes[sample["outcome"]] += 1

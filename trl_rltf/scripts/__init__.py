@@ -1,0 +1,28 @@
+"""The scripts of the command line, and the parts that other scripts are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+
+if TYPE_CHECKING:
+    from .arguments import CriticScriptArguments as CriticScriptArguments
+    from .arguments import EvaluationArguments as EvaluationArguments
+    from .arguments import RLTFScriptArguments as RLTFScriptArguments
+    from .policy import load_policy as load_policy
+    from .problems import load_problems as load_problems
+    from .tables import report_training as report_training
+    from .warm_start import load_policy_and_warm_start as load_policy_and_warm_start
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".arguments": ("CriticScriptArguments", "EvaluationArguments", "RLTFScriptArguments"),
+        ".policy": ("load_policy",),
+        ".problems": ("load_problems",),
+        ".tables": ("report_training",),
+        ".warm_start": ("load_policy_and_warm_start",),
+    },
+)

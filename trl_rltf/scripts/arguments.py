@@ -1,0 +1,347 @@
+"""Arguments of the scripts; the help texts of the command line are the docstrings."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from trl import ScriptArguments, TrlParser
+
+
+_ARGUMENT = re.compile(r"^    (\w+) \(.*\):\s*(.*)")
+_MARKUP = re.compile(r"\[`~?(?:\w+\.)*(\w+)`\]|`([^`]*)`")
+Arguments = TypeVar("Arguments")
+
+
+def documented(cls: type[Arguments]) -> type[Arguments]:
+    """
+    Take the help of each field of a dataclass from the class's docstring.
+
+    Args:
+        cls (`type`): Dataclass whose docstring has a section `Args`.
+
+    Returns:
+        `type`: The same class; its fields, inherited ones too, have the metadata `help`.
+    """
+    fields = cls.__dataclass_fields__  # type: ignore[attr-defined]
+    for name, text in _described_arguments(inspect.getdoc(cls) or "").items():
+        fields[name] = copy.copy(fields[name])  # an inherited field is the object of the parent class
+        fields[name].metadata = MappingProxyType({**fields[name].metadata, "help": text})
+    return cls
+
+
+def _described_arguments(docstring: str) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    name = None
+    for line in docstring.partition("Args:\n")[2].splitlines():
+        match = _ARGUMENT.match(line)
+        if match:
+            name, text = match[1], match[2]
+        elif line.startswith("        ") and name is not None:
+            text = f"{texts[name]} {line.strip()}"
+        else:
+            name = None
+            continue
+        # argparse formats the text with %.
+        texts[name] = _MARKUP.sub(lambda found: found[1] or found[2], text).strip().replace("%", "%%")
+    return texts
+
+
+class ScriptParser(TrlParser):
+    """
+    A [`~trl.TrlParser`] whose defaults may depend on other arguments.
+
+    Args:
+        dataclass_types (`Sequence[type]`): Dataclasses of the arguments.
+        choose_defaults (`Callable`): Gives defaults for the parsed arguments. The command line and a file given by `--config`
+            take precedence over them.
+        **kwargs: Arguments of [`~trl.TrlParser`].
+    """
+
+    def __init__(
+        self,
+        dataclass_types: Sequence[Any] = (),
+        choose_defaults: Callable[[Namespace], Mapping[str, Any]] = lambda chosen: {},
+        **kwargs: Any,
+    ):
+        super().__init__(dataclass_types, **kwargs)
+        self._choose_defaults = choose_defaults
+        self._in_config: set[str] = set()
+
+    def set_defaults_with_config(self, **kwargs: Any) -> list[str]:
+        """Set the values of a configuration file."""
+        self._in_config = set(kwargs)
+        remaining: list[str] = super().set_defaults_with_config(**kwargs)
+        return remaining
+
+    def parse_args_into_dataclasses(self, args: Sequence[str] | None = None, **kwargs: Any) -> tuple[Any, ...]:
+        """Parse the arguments, with the defaults that suit them."""
+        chosen, _ = self.parse_known_args(args)
+        defaults = self._choose_defaults(chosen)
+        self.set_defaults(**{name: value for name, value in defaults.items() if name not in self._in_config})
+        parsed: tuple[Any, ...] = super().parse_args_into_dataclasses(args, **kwargs)
+        return parsed
+
+
+@documented
+@dataclass
+class RLTFScriptArguments(ScriptArguments):
+    """
+    Arguments of the training script.
+
+    The script takes the arguments of [`RLTFConfig`] and [`~trl.ModelConfig`] too.
+
+    Args:
+        benchmark (`str`, *optional*, defaults to `"apps"`):
+            Layout of the problems: `apps` or `mbpp`.
+        dataset_name (`str`, *optional*):
+            Problems: for APPS a folder in its layout, for MBPP an mbpp.jsonl, or a dataset of the Hub. Defaults to MiniAPPS, or
+            to MBPP on the Hub.
+        dataset_train_split (`str`, *optional*, defaults to `"train"`):
+            Split to train on.
+        dataset_test_split (`str`, *optional*, defaults to `"test"`):
+            Split with the held-out problems.
+        difficulties (`list[str]`, *optional*):
+            Difficulties of APPS to keep. Defaults to all.
+        prompt_style (`str`, *optional*, defaults to `"plain"`):
+            Form of the prompts: `plain` text, or `chat`, a message of a user, for models that follow instructions.
+        preset (`str`, *optional*):
+            Change the defaults to a recipe: `paper`, that of the RLTF paper. See `trl_rltf.presets`.
+        architecture (`str`, *optional*, defaults to `"llama"`):
+            Architecture of the tiny model of the demo: `llama`, or `t5`, an encoder-decoder.
+        gguf_file (`str`, *optional*):
+            File in GGUF format in the folder or repository of the model.
+        warm_start_steps (`int`, *optional*):
+            Steps of supervised training on reference solutions before RL. Defaults to 240 in the demo, else to 0.
+        warm_start_epochs (`float`, *optional*):
+            Epochs of supervised training, if no number of steps is given.
+        warm_start_solutions (`int`, *optional*, defaults to `1`):
+            Maximum number of reference solutions per problem in the warm start.
+        warm_start_bug_share (`float`, *optional*, defaults to `0.75`):
+            Share of the programs of the warm start that get a bug, as scraped code has; MiniAPPS only.
+        warm_start_slip_share (`float`, *optional*, defaults to `0.0`):
+            Share of the lines of the warm start's programs that get a slip, instead of a bug per program; MiniAPPS only.
+        warm_start_learning_rate (`float`, *optional*, defaults to `0.001`):
+            Learning rate of the warm start.
+        warm_start_batch_size (`int`, *optional*, defaults to `32`):
+            Batch size of the warm start per device.
+        warm_start_accumulation_steps (`int`, *optional*, defaults to `1`):
+            Batches that the warm start accumulates per optimizer step.
+        paper_feedback (`bool`, *optional*, defaults to `False`):
+            Use the rewards of the paper: outcome classes, and a penalty on the tokens of an error.
+        token_feedback (`str`, *optional*):
+            Rewards of the tokens: `line_credit`, `statement_penalty` or `expression_penalty`. Defaults to that of the reward
+            function.
+        token_weight (`float`, *optional*):
+            Weight of the per-token rewards; 0 switches them off. Defaults to 1.0, or to 0.3 with the rewards of the paper.
+        adaptive_weight (`float`, *optional*, defaults to `1.0`):
+            Weight of the share of tests passed; 0 switches it off.
+        critic_model_name_or_path (`str`, *optional*):
+            Critic that weights the token rewards, made by `trl-rltf train-critic`. Defaults to none.
+        use_buffer (`bool`, *optional*, defaults to `False`):
+            Train from an online buffer instead of on-policy.
+        buffer_capacity (`int`, *optional*, defaults to `6400`):
+            Number of samples in the online buffer.
+        update_steps (`int`, *optional*, defaults to `50`):
+            Optimizer steps between refreshes of the buffer.
+        test_timeout (`float`, *optional*, defaults to `4.0`):
+            CPU seconds per unit test.
+        eval_samples (`int`, *optional*, defaults to `10`):
+            Samples per held-out problem, for pass@k before and after training.
+        eval_batch_size (`int`, *optional*, defaults to `64`):
+            Number of samples of held-out problems that are generated at a time.
+        eval_problems (`int`, *optional*):
+            Number of held-out problems. Defaults to all.
+
+    Raises:
+        ValueError: If two arguments contradict each other.
+    """
+
+    benchmark: Literal["apps", "mbpp"] = "apps"
+    difficulties: list[str] | None = None
+    prompt_style: Literal["plain", "chat"] = "plain"
+    preset: Literal["paper"] | None = None
+    architecture: Literal["llama", "t5"] = "llama"
+    gguf_file: str | None = None
+    warm_start_steps: int | None = None
+    warm_start_epochs: float | None = None
+    warm_start_solutions: int = 1
+    warm_start_bug_share: float = 0.75
+    warm_start_slip_share: float = 0.0
+    warm_start_learning_rate: float = 1e-3
+    warm_start_batch_size: int = 32
+    warm_start_accumulation_steps: int = 1
+    paper_feedback: bool = False
+    token_feedback: Literal["line_credit", "statement_penalty", "expression_penalty"] | None = None
+    token_weight: float | None = None
+    adaptive_weight: float = 1.0
+    critic_model_name_or_path: str | None = None
+    use_buffer: bool = False
+    buffer_capacity: int = 6400
+    update_steps: int = 50
+    test_timeout: float = 4.0
+    eval_samples: int = 10
+    eval_batch_size: int = 64
+    eval_problems: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.benchmark == "mbpp" and self.difficulties is not None:
+            raise ValueError("`difficulties` are levels of APPS, but `benchmark` is 'mbpp'. Leave `difficulties` out.")
+
+
+@documented
+@dataclass
+class CriticScriptArguments(RLTFScriptArguments):
+    """
+    Arguments of the script that trains a critic.
+
+    The inherited arguments are those of the policy that samples. The script takes the arguments of
+    [`~transformers.TrainingArguments`] and [`~trl.ModelConfig`] too.
+
+    Args:
+        critic_model_name_or_path (`str`, *optional*):
+            Model that the critic starts from. Defaults to a tiny model in the demo, else to the policy.
+        samples (`str`, *optional*):
+            JSON Lines of graded samples, with `prompt`, `completion` and `outcome`. By default the policy samples.
+        num_samples (`int`, *optional*, defaults to `8`):
+            Samples per training problem, if the policy samples.
+        temperature (`float`, *optional*, defaults to `0.6`):
+            Sampling temperature of the policy.
+        max_completion_length (`int`, *optional*, defaults to `96`):
+            Maximum number of tokens per completion of the policy.
+        max_prompt_length (`int`, *optional*):
+            Maximum number of tokens of a prompt for the policy. Longer ones lose the beginning of their content.
+        pooling (`str`, *optional*, defaults to `"last"`):
+            How the critic judges a completion: `last`, a label for each token; `max`, the highest logits over the tokens, as in
+            CodeRL.
+        max_length (`int`, *optional*):
+            Maximum number of tokens of prompt and completion for the critic.
+    """
+
+    samples: str | None = None
+    num_samples: int = 8
+    temperature: float = 0.6
+    max_completion_length: int = 96
+    max_prompt_length: int | None = None
+    pooling: Literal["last", "max"] = "last"
+    max_length: int | None = None
+
+
+@documented
+@dataclass
+class EvaluationArguments:
+    """
+    Arguments of the evaluation script.
+
+    The script takes the arguments of [`~trl.ModelConfig`] too.
+
+    Args:
+        benchmark (`str`, *optional*, defaults to `"apps"`):
+            Problems to solve: `apps` or `mbpp`.
+        dataset_name (`str`, *optional*):
+            Local dataset, or a dataset of the Hub. Defaults to the benchmark's dataset on the Hub.
+        dataset_test_split (`str`, *optional*, defaults to `"test"`):
+            Split to evaluate on.
+        difficulties (`list[str]`, *optional*):
+            Difficulties of APPS to keep. Defaults to all.
+        eval_problems (`int`, *optional*):
+            Number of problems, from the first one. Defaults to all.
+        output_dir (`str`, *optional*):
+            Folder of the run. An existing run in it is resumed. Defaults to outputs/<benchmark>-<model>.
+        programs (`str`, *optional*, defaults to `"model"`):
+            Programs to grade: samples of the `model`, or, without a model, the `reference` solutions or `empty` programs.
+        num_samples (`int`, *optional*, defaults to `1`):
+            Samples per problem.
+        k (`list[int]`, *optional*):
+            The k of pass@k. Defaults to those of the paper that the samples allow.
+        temperature (`float`, *optional*):
+            Sampling temperature; 0 decodes greedily. Defaults to that of the paper: 0.6 for APPS, 1.2 for MBPP.
+        top_p (`float`, *optional*, defaults to `0.95`):
+            Share of the probability that is sampled from.
+        max_completion_length (`int`, *optional*, defaults to `512`):
+            Maximum number of tokens per completion.
+        max_prompt_length (`int`, *optional*):
+            Maximum number of tokens of a prompt. Longer ones lose the beginning of their content, not the chat template.
+        prompt_style (`str`, *optional*, defaults to `"plain"`):
+            Form of the prompts: `plain`, that of the benchmark, or `chat`, the same text as a message through the tokenizer's chat
+            template.
+        stop_strings (`list[str]`, *optional*):
+            Texts that end a completion.
+        filter_by_examples (`bool`, *optional*, defaults to `False`):
+            Report n@k too: pass@n of the samples that pass the visible tests.
+        batch_size (`int`, *optional*, defaults to `64`):
+            Number of sequences that each process generates at a time.
+        samples_per_shard (`int`, *optional*, defaults to `256`):
+            Samples per shard. A killed process loses at most two shards.
+        seed (`int`, *optional*, defaults to `0`):
+            Seed of the sampling.
+        test_timeout (`float`, *optional*, defaults to `4.0`):
+            CPU seconds per unit test.
+        num_workers (`int`, *optional*):
+            Number of programs that are graded at a time. Defaults to the number of cores.
+        use_cpu (`bool`, *optional*, defaults to `False`):
+            Generate on the CPU even if there is an accelerator.
+        gguf_file (`str`, *optional*):
+            GGUF file in the folder or repository of the model.
+        critic_model_name_or_path (`str`, *optional*):
+            Critic, made by `trl-rltf train-critic`: samples are continued from the best prefixes of first samples.
+        critic_prefixes (`int`, *optional*, defaults to `5`):
+            First samples per problem that the critic cuts.
+        adapter_name_or_path (`str`, *optional*):
+            PEFT adapter to merge into the model.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Allow code of the model's repository to run.
+
+    Raises:
+        ValueError: If a value is out of range, or two arguments contradict each other.
+    """
+
+    benchmark: Literal["apps", "mbpp"] = "apps"
+    dataset_name: str | None = None
+    dataset_test_split: str = "test"
+    difficulties: list[str] | None = None
+    eval_problems: int | None = None
+    output_dir: str | None = None
+    programs: Literal["model", "reference", "empty"] = "model"
+    num_samples: int = 1
+    k: list[int] | None = None
+    temperature: float | None = None
+    top_p: float = 0.95
+    max_completion_length: int = 512
+    max_prompt_length: int | None = None
+    prompt_style: Literal["plain", "chat"] = "plain"
+    stop_strings: list[str] | None = None
+    filter_by_examples: bool = False
+    batch_size: int = 64
+    samples_per_shard: int = 256
+    seed: int = 0
+    test_timeout: float = 4.0
+    num_workers: int | None = None
+    use_cpu: bool = False
+    gguf_file: str | None = None
+    critic_model_name_or_path: str | None = None
+    critic_prefixes: int = 5
+    adapter_name_or_path: str | None = None
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        if self.temperature is None:
+            self.temperature = 1.2 if self.benchmark == "mbpp" else 0.6
+        if self.benchmark == "mbpp" and self.difficulties is not None:
+            raise ValueError("`difficulties` are levels of APPS, but `benchmark` is 'mbpp'. Leave `difficulties` out.")
+        if self.temperature == 0 and self.num_samples > 1 and self.programs == "model":
+            raise ValueError(
+                f"At `temperature` 0 all {self.num_samples} samples of a problem are the same. Use `num_samples` 1, or a higher "
+                "temperature."
+            )
+        for name in ("batch_size", "critic_prefixes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least 1.")
+        if self.eval_problems is not None and self.eval_problems < 0:
+            raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")

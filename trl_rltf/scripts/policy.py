@@ -1,0 +1,140 @@
+"""Load a policy: a model of the Hub or of a folder, a GGUF file, or an adapter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils.peft_utils import find_adapter_config_file
+from trl import ModelConfig, get_quantization_config
+
+
+def load_policy(
+    model_args: ModelConfig,
+    *,
+    gguf_file: str | None = None,
+    adapter: str | None = None,
+    trust_remote_code: bool = False,
+) -> tuple[Any, Any]:
+    """
+    Load a model and its tokenizer.
+
+    Args:
+        model_args ([`~trl.ModelConfig`]): Name or folder of the model, revision, data type, quantization. It may be the folder of
+            an adapter, as training with `--use_peft` and its checkpoints write it: its base model is loaded too.
+        gguf_file (`str`, *optional*): File in GGUF format in that folder or repository. Its weights are dequantized, so that
+            the model can be trained and saved.
+        adapter (`str`, *optional*): Name or folder of a PEFT adapter, which is merged into the weights.
+        trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code of the model's repository may run.
+
+    Returns:
+        `tuple`: The model, of the class named by its configuration, and its tokenizer, with a padding token.
+
+    Raises:
+        ValueError: If it is an adapter whose base model is unknown or cannot be found.
+    """
+    source = model_args.model_name_or_path
+    adapter_config = _adapter_config(source, model_args.model_revision)
+    if adapter_config is not None:
+        model, tokenizer = _load_base(source, adapter_config, model_args, gguf_file, trust_remote_code)
+        for folder in (source, adapter):
+            model = model if folder is None else _merge(model, folder)
+        if (Path(source) / "tokenizer_config.json").is_file():  # training may have changed it
+            tokenizer = _load_tokenizer(source, trust_remote_code=trust_remote_code)
+        return model, tokenizer
+    where = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code, "gguf_file": gguf_file}
+    config = AutoConfig.from_pretrained(source, **where)
+    model_class = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    model = model_class.from_pretrained(
+        source,
+        **where,
+        attn_implementation=model_args.attn_implementation,
+        dtype=model_args.dtype,
+        quantization_config=get_quantization_config(model_args),
+    )
+    if gguf_file is not None:
+        model = _dequantize(model, model_class)
+        name_model(model, source)
+    if adapter is not None:
+        model = _merge(model, adapter)
+    return model, _load_tokenizer(source, **where)
+
+
+def name_model(model: Any, name: str) -> None:
+    """
+    Name a model after the folder or repository of its weights.
+
+    An adapter that is trained on the model finds its base model by this name.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model.
+        name (`str`): Folder or repository.
+    """
+    model.name_or_path = model.config._name_or_path = name
+
+
+def _load_tokenizer(source: str, **where: Any) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    return tokenizer
+
+
+def _merge(model: Any, adapter: str) -> Any:
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    name_model(merged, adapter)
+    return merged
+
+
+def _adapter_config(source: str, revision: str | None) -> dict[str, Any] | None:
+    """Configuration of the adapter, if the source is an adapter and not a whole model."""
+    if (Path(source) / "config.json").is_file():
+        return None
+    path = find_adapter_config_file(source, revision=revision)
+    return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _load_base(
+    source: str,
+    adapter_config: dict[str, Any],
+    model_args: ModelConfig,
+    gguf_file: str | None,
+    trust_remote_code: bool,
+) -> tuple[Any, Any]:
+    """Load the base model of an adapter, by its recorded name or from a folder nearby."""
+    remedy = (
+        "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
+    )
+    base = adapter_config.get("base_model_name_or_path")
+    if not base:
+        raise ValueError(f"The adapter {source!r} does not name the model that it was trained on. {remedy}")
+    nearby = [folder / Path(base).name for folder in (Path(source), Path(source).parent)]
+    if Path(base).resolve() == Path(source).resolve():
+        raise ValueError(f"The adapter {source!r} was written over the model that it was trained on. {remedy}")
+    if not Path(base).is_dir():
+        base = next((str(folder) for folder in nearby if (folder / "config.json").is_file()), base)
+    try:
+        return load_policy(
+            replace(model_args, model_name_or_path=base, model_revision=adapter_config.get("revision") or "main"),
+            gguf_file=gguf_file,
+            trust_remote_code=trust_remote_code,
+        )
+    except OSError as error:
+        raise ValueError(
+            f"The adapter {source!r} was trained on {base!r}, which is neither a local folder nor a model of the Hub that can "
+            f"be reached. {remedy}"
+        ) from error
+
+
+def _dequantize(model: Any, model_class: Any) -> Any:
+    """Copy the model without its quantization config, which prevents training."""
+    config = model.config
+    del config.quantization_config
+    dequantized = model_class.from_config(config, dtype=model.dtype)
+    dequantized.load_state_dict(model.state_dict())
+    dequantized.generation_config = model.generation_config
+    return dequantized

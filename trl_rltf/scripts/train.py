@@ -1,0 +1,173 @@
+"""
+Train a code model from unit-test feedback, and measure pass@k before and after.
+
+Without a model, this is the demo: a tiny model learns MiniAPPS on the CPU.
+
+    trl-rltf train --model_name_or_path Qwen/Qwen2.5-Coder-0.5B --dataset_name codeparrot/apps --use_peft
+    accelerate launch -m trl_rltf.scripts.train
+
+Running the script is the opt-in to running model-written code, in the sandbox described in docs/execution.md.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from trl import ModelConfig, get_peft_config
+
+from ..critic import CriticRewardFunction
+from ..execution import LocalRunner
+from ..generation import Sampling
+from ..metrics import Evaluation, PolicySampler, evaluate
+from ..mini.demo import DEMO_TRAINING
+from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
+from ..rewards import UnitTestRewardFunction
+from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
+from .arguments import RLTFScriptArguments, ScriptParser
+from .problems import load_problems
+from .tables import banner, report_training
+from .warm_start import load_policy_and_warm_start
+
+
+def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args: ModelConfig) -> None:
+    """
+    Warm up, train and evaluate a policy.
+
+    Args:
+        script_args ([`RLTFScriptArguments`]): Problems, warm start, rewards, buffer and evaluation.
+        training_args ([`RLTFConfig`]): Arguments of the trainer.
+        model_args ([`~trl.ModelConfig`]): The model. Without a name, a tiny one for MiniAPPS is made.
+
+    Raises:
+        ValueError: If there are problems but no model.
+    """
+    if model_args.model_name_or_path is None and (script_args.dataset_name or script_args.benchmark != "apps"):
+        raise ValueError(
+            "There are problems, but no `model_name_or_path`. The tiny model of the demo learns MiniAPPS only."
+        )
+    train_set, test_set = load_problems(script_args)
+    runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
+
+    banner("1. Warm start")
+    model, tokenizer = load_policy_and_warm_start(
+        script_args,
+        training_args,
+        model_args,
+        train_set,
+        max_prompt_length=training_args.max_prompt_length,
+        max_completion_length=training_args.max_completion_length,
+        prompt_overflow=training_args.prompt_overflow,
+    )
+    trainer = RLTFTrainer(
+        model=model,
+        reward_funcs=make_reward(script_args, runner),
+        args=training_args,
+        train_dataset=train_set,
+        processing_class=tokenizer,
+        callbacks=make_callbacks(script_args),
+        peft_config=get_peft_config(model_args),
+    )
+
+    def evaluate_policy() -> Evaluation:
+        policy = trainer.accelerator.unwrap_model(trainer.model)
+        sampling = Sampling(
+            temperature=training_args.temperature,
+            top_p=training_args.top_p,
+            max_completion_length=training_args.max_completion_length,
+            max_prompt_length=training_args.max_prompt_length,
+        )
+        sampler = PolicySampler(
+            policy,
+            trainer.processing_class,
+            sampling,
+            batch_size=script_args.eval_batch_size,
+            description="evaluating",
+        )
+        return evaluate(test_set, sampler, runner, script_args.eval_samples)
+
+    before = evaluate_policy()
+    banner("2. Reinforcement learning from unit-test feedback")
+    trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
+
+    banner("3. Held-out problems")
+    after = evaluate_policy()
+    trainer.save_model(training_args.output_dir)
+    if trainer.accelerator.is_main_process:
+        report_training(before, after, trainer.state.log_history, training_args.output_dir)
+    trainer.accelerator.end_training()
+
+
+def make_reward(script_args: RLTFScriptArguments, runner: LocalRunner) -> Any:
+    """
+    Make the reward function that the arguments describe.
+
+    Args:
+        script_args ([`RLTFScriptArguments`]): Feedback, weights and critic.
+        runner ([`~execution.LocalRunner`]): Runs the tests.
+
+    Returns:
+        [`UnitTestRewardFunction`] or [`CriticRewardFunction`]: The reward function.
+    """
+    settings: dict[str, Any] = {"adaptive_weight": script_args.adaptive_weight}
+    for name in ("token_feedback", "token_weight"):
+        if getattr(script_args, name) is not None:
+            settings[name] = getattr(script_args, name)
+    make = paper_reward if script_args.paper_feedback else UnitTestRewardFunction
+    reward = make(runner, **settings)
+    critic = script_args.critic_model_name_or_path
+    return reward if critic is None else CriticRewardFunction(reward, critic)
+
+
+def make_callbacks(script_args: RLTFScriptArguments) -> list[OnlineBuffer] | None:
+    """
+    Make the callbacks that the arguments describe.
+
+    Args:
+        script_args ([`RLTFScriptArguments`]): Whether there is an online buffer, its capacity and its refreshes.
+
+    Returns:
+        `list[OnlineBuffer]` or `None`: The online buffer, if there is one.
+    """
+    if not script_args.use_buffer:
+        return None
+    return [OnlineBuffer(script_args.buffer_capacity, update_steps=script_args.update_steps)]
+
+
+def make_parser(prog: str | None = None) -> ScriptParser:
+    """
+    Make the parser of the script.
+
+    Args:
+        prog (`str`, *optional*): Name of the program in the help.
+
+    Returns:
+        [`~trl.TrlParser`]: It parses [`RLTFScriptArguments`], [`RLTFConfig`] and [`~trl.ModelConfig`].
+    """
+    return ScriptParser((RLTFScriptArguments, RLTFConfig, ModelConfig), choose_defaults, prog=prog)
+
+
+def choose_defaults(chosen: Namespace) -> dict[str, Any]:
+    """
+    Choose the defaults of a training run.
+
+    They are those of the preset, and those of the demo if there is no model.
+
+    Args:
+        chosen (`Namespace`): The parsed arguments.
+
+    Returns:
+        `dict`: Defaults by name of the argument.
+    """
+    defaults: dict[str, Any] = {}
+    if chosen.preset == "paper":
+        buffer = {"buffer_capacity": PAPER_BUFFER["capacity"], "update_steps": PAPER_BUFFER["update_steps"]}
+        defaults |= {**PAPER_CONFIG, **buffer, "use_buffer": True, "paper_feedback": True}
+    if chosen.model_name_or_path is None:
+        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING}
+    return defaults
+
+
+if __name__ == "__main__":
+    # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
+    main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))
