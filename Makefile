@@ -22,7 +22,7 @@ demo: install
 		examples/train_apps.py $(ARGS)
 
 test: install
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 quality: install
 	$(BIN)/ruff check .
