@@ -1,15 +1,16 @@
 """Tokens of an error and their penalties, with positions counted by hand."""
 
 import pytest
+from support import span_at
 
 from trl_rltf.completions import ExtractedProgram
-from trl_rltf.execution import ExecutionReport, Outcome, Span
+from trl_rltf.execution import ExecutionReport, Outcome
 from trl_rltf.rewards.penalty import penalized_tokens, spread_penalty
 
 
 SOURCE = "a = 1\nb = a + c\n"  # `c` is not defined
 ERROR = ExecutionReport(
-    Outcome.RUNTIME_ERROR, error_type="NameError", span=Span(2, 0, 2, 9), expression_span=Span(2, 8, 2, 9)
+    Outcome.RUNTIME_ERROR, error_type="NameError", span=span_at(2, 0, 2, 9), expression_span=span_at(2, 8, 2, 9)
 )
 
 
@@ -32,7 +33,7 @@ def test_text_before_the_program_shifts_the_tokens(character_tokenizer):
 
 
 def test_without_an_expression_the_statement_is_used(character_tokenizer):
-    report = ExecutionReport(Outcome.RUNTIME_ERROR, error_type="TypeError", span=Span(1, 0, 1, 5))
+    report = ExecutionReport(Outcome.RUNTIME_ERROR, error_type="TypeError", span=span_at(1, 0, 1, 5))
     assert tokens_of(report, "expression", character_tokenizer) == range(5)
 
 
@@ -40,7 +41,7 @@ def test_without_an_expression_the_statement_is_used(character_tokenizer):
     "report",
     [
         ExecutionReport(Outcome.RUNTIME_ERROR, error_type="TimeoutError"),
-        ExecutionReport(Outcome.RUNTIME_ERROR, error_type="RecursionError", span=Span(1, 0, 1, 5)),
+        ExecutionReport(Outcome.RUNTIME_ERROR, error_type="RecursionError", span=span_at(1, 0, 1, 5)),
         ExecutionReport(Outcome.SYNTAX_ERROR, error_type="SyntaxError", error_detail="truncated"),
     ],
 )
@@ -55,7 +56,7 @@ def test_some_errors_concern_all_tokens(character_tokenizer, report):
         ExecutionReport(Outcome.FAILURE),
         ExecutionReport(Outcome.NOT_GRADABLE),
         ExecutionReport(Outcome.RUNTIME_ERROR, error_type="SIGKILL"),
-        ExecutionReport(Outcome.SYNTAX_ERROR, error_detail="import_star", span=Span(1, 0, 1, 5)),
+        ExecutionReport(Outcome.SYNTAX_ERROR, error_detail="import_star", span=span_at(1, 0, 1, 5)),
     ],
 )
 @pytest.mark.parametrize("unit", ["statement", "expression"])
