@@ -249,7 +249,7 @@ def test_each_logged_metric_is_described_and_each_described_one_is_logged():
     rooms = re.compile(r"trl_rltf\.(critic|rewards|trainer)\.")
     found = [logged_names(MODULES[name].read_text()) for name in MODULES if rooms.match(name)]
     metrics, columns = (set().union(*names) for names in zip(*found, strict=True))
-    page, _, table = (ROOT / "docs/metrics.md").read_text().partition("## Columns of the completions table")
+    page, _, table = (ROOT / "docs/logged_metrics.md").read_text().partition("## Columns of the completions table")
     described = [re.findall(r"^- `([^`]+)`: ", text, re.MULTILINE) for text in (page, table)]
     assert [len(names) for names in described] == [len(metrics), len(columns)]
     assert [set(names) for names in described] == [metrics, columns]

@@ -9,7 +9,7 @@ from datasets import Dataset, IterableDataset
 from support import Spy, by_length, history, made_up_rollout
 
 from trl_rltf import OnlineBuffer
-from trl_rltf.generation.prompts import shorten_prompt
+from trl_rltf.generation.prompt_shortening import shorten_prompt
 
 
 CHAT = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .mbpp import load_mbpp as load_mbpp
     from .prompts import apps_prompt as apps_prompt
     from .prompts import mbpp_prompt as mbpp_prompt
-    from .statement_examples import visible_tests as visible_tests
+    from .visible_test_parsing import visible_tests as visible_tests
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
@@ -23,6 +23,6 @@ __all__, __getattr__, __dir__ = lazy_names(
             "apps_prompt",
             "mbpp_prompt",
         ),
-        ".statement_examples": ("visible_tests",),
+        ".visible_test_parsing": ("visible_tests",),
     },
 )

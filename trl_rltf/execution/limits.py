@@ -1,4 +1,4 @@
-"""Check the limits of a runner, and choose its number of workers."""
+"""The limits of programs: their defaults, and the checks of what a caller gives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 
+TIMEOUT = 4.0  # CPU seconds per test
+MEMORY_LIMIT = 2**30  # bytes of address space per process
+OUTPUT_LIMIT = 2**24  # bytes of output per test, and per file
+MAX_PROCESSES = 64  # at a time
 _MIN_MEMORY = 2**26  # bytes of address space that Python itself needs
 
 

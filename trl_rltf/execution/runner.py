@@ -15,7 +15,7 @@ from .errors import GradingInterrupted, SandboxError
 from .host.job import Job
 from .host.pool import Batch, WorkerPool
 from .host.worker_handle import WorkerHandle
-from .limits import check_limits, default_num_workers
+from .limits import MAX_PROCESSES, MEMORY_LIMIT, OUTPUT_LIMIT, TIMEOUT, check_limits, default_num_workers
 from .program import Program, check_opt_in
 from .report import ExecutionReport, Outcome
 from .sandbox.isolation import Isolation, choose_isolation
@@ -89,13 +89,13 @@ class LocalRunner:
     def __init__(
         self,
         num_workers: int | None = None,
-        timeout: float = 4.0,
+        timeout: float = TIMEOUT,
         *,
         wall_timeout: float | None = None,
         program_timeout: float | None = None,
-        memory_limit: int = 2**30,
-        output_limit: int = 2**24,
-        max_processes: int = 64,
+        memory_limit: int = MEMORY_LIMIT,
+        output_limit: int = OUTPUT_LIMIT,
+        max_processes: int = MAX_PROCESSES,
         isolation: IsolationChoice = "auto",
         strict_comparison: bool = False,
         checker: Checker | None = None,

@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from .completion import Completion
-from .prompts import shorten_prompt
+from .prompt_shortening import shorten_prompt
 from .settings import ignoring_generation_config
 
 

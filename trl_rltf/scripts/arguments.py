@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from trl import ScriptArguments, TrlParser
 
+from ..execution.limits import TIMEOUT
+
 
 _ARGUMENT = re.compile(r"^    (\w+) \(.*\):\s*(.*)")
 _MARKUP = re.compile(r"\[`~?(?:\w+\.)*(\w+)`\]|`([^`]*)`")
@@ -185,7 +187,7 @@ class RLTFScriptArguments(ScriptArguments):
     use_buffer: bool = False
     buffer_capacity: int = 6400
     update_steps: int = 50
-    test_timeout: float = 4.0
+    test_timeout: float = TIMEOUT
     eval_samples: int = 10
     eval_batch_size: int = 64
     eval_problems: int | None = None
@@ -321,7 +323,7 @@ class EvaluationArguments:
     batch_size: int = 64
     samples_per_shard: int = 256
     seed: int = 0
-    test_timeout: float = 4.0
+    test_timeout: float = TIMEOUT
     num_workers: int | None = None
     use_cpu: bool = False
     gguf_file: str | None = None

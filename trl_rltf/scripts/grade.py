@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_args
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, SandboxError, parse_tests
+from ..execution.limits import MEMORY_LIMIT, TIMEOUT
 from ..execution.program import check_opt_in
 from ..execution.runner import IsolationChoice
 from ..execution.wire.plain_values import dump_json, load_json
@@ -71,7 +72,7 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--tests", type=Path, help="JSON Lines, the tests of one problem per line")
     parser.add_argument("--output", type=Path, help="file for the reports, one per line (default: standard output)")
     parser.add_argument("--num_workers", type=int, help="programs that run at a time (default: the number of cores)")
-    parser.add_argument("--timeout", type=float, default=4.0, help="CPU seconds per test (default: 4)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help=f"CPU seconds per test (default: {TIMEOUT:g})")
     parser.add_argument(
         "--wall_timeout", type=float, help="elapsed seconds per test (default: three times the timeout)"
     )
@@ -80,7 +81,12 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
         type=float,
         help="CPU seconds per program (default: the timeout times the number of tests)",
     )
-    parser.add_argument("--memory_limit", type=int, default=2**30, help="bytes of memory per process (default: 1 GiB)")
+    parser.add_argument(
+        "--memory_limit",
+        type=int,
+        default=MEMORY_LIMIT,
+        help=f"bytes of memory per process (default: {MEMORY_LIMIT >> 30} GiB)",
+    )
     parser.add_argument(
         "--isolation", choices=get_args(IsolationChoice), default="auto", help="isolation of the programs"
     )

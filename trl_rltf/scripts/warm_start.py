@@ -19,7 +19,7 @@ from transformers import (
 from trl import ModelConfig, SFTConfig, SFTTrainer
 
 from ..generation import prompt_lengths
-from ..generation.prompts import shorten_prompt
+from ..generation.prompt_shortening import shorten_prompt
 from ..mini import add_bug, add_slips, make_mini_model
 from ..mini.demo import DEMO_WARM_START_STEPS
 from .arguments import RLTFScriptArguments

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ._trl import nanstd
+from .baselines import Baseline, greedy_baseline, leave_one_out_baseline
 
 
 # By reward function: one number per token of each completion, or `None` for a completion without numbers.
@@ -35,7 +36,7 @@ def weighted_rewards(rewards_per_func: torch.Tensor, weights: torch.Tensor) -> t
 
 
 def sequence_advantages(
-    rewards: torch.Tensor, group_size: int, baseline: str, scale: str, greedy_rewards: torch.Tensor | None = None
+    rewards: torch.Tensor, group_size: int, baseline: Baseline, scale: str, greedy_rewards: torch.Tensor | None = None
 ) -> torch.Tensor:
     """
     Return the reward of each completion minus its baseline.
@@ -51,19 +52,13 @@ def sequence_advantages(
     Returns:
         `torch.Tensor`: Shape `(N,)`; 0 for a completion without a reward or without a baseline.
     """
-    groups = rewards.view(-1, group_size)
-    baselines = torch.zeros_like(rewards)
+    advantages = rewards
     if baseline == "leave_one_out":
-        counts = (~torch.isnan(groups)).sum(1, keepdim=True)
-        others = groups.nansum(1, keepdim=True) - groups.nan_to_num(0.0)
-        baselines = (others / (counts - 1).clamp(min=1)).view(-1)
-        baselines[(counts == 1).repeat_interleave(group_size)] = torch.nan  # alone in its group
+        advantages = rewards - leave_one_out_baseline(rewards, group_size)
     elif greedy_rewards is not None:
-        means = torch.nanmean(groups, dim=1).repeat_interleave(group_size)
-        baselines = torch.where(torch.isnan(greedy_rewards), means, greedy_rewards)
-    advantages = rewards - baselines
+        advantages = rewards - greedy_baseline(rewards, group_size, greedy_rewards)
     if scale == "group":
-        advantages = advantages / _divisor(nanstd(groups, dim=1)).repeat_interleave(group_size)
+        advantages = advantages / _divisor(nanstd(rewards.view(-1, group_size), dim=1)).repeat_interleave(group_size)
     elif scale == "batch":
         advantages = advantages / _divisor(nanstd(rewards))
     return advantages.nan_to_num(0.0)

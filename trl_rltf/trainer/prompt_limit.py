@@ -10,7 +10,7 @@ from typing import Any, Literal
 from accelerate import PartialState
 from datasets import Dataset, IterableDataset
 
-from ..generation.prompts import shorten_prompt
+from ..generation.prompt_shortening import shorten_prompt
 
 
 logger = logging.getLogger(__name__)

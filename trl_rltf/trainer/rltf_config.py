@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from trl import GRPOConfig
 
+from .baselines import Baseline
 from .prompt_limit import PromptOverflow
-
-
-Baseline = Literal["group_mean", "leave_one_out", "greedy", "none"]
 
 
 @dataclass

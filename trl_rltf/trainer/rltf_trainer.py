@@ -21,14 +21,14 @@ from transformers import (
 
 from ._trl import EnvironmentFactory, RewardFunc, RolloutFunc, is_async_callable
 from .advantages import means_over_tokens, weighted_rewards
+from .baselines import GreedyCompletions, greedy_completions
 from .batch_advantages import BatchAdvantages
 from .buffer_refresh import BufferRefresh
 from .checks import check_datasets, check_settings, check_size, find_buffer
-from .greedy_baseline import GreedyCompletions, greedy_completions
 from .online_buffer import OnlineBuffer
 from .reference_loss import ReferenceLoss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
-from .reward_overlap import RewardCalls
+from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
 from .samples import marked_texts
 from .seq2seq_grpo import Seq2SeqGRPOTrainer, model_name

@@ -3,9 +3,9 @@
 import signal
 import sys
 
-from trl_rltf.execution.sandbox import trial
+from trl_rltf.execution.sandbox import command_check
 
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for code in ("exit 1", f"echo {trial.WORKED}"):
-    sys.stdout.write(trial.problem_of(["sh", "-c", code]) + "\n")
+for code in ("exit 1", f"echo {command_check.WORKED}"):
+    sys.stdout.write(command_check.problem_of(["sh", "-c", code]) + "\n")

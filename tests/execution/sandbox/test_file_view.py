@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from trl_rltf.execution.sandbox import file_view
+from trl_rltf.execution.sandbox.command_check import worker_environment
 from trl_rltf.execution.sandbox.file_view import PACKAGE, FileView, links_to_scratch, split_folders
-from trl_rltf.execution.sandbox.trial import worker_environment
 
 
 @pytest.fixture

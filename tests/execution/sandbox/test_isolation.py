@@ -112,7 +112,7 @@ def test_only_bubblewrap_gets_a_command_of_its_program(broken):
         command = worker_command(choose_isolation(name), 2**20)
         assert command[-2:] == ["-m", "trl_rltf.execution.worker"]
         assert ("bwrap" in command) is (name == "bubblewrap")
-        assert any(part.endswith("launcher.py") for part in command)
+        assert any(part.endswith("clean_exec.py") for part in command)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from trl_rltf.execution.sandbox.libc import checked, libc
-from trl_rltf.execution.sandbox.limits import lowest_limit
+from trl_rltf.execution.sandbox.rlimits import lowest_limit
 
 
 def test_a_function_that_fails_becomes_an_error_with_its_number():

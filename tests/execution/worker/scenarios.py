@@ -18,7 +18,7 @@ from trl_rltf.execution.worker.child import CallerGone, ChildProcess, ChildTask
 from trl_rltf.execution.worker.files import LOG, NULL, REFEREE_FDS, STDIN, STDOUT, MemoryFiles
 from trl_rltf.execution.worker.program.interpreter import warm_up_interpreter
 from trl_rltf.execution.worker.records import RecordKind, RecordWriter
-from trl_rltf.execution.worker.referee.server import MessagePipe, make_pipes
+from trl_rltf.execution.worker.referee.program_server import MessagePipe, make_pipes
 from trl_rltf.execution.worker.supervisor import Supervisor
 from trl_rltf.execution.worker.time_limits import Limits
 

@@ -8,7 +8,7 @@ import pytest
 
 from trl_rltf.execution.worker.observations import TOO_LARGE_ANSWER, TOO_MUCH_OUTPUT, Observations, error_of_end
 from trl_rltf.execution.worker.records import Record, RecordKind
-from trl_rltf.execution.worker.scripts.server import ServerReport
+from trl_rltf.execution.worker.scripts.fork_server import ServerReport
 
 
 EXITED_0, EXITED_3, KILLED = 0, 3 << 8, signal.SIGKILL.value

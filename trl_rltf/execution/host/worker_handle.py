@@ -10,10 +10,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+from ..sandbox.command_check import worker_environment
 from ..sandbox.isolation import Isolation, worker_command, worker_layout
 from ..sandbox.processes import kill_tree
 from ..sandbox.scratch import remove_folders
-from ..sandbox.trial import worker_environment
 from ..wire.frames import HEADER, frame, parse_frame
 from ..wire.messages import ReplyHead, Request, WorkerConfig, WorkerLimits
 

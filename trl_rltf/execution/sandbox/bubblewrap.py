@@ -10,7 +10,7 @@ from .file_view import PACKAGE, SCRATCH_FOLDERS, file_view, hidden_proc_entries,
 
 
 # Starts a command with default signals. Bubblewrap needs SIGCHLD, too.
-LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "sandbox" / "launcher.py")]
+LAUNCH = [sys.executable, "-I", "-S", str(PACKAGE / "execution" / "sandbox" / "clean_exec.py")]
 FLAGS_OF_ROOT = tuple(
     "--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
     "--cap-add CAP_SYS_ADMIN".split()

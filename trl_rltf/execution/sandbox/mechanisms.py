@@ -12,9 +12,9 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from .bubblewrap import FLAGS_OF_ROOT, LAUNCH, bubblewrap_command
+from .command_check import WORKED, problem_of
 from .file_view import DEVICES, SCRATCH_FOLDERS, file_view, links_to_scratch, split_folders
 from .landlock import landlock_version
-from .trial import WORKED, problem_of
 
 
 if TYPE_CHECKING:

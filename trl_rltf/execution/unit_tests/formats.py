@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..wire.plain_values import decode, encode, load_json
-from .assert_tests import assert_tests
+from .assert_format import assert_tests
 from .comparison import compare_stdout, compare_value
 from .unit_test import UnitTest, UnitTests
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..sandbox.landlock import FileRules
-from ..sandbox.limits import bound_resources
 from ..sandbox.namespaces import change_user, drop_capabilities, enter_namespaces, restrict_mounts
+from ..sandbox.rlimits import bound_resources
 from ..sandbox.scratch import remove_folders
 from ..sandbox.seccomp import SystemCallFilter
 from ..wire.frames import HEADER, frame, parse_frame

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..sandbox.libc import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, fork, prctl
-from ..sandbox.limits import lowest_limit
+from ..sandbox.rlimits import lowest_limit
 from ..sandbox.scratch import has_too_many_files
 from .cleanup import count_processes, kill_everything, reap_everything
 from .cpu_time import CpuMeter
 from .files import FIRST_CLOSED, LOG, NULL, REFEREE_FDS, STDOUT, MemoryFiles
 from .records import RecordReader, RecordWriter
-from .scripts.server import EXIT_CANNOT_FORK, EXIT_FAILED
+from .scripts.fork_server import EXIT_CANNOT_FORK, EXIT_FAILED
 from .time_limits import WAITING_PER_CPU_SECOND, Limits
 
 

@@ -144,7 +144,7 @@ class MemoryFiles:
         program ([`PassThroughFile`]): The payload for the process of a program.
         tests ([`PassThroughFile`]): The payload for the referee alone, or the inputs of a script.
         answers ([`PassThroughFile`]): Values and output of the tests, for the caller.
-        progress (`int`): Descriptor of the file in which a [`~execution.worker.scripts.server.ScriptServer`] reports.
+        progress (`int`): Descriptor of the file in which a [`~execution.worker.scripts.fork_server.ScriptServer`] reports.
     """
 
     def __init__(self) -> None:

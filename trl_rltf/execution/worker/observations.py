@@ -14,7 +14,7 @@ from .records import Record, RecordKind
 
 if TYPE_CHECKING:
     from ..wire.messages import CaseResult, EndKind, ErrorDescription, ErrorSite, LocatedError, ReplyHead, Request
-    from .scripts.server import ServerReport
+    from .scripts.fork_server import ServerReport
 
     # Kind and error of a test that reported nothing, from the status of its process.
     EndOf = Callable[[int], tuple[EndKind, ErrorDescription]]

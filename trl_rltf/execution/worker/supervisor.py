@@ -19,8 +19,8 @@ from .program.error_site import locate
 from .program.functions import run_functions
 from .records import RecordKind, RecordWriter
 from .referee.judge import judge
-from .referee.server import make_pipes, serve_program
-from .scripts.server import ReportReader, ScriptServer, ServerReport
+from .referee.program_server import make_pipes, serve_program
+from .scripts.fork_server import ReportReader, ScriptServer, ServerReport
 from .time_limits import Limits, TimeLimits
 
 

@@ -12,6 +12,7 @@ import evaluate
 import numpy as np
 
 from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Program, parse_tests
+from trl_rltf.execution.limits import TIMEOUT
 from trl_rltf.execution.program import check_opt_in
 from trl_rltf.execution.runner import IsolationChoice
 
@@ -83,7 +84,7 @@ class PassAtK(evaluate.Metric):
         references: list[str],
         k: Sequence[int] | int = (1, 10),
         num_workers: int | None = None,
-        timeout: float = 4.0,
+        timeout: float = TIMEOUT,
         isolation: IsolationChoice = "auto",
         allow_code_eval: bool | None = None,
     ) -> tuple[dict[str, float], dict[int, list[tuple[int, dict[str, Any]]]]]:

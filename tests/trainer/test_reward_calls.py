@@ -10,7 +10,7 @@ import torch
 from support import history
 
 from trl_rltf import TokenReward
-from trl_rltf.trainer.reward_overlap import RewardCalls
+from trl_rltf.trainer.reward_calls import RewardCalls
 
 
 IDS = [[1, 2], [3, 4, 5]]

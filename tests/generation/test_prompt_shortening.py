@@ -2,7 +2,7 @@
 
 import pytest
 
-from trl_rltf.generation.prompts import shorten_prompt
+from trl_rltf.generation.prompt_shortening import shorten_prompt
 
 
 def count(prompt):

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ._trl import is_async_callable
-from .greedy_baseline import GreedyCompletions
+from .baselines import GreedyCompletions
 
 
 _SHUTDOWN_SECONDS = 5.0

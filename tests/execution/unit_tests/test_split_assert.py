@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trl_rltf.execution.unit_tests.asserts import split_assert
+from trl_rltf.execution.unit_tests.split_assert import split_assert
 
 
 def split(text, own_names=()):

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..wire.long_integers import any_number_of_digits
 from ..wire.plain_values import decode
-from .asserts import split_assert
 from .placement import assumed_imports, built_in_functions, fits_a_referee
 from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_program
+from .split_assert import split_assert
 from .unit_test import UnitTest, UnitTests
 
 

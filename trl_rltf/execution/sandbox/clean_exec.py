@@ -1,4 +1,4 @@
-"""Start a command with default signals and limits: `launcher.py COMMAND...`."""
+"""Start a command with default signals and limits: `clean_exec.py COMMAND...`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from trl_rltf.execution.sandbox.trial import WORKED, problem_of, worker_environment
+from trl_rltf.execution.sandbox.command_check import WORKED, problem_of, worker_environment
 
 
 def python(code):
