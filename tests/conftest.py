@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,9 @@ def runner() -> Iterator[LocalRunner]:
         yield local
 
 
-def _command(script: Path | str, *args: Any, python: Path | str = sys.executable) -> list[str]:
-    return [str(python), *(["-c", script] if isinstance(script, str) else [str(script)]), *map(str, args)]
+def _command(script: Path | str, *args: Any, python: Path | str, flags: Sequence[str]) -> list[str]:
+    started = ["-c", script] if isinstance(script, str) and script != "-m" else [str(script)]
+    return [str(python), *flags, *started, *map(str, args)]
 
 
 def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
@@ -75,12 +76,13 @@ def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
     A function that runs a script, or code, in a fresh interpreter and waits for its end.
 
     Args:
-        script (`Path` or `str`): File of the script, or code.
+        script (`Path` or `str`): File of the script, or code; `"-m"` for a module, whose name comes next.
         args (`Any`): Arguments of the command line.
         env (`Mapping[str, str]`, *optional*): Variables to change in the environment, in which the package can be imported.
         timeout (`float`, *optional*, defaults to `120.0`): Seconds after which it is killed, and the test fails.
         check (`bool`, *optional*, defaults to `True`): Fail, with what it printed, if the exit code is not 0.
         python (`Path` or `str`, *optional*): Another interpreter.
+        flags (`Sequence[str]`, *optional*): Flags of the interpreter.
         options: Other arguments of `subprocess.run`.
 
     Returns:
@@ -94,9 +96,10 @@ def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
         timeout: float = 120.0,
         check: bool = True,
         python: Path | str = sys.executable,
+        flags: Sequence[str] = (),
         **options: Any,
     ) -> subprocess.CompletedProcess[str]:
-        command = _command(script, *args, python=python)
+        command = _command(script, *args, python=python, flags=flags)
         options = {"capture_output": True, "text": True, "env": _environment(env), **options}
         result = subprocess.run(command, timeout=timeout, check=False, **options)
         assert not check or result.returncode == 0, f"{result.stdout}\n{result.stderr}"
@@ -119,9 +122,10 @@ def start_script() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         *args: Any,
         env: Mapping[str, str] | None = None,
         python: Path | str = sys.executable,
+        flags: Sequence[str] = (),
         **options: Any,
     ) -> subprocess.Popen[str]:
-        command = _command(script, *args, python=python)
+        command = _command(script, *args, python=python, flags=flags)
         options = {"stdout": subprocess.PIPE, "text": True, "env": _environment(env), **options}
         started.append(subprocess.Popen(command, **options))
         return started[-1]

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import subprocess
 import sys
 
 import pytest
@@ -164,9 +163,9 @@ def test_a_package_has_no_public_names_but_those_it_lists():
         trl_rltf.nothing  # noqa: B018
 
 
-def test_importing_the_root_loads_nothing_heavy():
+def test_importing_the_root_loads_nothing_heavy(run_script):
     code = "import sys, trl_rltf; assert not {'torch', 'trl', 'datasets', 'numpy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_script(code)
 
 
 COMMANDS = {"ablation.py", "bench_execution.py", "bench_trainer.py"}  # start what is in the folders next to them

@@ -1,14 +1,11 @@
 """Loading data does not load the libraries of models."""
 
-import subprocess
-import sys
-
 import pytest
 
 
 @pytest.mark.parametrize("names", ["load_apps, load_mbpp", "make_mini_apps"])
-def test_loaders_import_neither_torch_nor_transformers(names):
+def test_loaders_import_neither_torch_nor_transformers(names, run_script):
     code = (
         f"import sys; from trl_rltf import {names}; assert not {{'torch', 'transformers', 'trl'}} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_script(code)

@@ -53,6 +53,7 @@ def test_the_first_assert_is_visible():
     assert shown("Add.", tests) == {"asserts": ["assert f(1) == 1"], "setup": "import math"}
 
 
+@pytest.mark.slow
 def test_right_programs_pass_the_examples_of_real_statements(shared_data):
     problems = [row for row in load_apps(shared_data / "apps") if "fn_name" not in json.loads(row["tests"])]
     examples = [visible_tests(row) for row in problems]

@@ -28,6 +28,7 @@ def compare_arms(monkeypatch, folder, *flags):
     compare.main()
 
 
+@pytest.mark.slow
 def test_one_command_compares_arms_resumes_and_names_failed_runs(tmp_path, monkeypatch, capsys):
     flags = ["--quick", "--arms", "grpo", "--architectures", "llama"]
     monkeypatch.setattr(compare, "QUICK", TINY)

@@ -33,6 +33,7 @@ def test_the_error_that_is_localized_is_the_start_of_the_twelfth_line():
     assert text[467:477] == "value_12 ="
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_trainer_prints_its_figures(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bench_trainer.py", "--rounds", "1", "--steps", "2", "--num_batches", "1"])
     trainer.main()

@@ -107,6 +107,7 @@ def results(folder, run_script):
     return json.loads((folder / "results.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_from_a_copy_in_an_empty_folder(results, name):
     _, error = results[name]

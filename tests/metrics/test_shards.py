@@ -1,8 +1,6 @@
 """The folder of a run: the shards of each process, files after a kill, and recorded settings."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -42,9 +40,8 @@ def test_another_number_of_processes_writes_the_missing_shards(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.jsonl", "shards"]
 
 
-def test_a_shard_whose_writer_was_killed_is_missing(tmp_path):
-    command = [sys.executable, "-c", KILLED_WHILE_WRITING, shards.__file__, str(tmp_path)]
-    killed = subprocess.run(command, check=False)
+def test_a_shard_whose_writer_was_killed_is_missing(tmp_path, run_script):
+    killed = run_script(KILLED_WHILE_WRITING, shards.__file__, tmp_path, check=False)
     assert killed.returncode == -signal.SIGKILL
     run = ShardedRun(tmp_path, 2)
     assert list((tmp_path / "shards").iterdir())  # the half that was written

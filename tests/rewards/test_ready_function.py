@@ -40,6 +40,7 @@ def test_a_missing_column_is_named():
         unit_test_reward(completions=[SUM_PROGRAM])
 
 
+@pytest.mark.slow
 def test_trl_trains_with_it_by_its_path(tmp_path, problems, model, tokenizer):
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")

@@ -96,6 +96,7 @@ def test_both_pass_at_k_are_printed_and_kept_where_they_can_differ(tmp_path, cap
         assert summary["whole_module_scores"]["all"]["pass@1"]["value"] == (0.25 if num_trailing else 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
 def test_a_killed_run_is_resumed_with_the_same_samples(tmp_path, pretrained, call, shared_data, start_script):
     flags = [
@@ -125,6 +126,7 @@ def test_a_killed_run_is_resumed_with_the_same_samples(tmp_path, pretrained, cal
     assert call("apps", *flags)[1] == whole  # nothing is left to do
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pretrained", ["codet5"], indirect=True)
 def test_two_processes_share_the_work_of_one(tmp_path, pretrained, call, shared_data, run_script):
     flags = ["--model_name_or_path", pretrained, "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *QUICK]

@@ -1,10 +1,8 @@
 """The command that grades a file of programs."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +22,18 @@ def write_lines(path, rows):
     return str(path)
 
 
-def run_grade(*arguments, allow="1"):
-    command = [sys.executable, "-W", "ignore", "-m", "trl_rltf.execution", "grade", *arguments]
-    environment = {**os.environ, "HF_ALLOW_CODE_EVAL": allow}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+COMMAND = ("-m", "trl_rltf.execution", "grade")
+FLAGS = ("-W", "ignore")
+
+
+@pytest.fixture
+def run_grade(run_script):
+    """A function that grades files with the command."""
+
+    def run(*arguments, allow="1"):
+        return run_script(*COMMAND, *arguments, env={"HF_ALLOW_CODE_EVAL": allow}, check=False, flags=FLAGS)
+
+    return run
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def files(tmp_path):
     return write_lines(tmp_path / "programs.jsonl", rows), tests
 
 
-def test_each_program_gets_a_line_and_the_table_counts_outcomes(files, tmp_path):
+def test_each_program_gets_a_line_and_the_table_counts_outcomes(files, tmp_path, run_grade):
     programs, tests = files
     output = tmp_path / "reports.jsonl"
     result = run_grade(programs, "--tests", tests, "--output", str(output))
@@ -54,7 +60,7 @@ def test_each_program_gets_a_line_and_the_table_counts_outcomes(files, tmp_path)
     assert "33.3%" in result.stderr
 
 
-def test_reports_go_to_standard_output_by_default(files):
+def test_reports_go_to_standard_output_by_default(files, run_grade):
     result = run_grade(files[0], "--tests", files[1])
     assert len([json.loads(line) for line in result.stdout.splitlines()]) == 3
 
@@ -77,7 +83,7 @@ def test_reports_go_to_standard_output_by_default(files):
         ([], "no program in this file"),
     ],
 )
-def test_bad_rows_are_named_and_no_file_is_overwritten(files, tmp_path, rows, message):
+def test_bad_rows_are_named_and_no_file_is_overwritten(files, tmp_path, rows, message, run_grade):
     output = tmp_path / "reports.jsonl"
     output.write_text("precious")
     programs = write_lines(tmp_path / "bad.jsonl", rows)
@@ -88,7 +94,7 @@ def test_bad_rows_are_named_and_no_file_is_overwritten(files, tmp_path, rows, me
     assert output.read_text() == "precious"
 
 
-def test_a_missing_or_malformed_file_is_named(files, tmp_path):
+def test_a_missing_or_malformed_file_is_named(files, tmp_path, run_grade):
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"source": ""\n')
     for path, message in ((tmp_path / "nowhere.jsonl", "nowhere.jsonl"), (broken, "line 1: this is not JSON")):
@@ -155,7 +161,7 @@ def test_arbitrary_lines_give_one_sentence(tmp_path, capsys, programs, tests):
 
 @pytest.mark.parametrize("link", [False, True])
 @pytest.mark.parametrize("index", [0, 1])
-def test_an_input_file_is_not_overwritten(files, tmp_path, link, index):
+def test_an_input_file_is_not_overwritten(files, tmp_path, link, index, run_grade):
     output = tmp_path / "link.jsonl" if link else files[index]
     if link:
         output.symlink_to(files[index])
@@ -174,7 +180,7 @@ def test_a_folder_in_place_of_a_file_is_named(files, tmp_path, capsys):
         assert f": {tmp_path}" in capsys.readouterr().err
 
 
-def test_files_of_windows_tests_as_text_and_long_integers_are_read(tmp_path):
+def test_files_of_windows_tests_as_text_and_long_integers_are_read(tmp_path, run_grade):
     programs, tests = tmp_path / "programs.jsonl", tmp_path / "tests.jsonl"
     big = "7" * 5000
     row = {"source": SUM_PROGRAM, "problem_id": 7}
@@ -212,24 +218,24 @@ def test_the_whole_module_is_judged_on_request_and_trailing_errors_are_counted(f
     assert seen == [None, True]
 
 
-def test_two_lines_with_tests_of_one_problem_are_refused(files, tmp_path):
+def test_two_lines_with_tests_of_one_problem_are_refused(files, tmp_path, run_grade):
     twice = write_lines(tmp_path / "twice.jsonl", [{"problem_id": 1, "tests": SUM_TESTS}] * 2)
     assert "line 2: another line has the tests of problem '1'" in run_grade(files[0], "--tests", twice).stderr
 
 
-def test_grading_needs_the_opt_in(files):
+def test_grading_needs_the_opt_in(files, run_grade):
     result = run_grade(files[0], "--tests", files[1], allow="0")
     assert result.returncode == 2
     assert "--allow_code_eval" in result.stderr
     assert run_grade(files[0], "--tests", files[1], "--allow_code_eval", allow="0").returncode == 0
 
 
-def test_ctrl_c_keeps_what_was_graded(tmp_path):
+def test_ctrl_c_keeps_what_was_graded(tmp_path, start_script):
     sleeper = "import time\ntime.sleep(60)\n"
     rows = [{"source": SUM_PROGRAM, "tests": SUM_TESTS}, {"source": sleeper, "tests": SUM_TESTS}]
     programs, output = write_lines(tmp_path / "programs.jsonl", rows), tmp_path / "reports.jsonl"
-    command = [sys.executable, "-W", "ignore", "-m", "trl_rltf.execution", "grade", programs, "--output", str(output)]
-    process = subprocess.Popen([*command, "--timeout", "50"], stderr=subprocess.PIPE, text=True)
+    arguments = (programs, "--output", output, "--timeout", 50)
+    process = start_script(*COMMAND, *arguments, flags=FLAGS, stdout=None, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30
     while not (output.exists() and output.read_text().count("\n") == 1) and time.monotonic() < deadline:
         time.sleep(0.05)

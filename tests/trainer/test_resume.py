@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -145,15 +143,13 @@ def checkpoints(folder):
     return sorted(int(path.name.split("-")[1]) for path in folder.glob("checkpoint-*"))
 
 
-def test_a_killed_run_that_resumes_ends_with_the_weights_of_one_that_was_not(tmp_path, model, tokenizer):
+@pytest.mark.slow
+def test_a_killed_run_that_resumes_ends_with_the_weights_of_one_that_was_not(tmp_path, model, tokenizer, start_script):
     start, killed, whole = (str(tmp_path / name) for name in ("start", "killed", "whole"))
     model.save_pretrained(start)
     tokenizer.save_pretrained(start)
-    process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), start, killed, "new", "0.15"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+    environment = {"OMP_NUM_THREADS": "1"}
+    process = start_script(SCRIPT, start, killed, "new", 0.15, env=environment, stdout=None, start_new_session=True)
     # At any moment after the first checkpoint, also in the middle of writing one.
     deadline, wanted = time.monotonic() + 120, random.randrange(1, 9)
     while not checkpoints(tmp_path / "killed") or checkpoints(tmp_path / "killed")[-1] < wanted:

@@ -1,9 +1,7 @@
 """Two real processes on the CPU: neither waits for the other in vain, and both are one run."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import architectures
@@ -14,13 +12,14 @@ from support import by_length, load_script
 from trl_rltf import OnlineBuffer
 
 
+pytestmark = pytest.mark.slow
 CONFIG = Path(__file__).parents[2] / "examples" / "accelerate_configs" / "cpu.yaml"
 SCRIPT = Path(__file__).parent / "scripts" / "processes.py"
 processes = load_script(SCRIPT)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, problems):
+def folder(tmp_path_factory, problems, run_script):
     """Results of all cases, trained on two processes one after the other."""
     from trl_rltf.mini import make_mini_model
 
@@ -31,11 +30,11 @@ def folder(tmp_path_factory, problems):
     }.items():
         for part in parts:
             part.save_pretrained(folder / name)
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIG)]
     with (folder / "output.txt").open("w") as output:
-        subprocess.run(
-            [*launcher, "--num_processes", "2", str(SCRIPT), str(folder)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        run_script(
+            *("-m", "accelerate.commands.launch", "--config_file", CONFIG, "--num_processes", 2, SCRIPT, folder),
+            env={"OMP_NUM_THREADS": "1"},
+            capture_output=False,
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=200,

@@ -1,9 +1,6 @@
 """The choice of a mechanism, its description, and the work that it leaves to the worker."""
 
-import os
 import shutil
-import subprocess
-import sys
 from itertools import pairwise
 
 import pytest
@@ -171,16 +168,15 @@ def test_under_bubblewrap_each_scratch_folder_has_a_size():
 
 
 @pytest.mark.parametrize("writes", [True, False])
-def test_the_modules_of_a_worker_are_compiled_once_by_the_caller(tmp_path, writes):
+def test_the_modules_of_a_worker_are_compiled_once_by_the_caller(tmp_path, writes, run_script):
     package = tmp_path / "trl_rltf"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     code = (
         "from trl_rltf.execution.sandbox.isolation import choose_isolation, worker_command\n"
         "worker_command(choose_isolation('process'), 2**20)"
     )
-    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
-    flags = [] if writes else ["-B"]
-    subprocess.run([sys.executable, *flags, "-c", code], env=environment, cwd=tmp_path, check=True)
+    environment = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "" if writes else "1"}
+    run_script(code, env=environment, cwd=tmp_path)
     modules = {file.stem for file in package.glob("execution/worker/**/*.py")}
     compiled = {file.name.partition(".")[0] for file in package.glob("execution/worker/**/__pycache__/*.pyc")}
     assert compiled == (modules if writes else set())
