@@ -71,9 +71,9 @@ class ExecutionReport:
             characters.
         self_graded_tests (`tuple[int, ...]`): Indices of the assert tests that ran in the process of the program, because they
             cannot be split or run apart from it. The program took part in their verdicts.
-        trailing_error_type (`str` or `None`): Name of the exception class of an error in trailing code: code after the names
-            that the tests use, such as an example, an assert that the model wrote, or a line that was cut off. The tests ran on
-            the names that were defined before the error. `None` when there was no such error.
+        trailing_error_type (`str` or `None`): Name of the exception class of an error in trailing code: code after the
+            definitions that the tests use, such as an example, an assert that the model wrote, or a line that was cut
+            off. The tests ran on the names that were defined before the error. `None` when there was no such error.
         trailing_error_message (`str`): Message of the error in trailing code, at most 500 characters.
         trailing_span ([`Span`] or `None`): The statement that failed in trailing code, or `None` when it has no place.
         cpu_seconds (`float`): CPU seconds of all processes that graded the program.

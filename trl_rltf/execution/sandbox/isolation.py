@@ -73,7 +73,7 @@ class Isolation:
 
     @property
     def warning(self) -> str:
-        """The actions that stay open to programs where the isolation is not complete."""
+        """Warning that names the actions which an incomplete isolation leaves possible."""
         if self.filesystem:
             level = "without process isolation"
             gap = "they are kept from files and the network, but some of them may survive when a worker dies"
@@ -98,7 +98,7 @@ def choose_isolation(wanted: str) -> Isolation:
     Args:
         wanted (`str`): `"auto"` takes the strongest that works, `"strict"` the strongest if it keeps files, network and
             processes apart; `"bubblewrap"`, `"namespaces"` (with Landlock), `"landlock"` and `"process"` (limits, and a
-            filter of system calls) demand one by name.
+            filter of system calls) select one by name.
 
     Returns:
         [`Isolation`]: The isolation that will be in force.
@@ -143,7 +143,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     Put together the command that starts a worker.
 
     Args:
-        isolation ([`Isolation`]): The isolation to put around it.
+        isolation ([`Isolation`]): The isolation around the worker.
         output_limit (`int`): Bytes that the scratch folder of a program may hold.
 
     Returns:
@@ -169,7 +169,7 @@ def _compile_worker() -> None:
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> SandboxLayout:
     """
-    Describe what a worker has to do itself to lock its programs in.
+    Describe the part of the sandbox that a worker sets up itself.
 
     Args:
         isolation ([`Isolation`]): The isolation around it.

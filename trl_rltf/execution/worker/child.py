@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ..wire.messages import WorkerConfig
 
 
-_CHECK_SECONDS = 0.02  # between looks at the number of processes; with a longer time, a fork bomb leaves none to look
+# Between checks of the number of processes. With a longer time, a fork bomb leaves no process for the check.
+_CHECK_SECONDS = 0.02
 _MAX_DESCRIPTOR = 2**16
 _MAX_CPU_SECONDS = 3600  # the supervisor bounds the time; this is for the case that it cannot
 
@@ -156,7 +157,7 @@ class ChildProcess:
             if pid == 0:
                 try:
                     self._leave_worker()
-                    os.setsid()  # or a program could join the group of the worker, and send signals to it
+                    os.setsid()  # otherwise, a program could join the group of the worker, and send signals to it
                     serve()
                 finally:
                     os._exit(EXIT_FAILED)
@@ -232,7 +233,7 @@ class ChildProcess:
             start()
             stopped, exceeded = self._watch(pids, meter, limits, read, records, is_server)
         finally:
-            # Before the first is waited for: a fork bomb grows as long as one process of it is alive.
+            # Before the first process is waited for: a fork bomb grows as long as one process of it is alive.
             has_more = kill_everything(pids, self._owns_namespace)
             statuses = [os.waitpid(pid, 0)[1] for pid in pids]
             if has_more:
