@@ -172,7 +172,7 @@ class Critic:
         batch_size (`int`, *optional*, defaults to `32`):
             Number of programs per forward pass.
         max_length (`int`, *optional*):
-            Maximum number of tokens of prompt and completion. Defaults to the limit in its configuration and tokenizer.
+            Maximum number of tokens of prompt and completion. Defaults to the limit of model and tokenizer.
 
     Raises:
         ValueError: If its labels are not the four outcomes, or a number is out of range.

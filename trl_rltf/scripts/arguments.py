@@ -145,7 +145,7 @@ class RLTFScriptArguments(ScriptArguments):
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
             Weight of the share of tests passed; 0 switches it off.
         critic_model_name_or_path (`str`, *optional*):
-            Critic that weights the token rewards, made by `trl-rltf train-critic`. Defaults to none.
+            Critic that weights the advantages of tokens, made by `trl-rltf train-critic`. Defaults to none.
         use_buffer (`bool`, *optional*, defaults to `False`):
             Train from an online buffer instead of on-policy.
         buffer_capacity (`int`, *optional*, defaults to `6400`):

@@ -44,7 +44,7 @@ _GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None
 
 class Seq2SeqGRPOTrainer(GRPOTrainer):
     """
-    Train with TRL's GRPO, also encoder-decoder models (T5, CodeT5, BART).
+    Train causal and encoder-decoder models (T5, CodeT5, BART) with TRL's GRPO.
 
     It is [`~trl.GRPOTrainer`] without anything of RLTF. It adds: encoder-decoder models; position ids for models with a
     table of positions (GPT-2), whose log-probs would otherwise depend on padding; a limit on the length of prompts; and
