@@ -56,7 +56,7 @@ def encode_program(tokenizer: Any, prompt: str, completion: str, max_length: int
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The critic's tokenizer.
         prompt (`str`): Prompt. Its beginning is cut if both do not fit.
         completion (`str`): Completion. Its end is cut if it does not fit by itself.
-        max_length (`int`, *optional*): Maximum number of tokens in all; `None` sets no limit.
+        max_length (`int` or `None`): Maximum number of tokens in all; `None` sets no limit.
 
     Returns:
         [`EncodedProgram`]: Token ids and character ranges.

@@ -21,12 +21,14 @@ class ProblemCounts:
 
     Args:
         problem_id (`str`): Identifier of the problem.
-        difficulty (`str`): Its level; may be empty.
-        num_samples (`int`): Number of samples.
-        num_correct (`int`): Samples that pass all tests.
-        num_kept (`int`): Samples that pass the visible tests; all samples if the problem has none.
-        num_kept_correct (`int`): Kept samples that pass all tests.
-        num_whole_correct (`int`): Samples that pass all tests and have no error in other code, as LiveCodeBench counts.
+        difficulty (`str`, *optional*, defaults to `""`): Its level; may be empty.
+        num_samples (`int`, *optional*, defaults to `0`): Number of samples.
+        num_correct (`int`, *optional*, defaults to `0`): Samples that pass all tests.
+        num_kept (`int`, *optional*, defaults to `0`): Samples that pass the visible tests; all samples if the problem
+            has none.
+        num_kept_correct (`int`, *optional*, defaults to `0`): Kept samples that pass all tests.
+        num_whole_correct (`int`, *optional*, defaults to `0`): Samples that pass all tests and have no error in other
+            code, as LiveCodeBench counts.
     """
 
     problem_id: str

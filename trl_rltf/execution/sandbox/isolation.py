@@ -30,7 +30,7 @@ class SandboxError(RuntimeError):
 
     Args:
         message (`str`): The problem, and what to do.
-        reports (`Sequence[ExecutionReport]`): Reports of the programs that had been graded.
+        reports (`Sequence[ExecutionReport]`, *optional*): Reports of the programs that had been graded.
     """
 
     def __init__(self, message: str, reports: Sequence[Any] = ()):
@@ -48,9 +48,11 @@ class Isolation:
         filesystem (`bool`): Programs can open system libraries, read-only, and their scratch folder, nothing else.
         network (`bool`): Programs have no network.
         processes (`bool`): Programs cannot see or signal processes outside, nor outlive their test by any means.
-        limits (`bool`): CPU time, address space, file size, output, open files and processes are bounded. Always true.
-        layers (`tuple[str, ...]`): The mechanisms in force, from the outside in.
-        missing (`str`): Why a stronger isolation is not in force; empty when it is.
+        limits (`bool`, *optional*, defaults to `True`): CPU time, address space, file size, output, open files and
+            processes are bounded. Always true.
+        layers (`tuple[str, ...]`, *optional*, defaults to `("rlimits",)`): The mechanisms in force, from the outside
+            in.
+        missing (`str`, *optional*, defaults to `""`): Why a stronger isolation is not in force; empty when it is.
     """
 
     name: str
