@@ -115,7 +115,7 @@ def main() -> None:
     critics = [replace(run, arm="critic") for run in starts if needs_critic]
     runs = [replace(start, arm=name) for start in starts for name in names]
 
-    banner("What is compared")
+    banner("Arms")
     legend(names)
     failed = run_all(starts, args.num_jobs, "warm starts")
     if not failed:
