@@ -99,7 +99,7 @@ def choose_ks(
     Choose the k of pass@k.
 
     Args:
-        ks (`Sequence[int]` or `None`): The k; `None` takes those of `default` that the samples allow.
+        ks (`Sequence[int]` or `None`): The k; `None` takes the values of `default` up to `num_samples`.
         num_samples (`int`): Samples per problem.
         default (`Sequence[int]`, *optional*, defaults to `(1, 5, 10, 100, 1000)`): The usual k.
 

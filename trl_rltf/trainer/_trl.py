@@ -90,7 +90,7 @@ class GenerationBatch(TypedDict, total=False):
 
 def check_methods() -> None:
     """
-    Refuse a TRL whose version or methods differ from those that are used.
+    Refuse an unsupported version of TRL, or one whose methods differ.
 
     Raises:
         RuntimeError: If they do. The message names each difference.

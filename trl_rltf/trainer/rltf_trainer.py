@@ -69,8 +69,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             Reward functions of TRL's form. An entry of the list that a function returns may be a [`TokenReward`], whose
             `tokens` has one number per completion token, and whose `weights` may have a factor of the advantage of
             each token. A function with an argument `processing_class` gets the trainer's tokenizer. If a function has
-            a method `check_dataset`, it is called at construction with the training set and each evaluation set,
-            except streams.
+            a method `check_dataset`, it is called at construction with each dataset that is not a stream.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
@@ -240,7 +239,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
 
     @contextlib.contextmanager
     def _wrapped_reward_funcs(self) -> Iterator[None]:
-        # Only while TRL calls them: `reward_funcs` of a trainer are those that it was given, as in TRL.
+        # Only while TRL calls them: at other times `reward_funcs` has the functions that the user gave, as in TRL.
         own, self.reward_funcs = self.reward_funcs, self.reward_calls.wrapped
         try:
             yield

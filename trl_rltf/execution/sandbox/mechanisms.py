@@ -64,7 +64,7 @@ class Mechanism:
         name (`str`): The name for `isolation=`.
         filesystem (`bool`): Whether it hides the files of the machine.
         processes (`bool`): Whether programs run in a PID namespace.
-        has_own_root (`bool`): Whether programs have a separate file system, instead of rules about the one of the machine.
+        has_own_root (`bool`): Whether programs have a separate file system, instead of rules about the machine's.
     """
 
     name = ""
@@ -180,7 +180,7 @@ class Bubblewrap(Mechanism):
 
     def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
-        # Here, /dev/null and others are those of the machine: their owner, mostly root, could change their mode.
+        # Here, /dev/null and others are devices of the machine: their owner, mostly root, could change their mode.
         owns_devices = os.stat(os.devnull).st_uid == os.getuid()
         changes_user = layout["own_user"] is not None
         layout["restricts_mounts"] = owns_devices and changes_user

@@ -230,7 +230,7 @@ def _always_true(test: ast.expr) -> str:
         case ast.Tuple(elts=[_, *_]):
             return "a tuple. Remove the parentheses"
         case ast.List(elts=[_, *_]) | ast.Set(elts=[_, *_]) | ast.Dict(keys=[_, *_]):
-            return "a container. Assert what is in it"
+            return "a container. Assert something about its items"
         case ast.Lambda() | ast.GeneratorExp():
             return "a function or a generator, which is not run. Call it, or write `all(...)`"
     return ""

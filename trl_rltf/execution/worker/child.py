@@ -266,8 +266,8 @@ class ChildProcess:
                 now, cpu = time.monotonic(), meter.read(pids)
                 for record in read():
                     records.append(record)
-                    # The time of each test counts from the end of the one before. A process cannot claim a later start.
-                    # Of several processes, a record has only the time of the one that wrote it, or none.
+                    # The time of a test counts from the end of the previous test: no process can claim a later start.
+                    # With several processes, a record has the clocks of only one of them, or none.
                     cpu_start = record.cpu if has_clocks and 0 <= record.cpu <= cpu else cpu
                     wall_start = record.wall if has_clocks and wall_start <= record.wall <= now else now
                 waited = WAITING_PER_CPU_SECOND * cpu

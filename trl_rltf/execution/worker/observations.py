@@ -146,7 +146,7 @@ class Observations:
             status (`int`): Its status, as `os.wait` returns it.
             end (`Callable`): Returns kind and error of a test that reported nothing, from the status of its process.
         """
-        # Tests of functions share their output: it counts for the one that ran last.
+        # Tests of functions share their output: it counts for the test that ran last.
         last = left[0] if left else batch[-1]
         if is_output_too_much and all(self.kinds[index] != "error" for index in batch):
             self.kinds[last] = None
