@@ -38,7 +38,8 @@ class Evaluation:
         num_trailing_errors (`int`, *optional*, defaults to `0`): Samples with an error in other code: an example, an
             assert of the model, a line that was cut off. If there is none, pass@k by the functions and by the whole module
             are the same.
-        num_clipped (`int`, *optional*): Samples that were cut at the length limit; `None` if the sampler does not say.
+        num_clipped (`int`, *optional*): Samples that were cut at the length limit; `None` if the sampler does not
+            report this.
     """
 
     counts: list[ProblemCounts]

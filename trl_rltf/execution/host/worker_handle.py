@@ -96,7 +96,7 @@ class WorkerHandle:
         Args:
             request ([`~execution.wire.messages.Request`]): The message that the worker reads.
             payloads (`Sequence[bytes]`): Bytes that the worker passes on without reading them.
-            seconds (`float`): Elapsed seconds that an honest worker may need at most.
+            seconds (`float`): Elapsed seconds that the request may take at most.
         """
         parts = [part for payload in payloads for part in (HEADER.pack(len(payload)), payload)]
         self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *parts]))

@@ -109,9 +109,9 @@ class ChildProcess:
             main ([`ChildTask`]): The task that reports.
             limits ([`~execution.worker.time_limits.Limits`]): Seconds.
             num_tests (`int`): Number of tests of the program.
-            partner ([`ChildTask`], *optional*): The task of a second child, which the first one talks to: the program whose
-                tests run in the first one. The limits are on both together. The pipes are closed here once the children
-                have them, so that each child sees when the other is gone.
+            partner ([`ChildTask`], *optional*): The task of a second child, which the first one is connected to: the
+                program whose tests run in the first one. The limits are on both together. The pipes are closed here
+                once the children have them, so that each child sees when the other is gone.
 
         Returns:
             [`ChildResult`]: The records of the first child, and the status of the program.
