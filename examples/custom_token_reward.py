@@ -3,7 +3,7 @@
 # dependencies = ["trl-rltf"]
 # ///
 """
-Reward single tokens with a function of your own, next to the unit tests.
+Reward tokens with your own function, in addition to the unit tests.
 
     python examples/custom_token_reward.py
 

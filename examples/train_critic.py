@@ -5,7 +5,7 @@
 """
 Train a critic, which predicts the outcome of the unit tests of a program, and measure it on held-out problems.
 
-Without an argument, a tiny policy is made and warmed up, writes programs for MiniAPPS, and a tiny critic learns from them:
+Without an argument, a tiny policy is warmed up and sampled on MiniAPPS, and a tiny critic is trained on these samples:
 
     python examples/train_critic.py
 

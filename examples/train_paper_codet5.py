@@ -7,8 +7,8 @@ Train CodeT5-770M on APPS with the settings of the RLTF paper (arXiv 2307.04349)
 
     accelerate launch --config_file examples/accelerate_configs/deepspeed_zero2.yaml examples/train_paper_codet5.py
 
-This is the second stage of the paper. Its first one, supervised training, is `--warm_start_epochs` of train_apps.py. Running it is
-the opt-in to running model-written code, in the sandbox described in docs/execution.md.
+This is the second stage of the paper. The first stage, supervised training, is `--warm_start_epochs` of train_apps.py.
+Running the script is the opt-in to running model-written code, in the sandbox described in docs/execution.md.
 """
 
 from dataclasses import dataclass

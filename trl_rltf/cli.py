@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run a command.
 
     Args:
-        arguments (`Sequence[str]`, *optional*): Arguments. Defaults to those of the command line.
+        arguments (`Sequence[str]`, *optional*): Command and its arguments. Defaults to `sys.argv[1:]`.
 
     Returns:
         `int`: Exit status.
@@ -62,7 +62,7 @@ def _launch(command: str, given: list[str]) -> None:
     """
     Start a script by `accelerate launch`.
 
-    Arguments that the script does not have are those of `accelerate launch`.
+    Arguments that the script does not have are passed to `accelerate launch`.
     """
     name, _ = COMMANDS[command]
     module = importlib.import_module(f"trl_rltf.scripts.{name}")

@@ -42,7 +42,8 @@ class AblationArguments:
 
     tables: list[str] = field(default_factory=lambda: ["main"], metadata={"help": f"Tables: {', '.join(TABLES)}."})
     arms: list[str] | None = field(
-        default=None, metadata={"help": f"Arms instead, the first as the reference: {', '.join(ARMS)}."}
+        default=None,
+        metadata={"help": f"Arms to compare instead of tables; the first one is the reference: {', '.join(ARMS)}."},
     )
     architectures: list[str] = field(
         default_factory=lambda: ["llama", "t5"], metadata={"help": "'llama', causal, and 't5', an encoder-decoder."}
@@ -114,7 +115,7 @@ def main() -> None:
     critics = [replace(run, arm="critic") for run in starts if needs_critic]
     runs = [replace(start, arm=name) for start in starts for name in names]
 
-    banner("What is compared")
+    banner("Arms")
     legend(names)
     failed = run_all(starts, args.num_jobs, "warm starts")
     if not failed:
@@ -127,7 +128,7 @@ def main() -> None:
         for name, comparison in tables.items():
             report(rows, name, comparison, architecture, seeds, folder)
     if failed:
-        sys.exit(f"{len(failed)} runs failed: {', '.join(run.name for run in failed)}. Call it again to repeat them.")
+        sys.exit(f"{len(failed)} runs failed: {', '.join(run.name for run in failed)}. Run this again to repeat them.")
 
 
 def run_command() -> None:
@@ -135,4 +136,4 @@ def run_command() -> None:
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Interrupted. Finished runs are kept: call it again to resume.")
+        sys.exit("Interrupted. Finished runs are kept: run the command again to resume.")

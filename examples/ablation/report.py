@@ -39,8 +39,8 @@ def report(
     title = f"{comparison.title}: {architecture}, {seeds_text}"
     caption = (
         f"At the end: difference to {comparison.reference} in points, paired. While training: the same, of the mean over all "
-        "evaluations. Share of samples: those needed "
-        f"to reach the final pass@1 of {comparison.reference}, over those that it used. []: 95 % bootstrap intervals."
+        "evaluations. Share of samples: samples needed to reach the final pass@1 of "
+        f"{comparison.reference}, divided by all samples of {comparison.reference}. []: 95 % bootstrap intervals."
     )
     table = Table(title=title, caption=caption)
     for header in HEADERS:

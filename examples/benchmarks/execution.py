@@ -84,7 +84,7 @@ def main(args: BenchArguments, console: Console) -> None:
 
 
 def num_passed_by(runner: LocalRunner) -> Callable[[Sequence[Program], int], int]:
-    """Wrap our grader in the form of the others."""
+    """Give our grader the signature of the other graders."""
 
     def grade(programs: Sequence[Program], num_workers: int) -> int:
         return sum(report.outcome is Outcome.PASS for report in runner.run(programs))

@@ -78,7 +78,7 @@ def main() -> None:
     (args,) = HfArgumentParser(BenchArguments).parse_args_into_dataclasses()
     dataset = make_mini_apps("train", num_problems=256)
     start, tokenizer = make_mini_model(dataset)
-    table = Table("what", "median", "smallest, largest", title="RLTFTrainer")
+    table = Table("quantity", "median", "smallest, largest", title="RLTFTrainer")
 
     ratios = []
     for number in range(args.rounds):

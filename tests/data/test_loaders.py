@@ -350,7 +350,7 @@ def test_a_file_of_mbpp_may_come_from_windows_and_from_pandas(tmp_path):
         ({"test_list": ["assert add(1, 2) == 3", None]}, "line 1: `test_list` must be a text"),
         ({"test_imports": [1]}, "line 1: `test_imports` must be a text"),
         ({"code": 1}, "line 1: `code` must be a text"),
-        ({"code": "\ud800"}, "line 1: half a surrogate pair"),
+        ({"code": "\ud800"}, "line 1: the text contains half a surrogate pair"),
         ({"text": None}, "line 1: the columns"),
         ({"task_id": True}, "line 1: a problem needs a whole number"),
         ({"task_id": 601.5}, "line 1: a problem needs a whole number"),

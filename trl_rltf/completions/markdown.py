@@ -94,13 +94,13 @@ class _Fence:
 
     @property
     def is_comment(self) -> bool:
-        """Whether this is within a comment, and not at its end."""
+        """Whether this fence is inside a comment, and not at its end."""
         comment = self.before.lstrip()
         return comment.startswith("#") and (bool(self.info) or not comment.strip("# \t"))
 
     @property
     def is_another(self) -> bool:
-        """Whether this, within a block, opens the next block and does not close it."""
+        """Whether this fence, in a block, opens the next block instead of closing it."""
         return self.is_python or self.language in _LANGUAGES or self.language in _MARKDOWN
 
 
@@ -132,8 +132,8 @@ class Answer:
 
     Attributes:
         blocks (`list[Block]`): Its blocks of code that may be Python, in order.
-        start (`int`): Index where its last text starts; a program, if there is no block.
-        end (`int`): Index where that ends.
+        start (`int`): Index where its last text starts. If there is no block, this text is the program.
+        end (`int`): Index where its last text ends.
     """
 
     def __init__(self, text: str, parser: Parser):
@@ -181,7 +181,7 @@ class Answer:
         self._trim()
 
     def _is_program_from(self, start: int) -> bool:
-        """Whether the rest of the text is a program; its fences are in strings then."""
+        """Whether the rest of the text is a program, whose fences are then in strings."""
         tree = self._parser.parse(start, len(self._text))
         if tree is None or not is_program(tree):
             return False

@@ -56,7 +56,7 @@ def encode_program(tokenizer: Any, prompt: str, completion: str, max_length: int
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The critic's tokenizer.
         prompt (`str`): Prompt. Its beginning is cut if both do not fit.
         completion (`str`): Completion. Its end is cut if it does not fit by itself.
-        max_length (`int`, *optional*): Maximum number of tokens in all; `None` sets no limit.
+        max_length (`int` or `None`): Maximum number of tokens in all; `None` sets no limit.
 
     Returns:
         [`EncodedProgram`]: Token ids and character ranges.
@@ -172,7 +172,7 @@ class Critic:
         batch_size (`int`, *optional*, defaults to `32`):
             Number of programs per forward pass.
         max_length (`int`, *optional*):
-            Maximum number of tokens of prompt and completion. Defaults to the limit in its configuration and tokenizer.
+            Maximum number of tokens of prompt and completion. Defaults to the limit of model and tokenizer.
 
     Raises:
         ValueError: If its labels are not the four outcomes, or a number is out of range.

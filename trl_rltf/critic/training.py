@@ -90,7 +90,7 @@ def split_by_problem(samples: Dataset, *, test_size: float = 0.2, seed: int = 0)
     """
     Split samples into a training and a test set of different problems.
 
-    A critic could remember the problems that it was trained on, so its accuracy on them says little.
+    A critic could memorize its training problems, so its accuracy on them would be misleading.
 
     Args:
         samples ([`~datasets.Dataset`]): Graded samples. Problems are told apart by `problem_id`, or by `prompt` if there is no

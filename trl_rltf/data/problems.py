@@ -1,4 +1,4 @@
-"""The columns of every problem, and the checks of every loader."""
+"""Define the columns of problems, and the checks that all loaders share."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def make_problem(
         parse_tests(tests)
         tests_text = dump_json(tests)
     except UnicodeEncodeError as error:
-        raise ValueError(f"{where}: half a surrogate pair is not a character ({error}). Repair the text.") from error
+        raise ValueError(f"{where}: the text contains half a surrogate pair ({error}). Repair it.") from error
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     return {

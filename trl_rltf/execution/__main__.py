@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run the command `grade`.
 
     Args:
-        arguments (`Sequence[str]`, *optional*): Arguments. Defaults to those of the command line.
+        arguments (`Sequence[str]`, *optional*): Command and its arguments. Defaults to `sys.argv[1:]`.
 
     Returns:
         `int`: Exit status.

@@ -6,7 +6,7 @@ Errors that end a batch.
     RuntimeError
      └── SandboxError
 
-What a program does is never an error; it is in its report.
+The behaviour of a program never raises one of these errors; it is described in the program's report.
 """
 
 from __future__ import annotations

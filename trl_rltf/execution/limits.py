@@ -1,4 +1,4 @@
-"""The limits of programs: their defaults, and the checks of what a caller gives."""
+"""Define the default limits of programs, and check the limits that a caller gives."""
 
 from __future__ import annotations
 

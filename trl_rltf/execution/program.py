@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from .report import ExecutionReport
@@ -25,7 +25,7 @@ class Program:
 
     source: str
     tests: Mapping[str, Any] | str
-    checker: Checker | None = field(default=None, kw_only=True)
+    checker: Checker | None = None
 
 
 @runtime_checkable

@@ -58,26 +58,29 @@ class ExecutionReport:
 
     Args:
         outcome ([`Outcome`]): Worst outcome over all tests.
-        verdicts (`tuple[Verdict, ...]`): Verdict of each test, in the order of the tests.
-        error_type (`str` or `None`): Name of the exception class, `"TimeoutError"` for a test that ran out of time, the
-            name of a signal (`"SIGKILL"`) for a killed process, or `None` when nothing was raised.
-        error_message (`str`): Message of that error, at most 500 characters.
-        error_detail (`str`): Kind of error that its position and the structure of the program show: `"truncated"`,
-            `"inconsistent_indentation"`, `"unterminated_triple_quote"`, `"duplicate_argument"`, `"import_star"`,
-            `"raised_by_interpreter"` or `""`.
-        span ([`Span`] or `None`): The failing statement, or `None` when the error has no place in the program.
-        expression_span ([`Span`] or `None`): The failing sub-expression that Python's position table names.
-        stdout (`str`): Output of the program in the first test that did not pass, else in the last test; its first 2000
-            characters.
-        self_graded_tests (`tuple[int, ...]`): Indices of the assert tests that ran in the process of the program, because they
-            cannot be split or run apart from it. The program took part in their verdicts.
-        trailing_error_type (`str` or `None`): Name of the exception class of an error in trailing code: code after the names
-            that the tests use, such as an example, an assert that the model wrote, or a line that was cut off. The tests ran on
-            the names that were defined before the error. `None` when there was no such error.
-        trailing_error_message (`str`): Message of the error in trailing code, at most 500 characters.
-        trailing_span ([`Span`] or `None`): The statement that failed in trailing code, or `None` when it has no place.
-        cpu_seconds (`float`): CPU seconds of all processes that graded the program.
-        wall_seconds (`float`): Elapsed seconds in which the program was graded.
+        verdicts (`tuple[Verdict, ...]`, *optional*): Verdict of each test, in the order of the tests.
+        error_type (`str`, *optional*): Name of the exception class, `"TimeoutError"` for a test that ran out of time,
+            the name of a signal (`"SIGKILL"`) for a killed process, or `None` when nothing was raised.
+        error_message (`str`, *optional*, defaults to `""`): Message of that error, at most 500 characters.
+        error_detail (`str`, *optional*, defaults to `""`): Kind of error that its position and the structure of the
+            program show: `"truncated"`, `"inconsistent_indentation"`, `"unterminated_triple_quote"`,
+            `"duplicate_argument"`, `"import_star"`, `"raised_by_interpreter"` or `""`.
+        span ([`Span`], *optional*): The failing statement, or `None` when the error has no place in the program.
+        expression_span ([`Span`], *optional*): The failing sub-expression that Python's position table names.
+        stdout (`str`, *optional*, defaults to `""`): Output of the program in the first test that did not pass, else
+            in the last test; its first 2000 characters.
+        self_graded_tests (`tuple[int, ...]`, *optional*): Indices of the assert tests that ran in the process of the
+            program, because they cannot be split or run apart from it. The program took part in their verdicts.
+        trailing_error_type (`str`, *optional*): Name of the exception class of an error in trailing code: code after
+            the definitions that the tests use, such as an example, an assert that the model wrote, or a line that was
+            cut off. The tests ran on the names that were defined before the error. `None` when there was no such
+            error.
+        trailing_error_message (`str`, *optional*, defaults to `""`): Message of the error in trailing code, at most
+            500 characters.
+        trailing_span ([`Span`], *optional*): The statement that failed in trailing code, or `None` when it has no
+            place.
+        cpu_seconds (`float`, *optional*, defaults to `0.0`): CPU seconds of all processes that graded the program.
+        wall_seconds (`float`, *optional*, defaults to `0.0`): Elapsed seconds in which the program was graded.
     """
 
     outcome: Outcome

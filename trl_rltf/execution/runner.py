@@ -56,7 +56,7 @@ class LocalRunner:
         isolation (`str`, *optional*, defaults to `"auto"`):
             `"auto"` uses the strongest isolation that works (bubblewrap, namespaces with Landlock, Landlock alone, or limits
             alone) and warns if it is not complete; `"strict"` refuses to start without file-system, network and process
-            isolation; `"bubblewrap"`, `"namespaces"`, `"landlock"` and `"process"` ask for one by name.
+            isolation; `"bubblewrap"`, `"namespaces"`, `"landlock"` and `"process"` select one by name.
         strict_comparison (`bool`, *optional*, defaults to `False`):
             Compare outputs without the tolerance of APPS.
         checker (`Callable[[Any, Any, Any], bool]`, *optional*):
@@ -186,7 +186,7 @@ class LocalRunner:
 
     def stream(self, programs: Sequence[Program]) -> Iterator[ExecutionReport]:
         """
-        Grade programs and yield the reports in order, each as soon as it is there.
+        Grade programs and yield the reports in order, each as soon as it is ready.
 
         Workers continue while the caller handles a report.
 
@@ -247,7 +247,8 @@ class LocalRunner:
         for index, program in enumerate(programs):
             if not isinstance(program, Program):
                 raise TypeError(
-                    f"program {index} is a {type(program).__name__}, but must be a `Program`. Wrap its source and tests in one."
+                    f"program {index} is a {type(program).__name__}, but must be a `Program`. "
+                    "Use `Program(source, tests)`."
                 )
             try:
                 tests = self._parse(program)
@@ -286,7 +287,7 @@ class LocalRunner:
 
     def _reset_after_fork(self) -> None:
         """
-        Forget the pool in a fork of the caller.
+        Drop the pool in a process that was forked from the caller.
 
         The fork has neither the thread of the pool nor its workers.
         """

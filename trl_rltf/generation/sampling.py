@@ -233,8 +233,8 @@ def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict
         sampling ([`Sampling`]): Sampling settings.
 
     Returns:
-        `dict[str, Any]`: Keyword arguments. The end tokens are those of the tokenizer and of the model, which may have another one
-        for the end of a turn.
+        `dict[str, Any]`: Keyword arguments. A completion ends at an end token of the tokenizer or of the model, which
+        may have a separate token for the end of a turn.
     """
     arguments: dict[str, Any]
     if sampling.temperature == 0:

@@ -22,7 +22,8 @@ from .shards import ShardedRun
 from .statistics import Estimate, ProblemCounts, bootstrap_interval
 
 
-# Among the settings of a run: earlier versions judged the whole module, and their samples cannot be counted together.
+# Among the settings of a run, because earlier versions judged the whole module: their samples are not counted together
+# with new ones.
 _VERDICTS_BY = "the functions that the tests use"
 
 
@@ -37,7 +38,8 @@ class Evaluation:
         num_trailing_errors (`int`, *optional*, defaults to `0`): Samples with an error in other code: an example, an
             assert of the model, a line that was cut off. If there is none, pass@k by the functions and by the whole module
             are the same.
-        num_clipped (`int`, *optional*): Samples that were cut at the length limit; `None` if the sampler does not say.
+        num_clipped (`int`, *optional*): Samples that were cut at the length limit; `None` if the sampler does not
+            report this.
     """
 
     counts: list[ProblemCounts]
@@ -171,8 +173,8 @@ def evaluate(
     Sample programs for each problem, grade them and count the correct ones.
 
     Without a folder, all samples are drawn at once, with the seed itself, and kept in memory. With a folder, they are drawn
-    and written shard by shard. A run that was killed resumes there with the samples that it would have drawn, and several
-    processes can share it. The seed of a shard depends on the seed of the run and the number of the shard.
+    and written shard by shard. A killed run resumes with the samples that it would have drawn, and several processes
+    can share a run. The seed of a shard depends on the seed of the run and the number of the shard.
 
     Args:
         problems ([`~datasets.Dataset`]): Problems, with columns `prompt` and `tests`; with a folder, all columns of `load_apps`.
@@ -217,7 +219,7 @@ def evaluate(
     run.check([len(shard) * num_samples for shard in shards])
     pending = run.pending()
     if pending or rank == 0:
-        # Also of a run that is complete: the same folder may hold the samples of weights that have changed since.
+        # A complete run is checked too: the weights may have changed since its samples were drawn.
         loaded = _load(sampler)
         run.record_or_check("weights", {"digest": loaded.fingerprint})
 

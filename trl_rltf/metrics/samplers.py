@@ -93,7 +93,7 @@ class ReferenceSampler:
     """
     The reference solutions of each problem in turn.
 
-    They check the grader and the data: they have to pass.
+    They are for checks of the grader and the data: all of them should pass.
     """
 
     fingerprint: str = "reference"
@@ -109,7 +109,7 @@ class ReferenceSampler:
 
 @dataclass(frozen=True, slots=True)
 class EmptySampler:
-    """Empty programs. They check the grader and the data: they must not pass."""
+    """Empty programs, for checks of the grader and the data: none should pass."""
 
     fingerprint: str = "empty"
 

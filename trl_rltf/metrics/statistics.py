@@ -21,12 +21,14 @@ class ProblemCounts:
 
     Args:
         problem_id (`str`): Identifier of the problem.
-        difficulty (`str`): Its level; may be empty.
-        num_samples (`int`): Number of samples.
-        num_correct (`int`): Samples that pass all tests.
-        num_kept (`int`): Samples that pass the visible tests; all samples if the problem has none.
-        num_kept_correct (`int`): Kept samples that pass all tests.
-        num_whole_correct (`int`): Samples that pass all tests and have no error in other code, as LiveCodeBench counts.
+        difficulty (`str`, *optional*, defaults to `""`): Its level; may be empty.
+        num_samples (`int`, *optional*, defaults to `0`): Number of samples.
+        num_correct (`int`, *optional*, defaults to `0`): Samples that pass all tests.
+        num_kept (`int`, *optional*, defaults to `0`): Samples that pass the visible tests; all samples if the problem
+            has none.
+        num_kept_correct (`int`, *optional*, defaults to `0`): Kept samples that pass all tests.
+        num_whole_correct (`int`, *optional*, defaults to `0`): Samples that pass all tests and have no error in other
+            code, as LiveCodeBench counts.
     """
 
     problem_id: str
@@ -97,7 +99,7 @@ def choose_ks(
     Choose the k of pass@k.
 
     Args:
-        ks (`Sequence[int]` or `None`): The k; `None` takes those of `default` that the samples allow.
+        ks (`Sequence[int]` or `None`): The k; `None` takes the values of `default` up to `num_samples`.
         num_samples (`int`): Samples per problem.
         default (`Sequence[int]`, *optional*, defaults to `(1, 5, 10, 100, 1000)`): The usual k.
 

@@ -70,8 +70,8 @@ def penalized_tokens(
         program ([`ExtractedProgram`]): The program and its position in the completion.
         text (`str`): The completion.
         token_ids (`Sequence[int]`): Token ids of the completion, length `T`.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`], *optional*): Tokenizer that decoded the completion; without it,
-            only errors that concern all tokens are found.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`] or `None`): Tokenizer that decoded the completion; without
+            it, only errors that concern all tokens are found.
 
     Returns:
         `range`: Indices of the tokens; empty if the program has no error or its tokens are not known.

@@ -51,9 +51,9 @@ class UnitTestRewardFunction:
         token_feedback (`str`, *optional*, defaults to `"line_credit"`):
             Reward that tokens get in addition to the reward of the completion:
 
-            - `"line_credit"`: λ times 1 or 0, whether their line parsed, minus the mean over the programs for the same prompt
-              that got as far; and the same for running, see [`line_credits`]. If a group is divided among processes, each
-              process compares its part.
+            - `"line_credit"`: λ times 1 if the line of the token parsed, or 0 if it did not, minus the mean over the
+              programs for the same prompt that parsed up to this line; and the same for running, see [`line_credits`].
+              If a group is divided among processes, each process compares its part.
             - `"statement_penalty"`: -λ for the tokens of the failing statement, as in the paper.
             - `"expression_penalty"`: -λ for the tokens of the failing sub-expression. Not in the paper.
             - `None`: nothing.
@@ -323,7 +323,7 @@ def _log(
         log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))
     if localized:
         log_metric("outcome/localized", sum(localized) / len(localized))
-    # Programs that took part in their own verdict: if the share rises, the policy learns to cheat.
+    # Programs that took part in their own verdict. The share depends on the tests of the batch, not on the policy.
     log_metric("grading/self_graded", sum(bool(report.self_graded_tests) for report in reports) / len(reports))
     log_metric("grading/seconds", seconds)
     log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))

@@ -145,7 +145,7 @@ class RLTFScriptArguments(ScriptArguments):
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
             Weight of the share of tests passed; 0 switches it off.
         critic_model_name_or_path (`str`, *optional*):
-            Critic that weights the token rewards, made by `trl-rltf train-critic`. Defaults to none.
+            Critic that weights the advantages of tokens, made by `trl-rltf train-critic`. Defaults to none.
         use_buffer (`bool`, *optional*, defaults to `False`):
             Train from an online buffer instead of on-policy.
         buffer_capacity (`int`, *optional*, defaults to `6400`):
@@ -203,7 +203,7 @@ class CriticScriptArguments(RLTFScriptArguments):
     """
     Arguments of the script that trains a critic.
 
-    The inherited arguments are those of the policy that samples. The script takes the arguments of
+    The inherited arguments describe the policy that samples. The script takes the arguments of
     [`~transformers.TrainingArguments`] and [`~trl.ModelConfig`] too.
 
     Args:
@@ -261,7 +261,7 @@ class EvaluationArguments:
         num_samples (`int`, *optional*, defaults to `1`):
             Samples per problem.
         k (`list[int]`, *optional*):
-            The k of pass@k. Defaults to those of the paper that the samples allow.
+            The k of pass@k. Defaults to 1, 5, 10, 100 and 1000 (for MBPP 80 too), up to `num_samples`.
         temperature (`float`, *optional*):
             Sampling temperature; 0 decodes greedily. Defaults to that of the paper: 0.6 for APPS, 1.2 for MBPP.
         top_p (`float`, *optional*, defaults to `0.95`):

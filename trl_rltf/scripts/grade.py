@@ -79,7 +79,7 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--program_timeout",
         type=float,
-        help="CPU seconds per program (default: the timeout times the number of tests)",
+        help="CPU seconds of all tests of a program (default: the timeout for each test and once more)",
     )
     parser.add_argument(
         "--memory_limit",

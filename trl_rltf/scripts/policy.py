@@ -105,7 +105,7 @@ def _load_base(
     gguf_file: str | None,
     trust_remote_code: bool,
 ) -> tuple[Any, Any]:
-    """Load the base model of an adapter, by its recorded name or from a folder nearby."""
+    """Load the base model of an adapter, by its recorded name or from a nearby folder."""
     remedy = (
         "Give the model that it was trained on as --model_name_or_path, and the adapter as --adapter_name_or_path."
     )

@@ -57,7 +57,7 @@ def report_training(
         for k in ks:
             start, end = (result.pass_at_k(k, whole_module=True) for result in (before, after))
             _add_shares(table, f"pass@{k}, whole module", start, end)
-        _add_shares(table, "error after what the tests use", before.trailing_error_share, after.trailing_error_share)
+        _add_shares(table, "error in trailing code", before.trailing_error_share, after.trailing_error_share)
     _add_shares(table, "cut at the length limit", before.clipped_share, after.clipped_share)
     for outcome in reversed(Outcome):
         start, end = before.outcome_shares[outcome.name], after.outcome_shares[outcome.name]

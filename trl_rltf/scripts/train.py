@@ -151,7 +151,7 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
     """
     Choose the defaults of a training run.
 
-    They are those of the preset, and those of the demo if there is no model.
+    These are the settings of the preset and, without a model, the settings of the demo.
 
     Args:
         chosen (`Namespace`): The parsed arguments.

@@ -1,7 +1,8 @@
 """
 Train a critic and measure it on held-out problems.
 
-A critic predicts the outcome of the unit tests of a program. Without a model, a tiny policy is made and warmed up, writes programs for MiniAPPS, and a tiny critic learns from them.
+A critic predicts the outcome of the unit tests of a program. Without a model, this is a demo: a tiny policy is warmed
+up and sampled on MiniAPPS, and a tiny critic is trained on these samples.
 
     trl-rltf train-critic --samples samples.jsonl --critic_model_name_or_path Salesforce/codet5-base --num_train_epochs 3
     accelerate launch -m trl_rltf.scripts.train_critic

@@ -40,8 +40,9 @@ def load_policy_and_warm_start(
     """
     Load the policy, or make that of the demo, and warm it up.
 
-    It is warmed up if the arguments give steps or epochs of a warm start, and in the demo. The warmed-up policy is saved in the folder `warm-start` of the output folder. A resumed training loads it from there: its
-    checkpoints may hold an adapter only, whose base model is the warmed-up policy.
+    It is warmed up if the arguments give steps or epochs of a warm start, and in the demo. The warmed-up policy is
+    saved in the folder `warm-start` of the output folder. A resumed training loads the policy from there: checkpoints
+    may hold an adapter only, whose base model is the warmed-up policy.
 
     Args:
         script_args ([`RLTFScriptArguments`]): Steps, learning rate and batches of the warm start.

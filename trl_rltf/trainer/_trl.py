@@ -1,4 +1,4 @@
-"""Everything of TRL's inside that is used here, and a check that TRL still has it."""
+"""List the private parts of TRL that are used here, and check that TRL has them."""
 
 # `tests/trainer/test_trl.py` compares these lists with the source of the trainers: a name that is used and not listed
 # fails there.
@@ -68,7 +68,7 @@ TRANSFORMERS_ATTRIBUTES = ["generation_config", "generation_kwargs"]
 
 class GenerationBatch(TypedDict, total=False):
     """
-    The keys that are used of the batches that `GRPOTrainer` passes to its loss.
+    Keys, of the batches that `GRPOTrainer` passes to its loss, that are used here.
 
     Functions take a batch as `dict[str, Any]`, because batches are also read by keys that are computed.
 
@@ -90,7 +90,7 @@ class GenerationBatch(TypedDict, total=False):
 
 def check_methods() -> None:
     """
-    Refuse a TRL whose version or methods differ from those that are used.
+    Refuse an unsupported version of TRL, or one whose methods differ.
 
     Raises:
         RuntimeError: If they do. The message names each difference.

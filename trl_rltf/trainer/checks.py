@@ -1,4 +1,4 @@
-"""Check settings and datasets when a trainer is made, and not at step 50."""
+"""Check settings and datasets when a trainer is made, before training starts."""
 
 from __future__ import annotations
 

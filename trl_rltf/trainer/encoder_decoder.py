@@ -38,7 +38,7 @@ class EncoderDecoder:
         temperature (`float`): Temperature of sampling, by which logits are divided.
 
     Raises:
-        ValueError: If the model does not say which token its decoder starts with.
+        ValueError: If the configuration of the model has no start token for the decoder.
     """
 
     def __init__(self, model: Any, pad_token_id: int, temperature: float):
@@ -46,7 +46,7 @@ class EncoderDecoder:
         start = model.config.decoder_start_token_id if start is None else start
         if start is None:
             raise ValueError(
-                "The encoder-decoder model does not say which token its decoder starts with. Set "
+                "The configuration of the encoder-decoder model has no start token for the decoder. Set "
                 "`model.config.decoder_start_token_id`; T5 and CodeT5 use the id of their padding token."
             )
         self._start_token_id = int(start)

@@ -78,7 +78,7 @@ def solutions_of(row: Mapping[str, Any]) -> list[str]:
 
 def _programs(text: str) -> list[str]:
     text = text.strip()
-    if text[:1] not in ("[", "{", '"'):  # only JSON text, and hardly a program, starts like this
+    if text[:1] not in ("[", "{", '"'):  # JSON text starts like this, and a program hardly ever does
         return [text]
     try:
         value = json.loads(text)

@@ -44,7 +44,7 @@ class ReferenceLoss:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
         logits (`Callable`): Returns logits, `(B, R, V)`. Arguments are the model, ids and mask of the prompts, and ids and
             mask of the solutions.
-        tokenize_prompts (`Callable`): Returns ids and mask of a list of prompts, `(B, P)`, as generation sees them.
+        tokenize_prompts (`Callable`): Returns ids and mask of a list of prompts, `(B, P)`, as generation uses them.
         can_draw_rows (`bool`): Whether completions depend on their prompt in the training set only.
         is_encoder_decoder (`bool`): Whether solutions go to a decoder, with the special tokens of a target.
 
@@ -235,7 +235,7 @@ def tokenize_solutions(
             text = drawn[index % len(drawn)]
             if is_conversational({"prompt": row["prompt"]}):
                 text = f"```python\n{text}\n```"
-            # A decoder starts as its tokenizer says (CodeT5: with `<s>`); a causal model continues the prompt.
+            # The tokenizer sets the start of a decoder (CodeT5: `<s>`); a causal model continues the prompt.
             tokens = tokenizer(text, add_special_tokens=is_encoder_decoder)["input_ids"]
             if tokens[-1:] != [tokenizer.eos_token_id]:
                 tokens.append(tokenizer.eos_token_id)

@@ -69,7 +69,7 @@ class RewardCalls:
         self.wrapped = [self._wrap(index) if index in self._functions else f for index, f in enumerate(functions)]
 
     def begin(self, greedy: GreedyCompletions | None) -> None:
-        """Drop the results of the last batch, and start one with these greedy completions."""
+        """Drop the results of the last batch, and start a batch with greedy completions."""
         self.greedy = greedy
         self.token_rewards.clear()
         self.token_weights.clear()

@@ -1,4 +1,4 @@
-"""Settings of a training run: those of TRL, and those that RLTF adds."""
+"""Define the settings of a training run: all settings of TRL, and those of RLTF."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
     Train a code model from unit-test feedback (RLTF, arXiv 2307.04349).
 
     It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. In addition, reward functions may return a reward per
-    token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), reference solutions join the loss
-    where the training set has them (`args.ce_loss_weight`), and an [`OnlineBuffer`] among the callbacks replaces on-policy
-    batches.
+    token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), the cross entropy of
+    reference solutions is added to the loss where the training set has them (`args.ce_loss_weight`), and an
+    [`OnlineBuffer`] among the callbacks replaces on-policy batches.
 
     Example:
 
@@ -67,9 +67,9 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             Causal or encoder-decoder (T5, CodeT5, BART) language model, or its name or path.
         reward_funcs (`RewardFunc` or `list[RewardFunc]`, *optional*):
             Reward functions of TRL's form. An entry of the list that a function returns may be a [`TokenReward`], whose
-            `tokens` has one number per completion token, and whose `weights` may have a factor of the advantage of each.
-            A function with an argument `processing_class` gets the trainer's tokenizer. If a function has a method
-            `check_dataset`, it is called at construction with the training set and each evaluation set, except streams.
+            `tokens` has one number per completion token, and whose `weights` may have a factor of the advantage of
+            each token. A function with an argument `processing_class` gets the trainer's tokenizer. If a function has
+            a method `check_dataset`, it is called at construction with each dataset that is not a stream.
         args ([`RLTFConfig`], *optional*):
             Configuration. Defaults to `RLTFConfig` with an output folder named after the model.
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]):
@@ -239,7 +239,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
 
     @contextlib.contextmanager
     def _wrapped_reward_funcs(self) -> Iterator[None]:
-        # Only while TRL calls them: `reward_funcs` of a trainer are those that it was given, as in TRL.
+        # Only while TRL calls them: at other times `reward_funcs` has the functions that the user gave, as in TRL.
         own, self.reward_funcs = self.reward_funcs, self.reward_calls.wrapped
         try:
             yield

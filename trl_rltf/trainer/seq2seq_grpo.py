@@ -44,7 +44,7 @@ _GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None
 
 class Seq2SeqGRPOTrainer(GRPOTrainer):
     """
-    Train with TRL's GRPO, also encoder-decoder models (T5, CodeT5, BART).
+    Train causal and encoder-decoder models (T5, CodeT5, BART) with TRL's GRPO.
 
     It is [`~trl.GRPOTrainer`] without anything of RLTF. It adds: encoder-decoder models; position ids for models with a
     table of positions (GPT-2), whose log-probs would otherwise depend on padding; a limit on the length of prompts; and
@@ -238,7 +238,7 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
             self._batch_environments = kept
 
     def padded_prompts(self, prompts: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ids and mask of prompts as generation sees them, `(B, P)`."""
+        """Return ids and mask of prompts as generation uses them, `(B, P)`."""
         rows = [torch.tensor(ids) for ids in self._tokenize_prompts(self.shorten(prompts))[0]]
         ids = pad(rows, padding_value=self._tokenizer.pad_token_id, padding_side="left")
         return ids, pad([torch.ones_like(row) for row in rows], padding_value=0, padding_side="left")

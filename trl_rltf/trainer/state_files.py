@@ -47,8 +47,8 @@ def save(
         rank (`int`): Number of the process.
         settings (`dict`): Settings that must not change when training resumes.
         state (`dict`): Numbers and generator states, as plain data for JSON.
-        samples (`list`, *optional*): Samples of the online buffer, each after the step at which it was generated.
-        batches (`list[dict]`, *optional*): Batches of the last generation that are still to be trained on.
+        samples (`list` or `None`): Samples of the online buffer, each after the step at which it was generated.
+        batches (`list[dict]` or `None`): Batches of the last generation that are still to be trained on.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decodes the columns of text for readers.
     """
     state_path = _path(folder, _STATE, rank, "json")

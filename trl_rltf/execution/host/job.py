@@ -47,7 +47,7 @@ class Job:
         self._process_per_test = process_per_test
         self._whole_module = whole_module
         self._tests = tests
-        # Such tests are one script: a variable of one test is there for the next.
+        # Such tests are one script: a test may use the variables of earlier tests.
         is_script = tests.mode in ("referee", "inside")
         self._step = 1 if stop_on_first_failure and not is_script else len(tests.cases)
         self._verdicts = [Verdict.NOT_RUN] * len(tests.cases)

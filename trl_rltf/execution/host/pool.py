@@ -1,8 +1,8 @@
 """
 Keep worker processes busy from one thread.
 
-No failure of a worker, of a checker or of the grader itself may lose a job or let a caller wait for ever: each job ends with
-a report, and each batch with its reports or a [`~execution.errors.SandboxError`].
+No failure of a worker, of a checker or of the grader itself may lose a job or let a caller wait forever: each job ends
+with a report, and each batch with its reports or a [`~execution.errors.SandboxError`].
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Batch:
         with self._changed:
             self._awaited = job
             while self._num_open > 0 and (job is None or job.report is None):
-                # Not for longer: Ctrl-C may have gone to another thread, which does not wake this one.
+                # With a time limit, because Ctrl-C may have gone to another thread, which does not wake this one.
                 self._changed.wait(_POLL_SECONDS)
                 if self.server is not None and not self.server.is_alive() and self._num_open > 0:
                     self.failure = self.failure or "The thread that runs the workers has ended."
@@ -68,7 +68,7 @@ class WorkerPool:
     Run jobs on worker processes. All methods may be called from any thread.
 
     Args:
-        num_workers (`int`): Number of workers at a time. They start when they are needed, and stay.
+        num_workers (`int`): Number of workers at a time. A worker starts when it is needed, and keeps running.
         start_worker (`Callable[[], WorkerHandle]`): Starts one worker.
         wall_timeout (`float`): Elapsed seconds per test. A worker that is silent for much longer is considered hung.
     """
@@ -219,7 +219,7 @@ class WorkerPool:
 
     def _on_start_failure(self, reason: str) -> None:
         """
-        Continue with the workers that run. Without any, fail all batches.
+        Continue with the workers that run. If there are none, fail all batches.
 
         A failure is raised where the callers wait: a broken sandbox must not look like a failed program.
         """

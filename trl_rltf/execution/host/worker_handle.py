@@ -21,7 +21,7 @@ from ..wire.messages import ReplyHead, Request, WorkerConfig, WorkerLimits
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 2.0
-_WORKER_PROCESSES = 4  # that a worker itself needs
+_WORKER_PROCESSES = 4  # processes that a worker itself needs
 _MAX_READ = 2**20
 
 
@@ -57,7 +57,7 @@ class WorkerHandle:
             worker_command(isolation, limits["output_limit"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._stderr,  # of the worker itself; programs have none
+            stderr=self._stderr,  # for the errors of the worker; programs do not get it
             env=environment,
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the caller, who then ends the workers
@@ -77,7 +77,7 @@ class WorkerHandle:
             "max_open_files": 256,
             "hidden_paths": [environment["PYTHONPATH"]],
             "hidden_variables": ["PYTHONPATH", "LD_BIND_NOW"],
-            # Not through `site`: the code that it runs from .pth files makes the worker, and each of its forks, larger.
+            # Without `site`: code in .pth files would make the worker, and each of its forks, larger.
             "libraries": sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}),
         }
         self._outgoing = memoryview(frame(config))
@@ -96,7 +96,7 @@ class WorkerHandle:
         Args:
             request ([`~execution.wire.messages.Request`]): The message that the worker reads.
             payloads (`Sequence[bytes]`): Bytes that the worker passes on without reading them.
-            seconds (`float`): Elapsed seconds that an honest worker may need at most.
+            seconds (`float`): Elapsed seconds that the request may take at most.
         """
         parts = [part for payload in payloads for part in (HEADER.pack(len(payload)), payload)]
         self._outgoing = memoryview(b"".join([self._outgoing, frame(request), *parts]))
@@ -154,7 +154,7 @@ class WorkerHandle:
         """End the worker and all processes that it started."""
         self.request.close()
         self.reply.close()
-        # The worker sees that the pipes are closed, and finds its programs better than any outside process.
+        # The worker ends when its pipes are closed, and finds all of its programs, which an outside process may not.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=_SHUTDOWN_SECONDS if self.is_ready else 0)
         if self.process.poll() is None:

@@ -32,7 +32,7 @@ def bubblewrap_command(flags: Sequence[str], scratch_bytes: int) -> list[str]:
     command = [*LAUNCH, "bwrap", *flags, "--as-pid-1", "--new-session"]
     command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     read_only = ["/proc", "/dev", "/"]
-    # The user owns the files in there: a change of mode or times would stay for the next program.
+    # The user owns the files in /dev/pts: the next program would see a change of their mode or times.
     command += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"]
     for entry, is_folder in hidden_proc_entries():
         command += ["--tmpfs", entry, "--remount-ro", entry] if is_folder else ["--ro-bind", "/dev/null", entry]
@@ -51,7 +51,8 @@ def bubblewrap_command(flags: Sequence[str], scratch_bytes: int) -> list[str]:
         command += ["--ro-bind", path, path]
     for link, target in links_to_scratch(view).items():
         command += ["--symlink", target, link]
-    # Last: otherwise the root and /dev are writable memory that is never emptied, and a worker of root owns its /proc.
+    # These come last. Without them, the root and /dev are writable memory that is never emptied, and a worker of root
+    # owns its /proc.
     for path in read_only:
         command += ["--remount-ro", path]
     return [*command, "--chdir", SCRATCH_FOLDERS[0]]

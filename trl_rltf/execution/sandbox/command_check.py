@@ -1,4 +1,4 @@
-"""Try whether a command works on this machine, in the environment of a worker."""
+"""Check whether a command works on this machine, in the environment of a worker."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class SandboxError(RuntimeError):
 
     Args:
         message (`str`): The problem, and what to do.
-        reports (`Sequence[ExecutionReport]`): Reports of the programs that had been graded.
+        reports (`Sequence[ExecutionReport]`, *optional*): Reports of the programs that had been graded.
     """
 
     def __init__(self, message: str, reports: Sequence[Any] = ()):
@@ -48,9 +48,11 @@ class Isolation:
         filesystem (`bool`): Programs can open system libraries, read-only, and their scratch folder, nothing else.
         network (`bool`): Programs have no network.
         processes (`bool`): Programs cannot see or signal processes outside, nor outlive their test by any means.
-        limits (`bool`): CPU time, address space, file size, output, open files and processes are bounded. Always true.
-        layers (`tuple[str, ...]`): The mechanisms in force, from the outside in.
-        missing (`str`): Why a stronger isolation is not in force; empty when it is.
+        limits (`bool`, *optional*, defaults to `True`): CPU time, address space, file size, output, open files and
+            processes are bounded. Always true.
+        layers (`tuple[str, ...]`, *optional*, defaults to `("rlimits",)`): The mechanisms in force, from the outside
+            in.
+        missing (`str`, *optional*, defaults to `""`): Why a stronger isolation is not in force; empty when it is.
     """
 
     name: str
@@ -73,7 +75,7 @@ class Isolation:
 
     @property
     def warning(self) -> str:
-        """The actions that stay open to programs where the isolation is not complete."""
+        """Warning that names the actions which an incomplete isolation leaves possible."""
         if self.filesystem:
             level = "without process isolation"
             gap = "they are kept from files and the network, but some of them may survive when a worker dies"
@@ -98,7 +100,7 @@ def choose_isolation(wanted: str) -> Isolation:
     Args:
         wanted (`str`): `"auto"` takes the strongest that works, `"strict"` the strongest if it keeps files, network and
             processes apart; `"bubblewrap"`, `"namespaces"` (with Landlock), `"landlock"` and `"process"` (limits, and a
-            filter of system calls) demand one by name.
+            filter of system calls) select one by name.
 
     Returns:
         [`Isolation`]: The isolation that will be in force.
@@ -143,7 +145,7 @@ def worker_command(isolation: Isolation, output_limit: int) -> list[str]:
     Put together the command that starts a worker.
 
     Args:
-        isolation ([`Isolation`]): The isolation to put around it.
+        isolation ([`Isolation`]): The isolation around the worker.
         output_limit (`int`): Bytes that the scratch folder of a program may hold.
 
     Returns:
@@ -169,7 +171,7 @@ def _compile_worker() -> None:
 
 def worker_layout(isolation: Isolation, folder: str | None, output_limit: int) -> SandboxLayout:
     """
-    Describe what a worker has to do itself to lock its programs in.
+    Describe the part of the sandbox that a worker sets up itself.
 
     Args:
         isolation ([`Isolation`]): The isolation around it.

@@ -16,7 +16,7 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _ALL_OF_VERSION_1, _REFER, _TRUNCATE, _IOCTL_DEVICE = (1 << 13) - 1, 1 << 13, 1 << 14, 1 << 15
 _DEVICES_AND_SOCKETS = (
     1 << 6 | 1 << 9 | 1 << 11
-)  # making them: a device that root makes gives access to the whole disk
+)  # rights to make these: a device that root makes gives access to the whole disk
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 

@@ -22,7 +22,7 @@ def checked(result: int, action: str) -> int:
 
     Args:
         result (`int`): The return value, negative after an error.
-        action (`str`): Words for the message.
+        action (`str`): Name of the action, for the message.
 
     Returns:
         `int`: The return value.

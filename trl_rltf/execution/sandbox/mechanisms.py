@@ -64,7 +64,7 @@ class Mechanism:
         name (`str`): The name for `isolation=`.
         filesystem (`bool`): Whether it hides the files of the machine.
         processes (`bool`): Whether programs run in a PID namespace.
-        has_own_root (`bool`): Whether programs have a separate file system, instead of rules about the one of the machine.
+        has_own_root (`bool`): Whether programs have a separate file system, instead of rules about the machine's.
     """
 
     name = ""
@@ -100,10 +100,10 @@ class Mechanism:
         """
         Whether each worker takes a separate user id.
 
-        The kernel bounds the processes of a user, but not those of root. To take the id, root does without a user
-        namespace, in which there are no other ids.
+        The kernel bounds the processes of a user, but not those of root. A user namespace has no other ids, so a
+        worker of root that takes one runs without a user namespace.
         """
-        # Without the filter, a program would take the id of root again.
+        # Without the filter, a program could take the id of root again.
         return os.getuid() == 0 and can_filter() and self._can_change_user()
 
     def _can_change_user(self) -> bool:
@@ -120,7 +120,7 @@ class Mechanism:
 
     def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         """
-        Describe what a worker has to do itself to lock its programs in.
+        Describe the part of the sandbox that a worker sets up itself.
 
         Args:
             folder (`str` or `None`): An empty folder: for the files of a program, or to build its file system in. `None` under
@@ -180,7 +180,7 @@ class Bubblewrap(Mechanism):
 
     def layout(self, folder: str | None, scratch_bytes: int) -> SandboxLayout:
         layout = super().layout(folder, scratch_bytes)
-        # Here, /dev/null and others are those of the machine: their owner, mostly root, could change their mode.
+        # Here, /dev/null and others are devices of the machine: their owner, mostly root, could change their mode.
         owns_devices = os.stat(os.devnull).st_uid == os.getuid()
         changes_user = layout["own_user"] is not None
         layout["restricts_mounts"] = owns_devices and changes_user
@@ -191,7 +191,7 @@ class Bubblewrap(Mechanism):
 
 
 class Namespaces(Mechanism):
-    """The same, made by the worker itself (namespaces(7)), with Landlock inside."""
+    """The namespaces of bubblewrap, made by the worker itself, with Landlock inside."""
 
     name = "namespaces"
     filesystem = processes = has_own_root = True

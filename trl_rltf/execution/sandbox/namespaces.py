@@ -170,7 +170,7 @@ def drop_capabilities() -> None:
 def _wait_and_end(pid: int, folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    for descriptor in (0, 1):  # only the first process of the namespaces talks to the caller
+    for descriptor in (0, 1):  # only the first process of the namespaces uses the pipes to the caller
         os.close(descriptor)
     _, status = os.waitpid(pid, 0)
     with contextlib.suppress(OSError):  # empty here: the file system was in the namespace of the other process

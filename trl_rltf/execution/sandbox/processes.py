@@ -69,7 +69,7 @@ def kill_tree(root: int) -> None:
 
 
 def kill_descendants(root: int) -> None:
-    """Kill the descendants of a subreaper; to be called until none is left."""
+    """Kill the descendants of a subreaper. Call this until none is left."""
     pids = descendants(root)
     for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none forks while others die
         _signal(pids, number)

@@ -28,7 +28,7 @@ class ScratchFolders:
     def __init__(self, paths: Sequence[str], devices: Sequence[str] = ()):
         self._paths = paths
         self._devices = devices
-        # The size of a folder in memory counts its entries; on a disk the size does not tell.
+        # The size of a folder in memory counts its entries; the size of a folder on a disk does not.
         self._listed = [path for path in paths if not os.path.ismount(path)]
         self._first = [_state(path) for path in paths]
 
@@ -53,9 +53,7 @@ class ScratchFolders:
         if not empty_folders(self._paths):
             return False
         for path, (mode, owner, group, _, _) in zip(self._paths, self._first, strict=True):
-            with contextlib.suppress(
-                OSError
-            ):  # an attribute that cannot be restored, a program could not change either
+            with contextlib.suppress(OSError):  # a program cannot change an attribute that cannot be restored here
                 os.chmod(path, mode & 0o7777)
                 os.chown(path, owner, group)
                 os.utime(path)

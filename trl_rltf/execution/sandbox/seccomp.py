@@ -77,7 +77,8 @@ _REFUSED = {
     "io_setup": (206, 0),
     "statmount": (457, 457),
     "listmount": (458, 458),
-    # These tell or set which parts of files are in memory, without a change of the file: a message to the next program.
+    # These read or set which parts of a file are in memory, without a change of the file. A program could leave a
+    # message for the next program in this way.
     "fadvise64": (221, 223),
     "readahead": (187, 213),
     "mincore": (27, 232),
@@ -150,7 +151,8 @@ _IOCTL, _ALLOWED_REQUESTS = (
         *(0x541B, 0x5421, 0x5450, 0x5451, 0x5460),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOQSIZE
     ),
 )
-# Its flags, the argument at this position, can ask not to wait for the disk, which tells which parts of a file are in memory.
+# The flags of preadv2, its argument at this position, can ask not to wait for the disk. The result then shows which
+# parts of a file are in memory.
 _PREADV2, _FLAGS_OF_READING = (327, 286), 5
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 # multiprocessing and asyncio need pairs of connected streams. A datagram could be sent to another socket.

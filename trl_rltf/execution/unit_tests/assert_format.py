@@ -71,7 +71,7 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
         )
     assumed = assumed_imports(script)
     if fits_a_referee([*assumed, *script]):
-        # All of them, since they are one script: a variable of one test is there for the next.
+        # All asserts, since they are one script: a test may use the variables of earlier tests.
         imports = _unparse(filter(_is_import, early))
         judged = tuple(UnitTest({}, _is_true, statements=text) for text in asserts)
         setup = "\n".join([_unparse(assumed), setup])
@@ -204,7 +204,7 @@ def _parse_assert(index: int, text: str) -> list[ast.stmt]:
     if not any(map(_can_fail, statements)):
         hint = "write an assert statement, call a function that contains one, or join it with the assert that needs it"
         if any(map(_is_for_scripts, statements)):
-            hint = "what stands under `if __name__ == '__main__'` does not run here, so take that line away"
+            hint = "code under `if __name__ == '__main__'` does not run here, so remove that line"
         raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")
     return statements
 
@@ -228,9 +228,9 @@ def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
 def _always_true(test: ast.expr) -> str:
     match test:
         case ast.Tuple(elts=[_, *_]):
-            return "a tuple. Take the parentheses away"
+            return "a tuple. Remove the parentheses"
         case ast.List(elts=[_, *_]) | ast.Set(elts=[_, *_]) | ast.Dict(keys=[_, *_]):
-            return "a container. Assert what is in it"
+            return "a container. Assert something about its items"
         case ast.Lambda() | ast.GeneratorExp():
             return "a function or a generator, which is not run. Call it, or write `all(...)`"
     return ""

@@ -1,4 +1,4 @@
-"""Compare an answer with the expected one, with the tolerance of APPS and no more."""
+"""Compare an answer with the expected one, within the tolerance of APPS."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _parts(actual: Any, expected: Any, strict: bool) -> Iterable[tuple[Any, Any]
     """
     Pairs of parts that decide whether two values are equal.
 
-    There are none if the values are equal, and `None` if they differ.
+    The iterable is empty if the values are equal. The result is `None` if they differ.
     """
     if strict and type(actual) is not type(expected):
         return None

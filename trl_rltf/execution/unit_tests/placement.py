@@ -45,7 +45,7 @@ def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
 
 def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:
     """
-    Write the imports that tests lack for modules such as `math` and `np`.
+    Make the import statements that tests lack for modules such as `math` and `np`.
 
     Such tests expect that the program imports the module. A function that compares must not come from the program, so a
     referee imports it itself.
@@ -95,7 +95,8 @@ class _Rules(ast.NodeVisitor):
         Raises:
             _DoesNotFit: At the first part that cannot run apart from the program.
         """
-        # The tests may call a function of the program that has a built-in name. Only its process can tell.
+        # The tests may call a function of the program that has a built-in name. Whether the program defines the name
+        # is known only in its process.
         self._demand(self._names.uses_program())
         self._check_order()
         self._visit_all(self._names.statements)
@@ -270,7 +271,7 @@ class _Rules(ast.NodeVisitor):
         """
         Check the functions that a built-in function gets to call.
 
-        The arguments that it reads are noted.
+        It also records the arguments that the built-in function reads.
         """
         given = [keyword.value for keyword in call.keywords if keyword.arg == "key"]
         if name in ("map", "filter"):

@@ -64,8 +64,8 @@ def split_assert(test: ast.expr, source: str, own_names: Collection[str]) -> tup
 
     Returns:
         `tuple[str, Callable]` or `None`: The expression, and the function that decides whether its value is right. `None` if
-        the expression could show the program what is expected, or if the program could change how it compares; such a test
-        runs in a referee.
+        the expression could show the expected value to the program, or if the program could change the comparison;
+        such a test runs in a referee.
     """
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         inner = split_assert(test.operand, source, own_names)

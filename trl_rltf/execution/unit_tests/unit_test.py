@@ -1,9 +1,8 @@
 """
 Hold each unit test in two parts.
 
-One part enters the process of the program, the other one stays outside.
-
-The second part holds the expected output, so a program cannot find it.
+One part enters the process of the program. The other part stays outside and holds the expected output, so a program
+cannot find it.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def decode(data: Any, arrays: bool = False) -> Any:
     """
     values: list[Any] = []
     depths: list[int] = []
-    collisions: list[float] = []  # items with equal hashes in each value, times those within its items
+    collisions: list[float] = []  # per value: items with equal hashes, times the largest count of its items
     seen: set[str] = set()
     try:
         for tag, content in _parts_first(data, seen):
@@ -82,7 +82,7 @@ def decode(data: Any, arrays: bool = False) -> Any:
             depths.append(1 + max(inner, default=0))
             collisions.append(min(most, _MAX_COLLISIONS))
         (value,) = values
-    except Exception:  # data from a hostile process never raise
+    except Exception:  # data from a hostile process must not raise
         return Opaque("malformed")
     return value
 

@@ -27,7 +27,7 @@ def any_number_of_digits() -> Iterator[None]:
 
     `ast` and `compile` have no hook for integers.
 
-    For trusted text only: a conversion of many digits takes long.
+    Use this for trusted text only: a conversion of many digits takes long.
     """
     with _lock:
         before = sys.get_int_max_str_digits()

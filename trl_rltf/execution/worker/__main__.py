@@ -49,10 +49,11 @@ def _read_exactly(descriptor: int, size: int) -> bytes | None:
 
 def main() -> None:
     """Serve requests from standard input until it closes."""
-    # As the first process of a namespace, this one is safe from signals that it does not handle; Python handles this one.
+    # The first process of a namespace gets only the signals that it handles from the processes inside. Python handles
+    # SIGINT by default.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control, reply, errors = (os.dup2(number, FIRST_FREE + number, inheritable=False) for number in range(3))
-    first_streams = sys.stdin, sys.stdout, sys.stderr  # kept, or the first to take their place would close their files
+    first_streams = sys.stdin, sys.stdout, sys.stderr  # kept, because a stream that is collected closes its file
     try:
         _serve(control, reply)
     except BaseException:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ..wire.messages import WorkerConfig
 
 
-_CHECK_SECONDS = 0.02  # between looks at the number of processes; with a longer time, a fork bomb leaves none to look
+# Between checks of the number of processes. With a longer time, a fork bomb leaves no process for the check.
+_CHECK_SECONDS = 0.02
 _MAX_DESCRIPTOR = 2**16
 _MAX_CPU_SECONDS = 3600  # the supervisor bounds the time; this is for the case that it cannot
 
@@ -108,9 +109,9 @@ class ChildProcess:
             main ([`ChildTask`]): The task that reports.
             limits ([`~execution.worker.time_limits.Limits`]): Seconds.
             num_tests (`int`): Number of tests of the program.
-            partner ([`ChildTask`], *optional*): The task of a second child, which the first one talks to: the program whose
-                tests run in the first one. The limits are on both together. The pipes are closed here once the children
-                have them, so that each child sees when the other is gone.
+            partner ([`ChildTask`], *optional*): The task of a second child, which the first one is connected to: the
+                program whose tests run in the first one. The limits are on both together. The pipes are closed here
+                once the children have them, so that each child sees when the other is gone.
 
         Returns:
             [`ChildResult`]: The records of the first child, and the status of the program.
@@ -156,7 +157,7 @@ class ChildProcess:
             if pid == 0:
                 try:
                     self._leave_worker()
-                    os.setsid()  # or a program could join the group of the worker, and send signals to it
+                    os.setsid()  # otherwise, a program could join the group of the worker, and send signals to it
                     serve()
                 finally:
                     os._exit(EXIT_FAILED)
@@ -232,7 +233,7 @@ class ChildProcess:
             start()
             stopped, exceeded = self._watch(pids, meter, limits, read, records, is_server)
         finally:
-            # Before the first is waited for: a fork bomb grows as long as one process of it is alive.
+            # Before the first process is waited for: a fork bomb grows as long as one process of it is alive.
             has_more = kill_everything(pids, self._owns_namespace)
             statuses = [os.waitpid(pid, 0)[1] for pid in pids]
             if has_more:
@@ -265,8 +266,8 @@ class ChildProcess:
                 now, cpu = time.monotonic(), meter.read(pids)
                 for record in read():
                     records.append(record)
-                    # The time of each test counts from the end of the one before. A process cannot claim a later start.
-                    # Of several processes, a record has only the time of the one that wrote it, or none.
+                    # The time of a test counts from the end of the previous test: no process can claim a later start.
+                    # With several processes, a record has the clocks of only one of them, or none.
                     cpu_start = record.cpu if has_clocks and 0 <= record.cpu <= cpu else cpu
                     wall_start = record.wall if has_clocks and wall_start <= record.wall <= now else now
                 waited = WAITING_PER_CPU_SECOND * cpu

@@ -15,7 +15,8 @@ from typing import Any
 from ..wire.frames import PART_SIZE, STDOUT_SAMPLE
 
 
-# Descriptors are where a program's process needs them before it is forked. Those from FIRST_CLOSED on are the worker's.
+# Numbers of descriptors, as the process of a program needs them. They are set before a fork. The numbers from
+# FIRST_CLOSED on are for the worker.
 STDIN, STDOUT, NULL, LOG, REFEREE_FDS, FIRST_CLOSED = 0, 1, 2, 3, (4, 5), 6
 _PROGRAM, _TESTS, _ANSWERS, _PROGRESS = range(FIRST_CLOSED, FIRST_CLOSED + 4)
 FIRST_FREE = _PROGRESS + 1

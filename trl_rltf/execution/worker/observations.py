@@ -31,9 +31,10 @@ class Observations:
         kinds (`list`): Per test, how it ended: `"done"`, `"error"`, `"timeout"` or `"not_run"`; `None` as long as this is
             not known.
         values (`list[tuple[int, int]]`): Per test, place and size of its values in the file of answers.
-        stdout (`list[tuple[int, int]]`): The same of its output.
+        stdout (`list[tuple[int, int]]`): Per test, place and size of its output in that file.
         error (`ErrorDescription` or `None`): The first error.
-        trailing (`ErrorDescription` or `None`): An error of code after what the tests use.
+        trailing (`ErrorDescription` or `None`): The error in trailing code, see
+            [`~execution.report.ExecutionReport`].
         sites (`dict[str, ErrorSite]`): The places of the `"error"` and of the `"trailing"` error, once they are known.
         compiled (`bool`): Whether the program compiles.
         cpu (`float`): CPU seconds that the program has used for this request.
@@ -43,7 +44,7 @@ class Observations:
         self.reads_stdin = request["mode"] == "stdin"
         self.compiles_each_time = request["process_per_test"]
         self.has_referee = request["mode"] == "referee"
-        # Tests that are one script: a variable that one of them sets is there for the next.
+        # Tests that are one script: a test may use the variables of earlier tests.
         self.is_script = request["mode"] in ("referee", "inside")
         count = request["num_sent"]
         self.kinds: list[EndKind | None] = [None] * count
@@ -145,7 +146,7 @@ class Observations:
             status (`int`): Its status, as `os.wait` returns it.
             end (`Callable`): Returns kind and error of a test that reported nothing, from the status of its process.
         """
-        # Tests of functions share their output: it counts for the one that ran last.
+        # Tests of functions share their output: it counts for the test that ran last.
         last = left[0] if left else batch[-1]
         if is_output_too_much and all(self.kinds[index] != "error" for index in batch):
             self.kinds[last] = None

@@ -22,14 +22,14 @@ class RecordKind(enum.IntEnum):
     """
     The meaning of a record.
 
-    With a record about a test this test ends, and the next one starts.
+    A record about a test ends this test and starts the next one.
     """
 
     DONE = 1  # with the values that were observed
     ERROR = 2  # of one test, or of all where loading failed
     SYNTAX_ERROR = 3
     SITE = 4  # the place of an error
-    TRAILING = 5  # an error of code after what the tests use
+    TRAILING = 5  # an error in trailing code
     LOADED = 6  # the program is compiled; the time of the first test starts
 
 

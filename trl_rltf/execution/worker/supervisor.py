@@ -164,7 +164,7 @@ class Supervisor:
         return ChildTask(run_judge, tests.open, judge_pipes), ChildTask(run_program, program.open, program_pipes)
 
     def _run_scripts(self, seen: Observations, batch: list[int], limits: Limits) -> str | None:
-        """Run a script on its next tests, as far as its server comes."""
+        """Run a script on its next tests, until its server stops."""
         files = self._files
         files.start_reports(batch[0])
         runs_one = self._runs_one_test(seen)
@@ -185,13 +185,13 @@ class Supervisor:
             return result.stopped
         has_failed = result.stopped is not None or result.status != 0 or len(left) == len(batch)
         left_nothing = all(report.left_nothing for report in reports)
-        # What a test has left may kill the server after the last report; that is not the end of the next test.
+        # A process that a test has left may kill the server after the last report. That does not end the next test.
         if left and has_failed and left_nothing:
             output, is_too_much = files.move_output(False, self._output_limit)
             if is_too_much:
                 seen.observe(left[0], "error", TOO_MUCH_OUTPUT)
             is_loaded = any(report.kind == RecordKind.LOADED for report in reports)
-            # What happens before the first test starts happens to all of them.
+            # An end before the first test starts is the end of all tests.
             for index in left[:1] if is_loaded else left:
                 seen.stdout[index] = output
                 seen.observe(index, *self._end(seen, result, result.status))
@@ -245,7 +245,7 @@ def _tampered(seen: Observations, message: str) -> ReplyHead:
 
 
 def _resource_state() -> tuple[Any, ...]:
-    """Read what a program of the same user could change of this process."""
+    """Read the state of this process that a program of the same user could change."""
     kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
     limits = [resource.getrlimit(kind) for kind in kinds]
     priority = os.getpriority(os.PRIO_PROCESS, 0)

@@ -72,10 +72,11 @@ class Loaded(NamedTuple):
     Args:
         namespace (`dict`): Its variables.
         error (`ErrorDescription`, *optional*): The error of the program, if it settles all tests.
-        trailing (`ErrorDescription`, *optional*): The error of code after what the tests use.
+        trailing (`ErrorDescription`, *optional*): The error in trailing code, see
+            [`~execution.report.ExecutionReport`].
         site (`ErrorSite`, *optional*): The place of either error, where the program did not compile.
-        is_compiled (`bool`): Whether enough of it compiles.
-        missing (`Sequence[str]`): Names that the tests use and the program does not define.
+        is_compiled (`bool`, *optional*, defaults to `True`): Whether enough of it compiles.
+        missing (`Sequence[str]`, *optional*): Names that the tests use and the program does not define.
     """
 
     namespace: dict[str, Any]

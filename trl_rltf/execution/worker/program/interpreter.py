@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 FILENAME = "<program>"
-_FRAMES_BELOW = 20  # of this module, which the program's own recursion limit does not pay for
+_FRAMES_BELOW = 20  # of this module, which do not count against the recursion limit of the program
 _STREAMS = (("stdin", "r", "surrogateescape"), ("stdout", "w", "surrogateescape"), ("stderr", "w", "backslashreplace"))
-module_namespaces: dict[str, dict[str, Any]] = {}  # of the modules that a program may become
+module_namespaces: dict[str, dict[str, Any]] = {}  # by the name that a program may run under
 
 
 def warm_up_interpreter() -> None:
@@ -65,7 +65,7 @@ def _use_streams(streams: Sequence[Any]) -> None:
 
 
 def new_module(name: str) -> dict[str, Any]:
-    """Make a module, which imports of this name find, and return its namespace."""
+    """Make a module that imports of this name find, and return its namespace."""
     module = types.ModuleType(name)
     module.__dict__.update(__name__=name, __file__=os.path.abspath("program.py"), __builtins__=builtins)
     sys.modules[name] = module

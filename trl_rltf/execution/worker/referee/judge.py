@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _TestAborted(BaseException):
-    """The program is gone, or its answer makes no sense, so that no test can continue."""
+    """The program is gone, or its answer is malformed, so that no test can continue."""
 
 
 def judge(tests: RefereePayload, indices: Sequence[int], pipes: tuple[int, int], writer: RecordWriter) -> NoReturn:
@@ -34,7 +34,7 @@ def judge(tests: RefereePayload, indices: Sequence[int], pipes: tuple[int, int],
 
     Args:
         tests (`RefereePayload`): `setup`, the `statements` of each test, and the `names` of the program's functions.
-        indices (`Sequence[int]`): The tests to run, in order. A variable that one of them sets is there for the next.
+        indices (`Sequence[int]`): The tests to run, in order. A test may use the variables of earlier tests.
         pipes (`tuple[int, int]`): Descriptors to read from, and to write to, the program.
         writer ([`~execution.worker.records.RecordWriter`]): Takes the reports.
     """

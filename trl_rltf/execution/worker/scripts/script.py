@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 # If a script imports these modules, its server imports them once, before the processes of the script are forked. A process
-# cannot tell this from its own import; other modules may open files, start threads or remember the process.
+# cannot tell this from its own import; other modules may open files, start threads or keep the process id.
 _IMPORTED_BEFORE = frozenset(
     "__future__ abc argparse array ast asyncio atexit base64 binascii bisect bz2 calendar cmath codecs collections "
     "collections.abc concurrent.futures contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal difflib "
