@@ -39,7 +39,6 @@ def test_a_class_with_a_run_method_is_a_runner():
     assert not isinstance(object(), Runner)
 
 
-def test_the_checker_of_a_program_is_named():
-    assert Program("", {}, checker=max).checker is max
-    with pytest.raises(TypeError, match="positional"):
-        Program("", {}, max)
+def test_a_program_has_no_checker_unless_one_is_given():
+    assert Program("", {}).checker is None
+    assert Program("", {}, max) == Program("", {}, checker=max)
