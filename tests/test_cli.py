@@ -89,16 +89,6 @@ def test_each_command_launches_its_script(command, module, launched):
     assert launched[0].training_script == f"trl_rltf.scripts.{module}"
 
 
-def test_a_wrong_argument_is_refused_before_anything_is_launched(launched, capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["train", "--benchmark", "humaneval"])
-    with pytest.raises(SystemExit):
-        cli.main(["train", "--no_such_argument", "1"])  # accelerate does not have it either
-    with pytest.raises(ValueError, match="`batch_size` is 0"):
-        cli.main(["evaluate", "--batch_size", "0"])
-    assert not launched
-
-
 def test_the_demo_does_not_take_a_model(launched, capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--model_name_or_path", "model"])
@@ -124,3 +114,53 @@ def test_the_console_command_is_declared():
     assert 'trl-rltf = "trl_rltf.cli:main"' in (ROOT / "pyproject.toml").read_text()
     assert callable(cli.main)
     assert sys.modules["trl_rltf.cli"] is cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nonsense", "3"], "unknown argument --nonsense."),
+        (["--learning_rato", "3"], "unknown argument --learning_rato. Did you mean --learning_rate?"),
+        (["story.py"], "'story.py' does not belong to an argument."),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--ce_loss_weight", "-1"], "`ce_loss_weight` is -1.0, but must be 0 (off) or above."),
+        (["--warm_start_steps", "-3"], "`warm_start_steps` is -3, but must be at least 0."),
+        (["--test_timeout", "0"], "`test_timeout` is 0.0, but must be a number of seconds above 0."),
+        (["--preset", "papr"], "invalid choice: 'papr'"),
+        (["--benchmark", "humaneval"], "invalid choice: 'humaneval' (choose from 'apps', 'mbpp')"),
+    ],
+)
+def test_arguments_that_are_wrong_end_with_one_sentence_before_anything_is_launched(
+    arguments, message, capsys, launched
+):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["train", *arguments])
+    assert exit_.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert message in lines[0]
+    assert lines[1:] == ["`trl-rltf train --help` lists the arguments."]
+    assert not launched
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "message"),
+    [
+        ("train", "preset: papr", "`preset` is 'papr' in the configuration file, but must be one of 'paper'."),
+        ("train", "baseline: greeedy", "`baseline` is 'greeedy'"),
+        ("train", "update_steps: 2.5", "`update_steps` is 2.5 in the configuration file, but must be a whole number."),
+        ("train", "use_buffer: 3", "`use_buffer` is 3 in the configuration file, but must be true or false."),
+        ("train", "difficulties: [easy, 1", "expected"),
+        ("evaluate", "programs: referense", "`programs` is 'referense'"),
+        ("evaluate", "benchmark: mbp", "`benchmark` is 'mbp'"),
+        ("train-critic", "pooling: min", "`pooling` is 'min'"),
+    ],
+)
+def test_values_of_a_file_are_checked_like_those_of_the_command_line(
+    command, line, message, tmp_path, capsys, launched
+):
+    (tmp_path / "arguments.yaml").write_text(line)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([command, "--config", str(tmp_path / "arguments.yaml")])
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not launched

@@ -163,6 +163,13 @@ def test_a_package_has_no_public_names_but_those_it_lists():
         trl_rltf.nothing  # noqa: B018
 
 
+def test_the_modules_of_a_package_are_its_attributes(run_script):
+    code = (
+        "import os, trl_rltf; print(os.path.isdir(trl_rltf.metrics.PASS_AT_K), trl_rltf.execution.limits.MEMORY_LIMIT)"
+    )
+    assert run_script(code).stdout == f"True {2**30}\n"
+
+
 def test_importing_the_root_loads_nothing_heavy(run_script):
     code = "import sys, trl_rltf; assert not {'torch', 'trl', 'datasets', 'numpy'} & set(sys.modules)"
     run_script(code)

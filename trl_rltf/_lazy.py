@@ -20,14 +20,21 @@ def lazy_names(
         homes (`Mapping[str, Sequence[str]]`): Relative name of each module, and the public names that it defines.
 
     Returns:
-        `tuple[list[str], Callable, Callable]`: The package's `__all__`, `__getattr__` and `__dir__`.
+        `tuple[list[str], Callable, Callable]`: The package's `__all__`, `__getattr__` and `__dir__`. Modules of the package
+        are attributes too.
     """
     home_of = {name: home for home, names in homes.items() for name in names}
     public = sorted(home_of)
 
     def get_name(name: str) -> Any:
-        if name not in home_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(home_of[name], package), name)
+        if name in home_of:
+            return getattr(importlib.import_module(home_of[name], package), name)
+        if not name.startswith("_"):
+            try:
+                return importlib.import_module(f".{name}", package)
+            except ModuleNotFoundError as error:
+                if error.name != f"{package}.{name}":
+                    raise
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return public, get_name, lambda: public

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -64,19 +65,36 @@ def _launch(command: str, given: list[str]) -> None:
 
     Arguments that the script does not have are passed to `accelerate launch`.
     """
+    import yaml
+
     name, _ = COMMANDS[command]
     module = importlib.import_module(f"trl_rltf.scripts.{name}")
     parser = module.make_parser(prog=f"trl-rltf {command}")
     # This shows the help, and refuses wrong arguments before processes are started.
-    *parsed, in_config, remaining = parser.parse_args_and_config(
-        given, return_remaining_strings=True, separate_remaining_strings=True
-    )
+    try:
+        *parsed, in_config, remaining = parser.parse_args_and_config(
+            given, return_remaining_strings=True, separate_remaining_strings=True
+        )
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        parser.error(str(error))
     if command == "demo" and parsed[-1].model_name_or_path is not None:
         parser.error("the demo makes a tiny model. For another model, use `trl-rltf train`.")
     from accelerate.commands.launch import launch_command, launch_command_parser
 
+    launcher = launch_command_parser()
+    unknown = [name for name in _flags([*in_config, *remaining]) if name not in launcher._option_string_actions]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], [*parser._option_string_actions], n=1, cutoff=0.75)
+        parser.error(f"unknown argument {unknown[0]}.{f' Did you mean {near[0]}?' if near else ''}")
     script = ["--module", module.__name__, *_without(given, remaining)]
-    launch_command(launch_command_parser().parse_args([*in_config, *remaining, *script]))
+    arguments = launcher.parse_args([*in_config, *remaining, *script])
+    if arguments.training_script != module.__name__:
+        parser.error(f"{arguments.training_script!r} does not belong to an argument.")
+    launch_command(arguments)
+
+
+def _flags(arguments: Sequence[str]) -> list[str]:
+    return [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
 
 
 def _without(given: Sequence[str], remaining: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from trl_rltf.presets import PAPER_CONFIG
 from trl_rltf.scripts import CriticScriptArguments, EvaluationArguments, RLTFScriptArguments
 from trl_rltf.scripts import train as train_script
 from trl_rltf.scripts import train_critic as train_critic_script
-from trl_rltf.scripts.arguments import documented
+from trl_rltf.scripts.parser import documented
 
 
 def test_the_help_of_a_field_is_its_docstring():

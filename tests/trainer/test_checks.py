@@ -4,7 +4,7 @@ import pytest
 from datasets import Dataset, IterableDataset
 from support import by_length
 
-from trl_rltf import OnlineBuffer, RLTFConfig
+from trl_rltf import OnlineBuffer, RLTFConfig, UnitTestRewardFunction
 from trl_rltf.trainer.checks import check_datasets, check_settings, check_size, check_token_rewards, find_buffer
 
 
@@ -112,6 +112,12 @@ def test_a_training_set_smaller_than_a_generation_batch_is_refused(make_args):
 def test_a_dataset_that_would_stop_the_run_is_named(make_args, train, evaluation, message):
     with pytest.raises(ValueError, match=message):
         check_datasets(train, evaluation, make_args(), [by_length, Picky()], has_environment=False)
+
+
+def test_a_class_in_the_place_of_a_reward_function_is_refused(make_args):
+    dataset = Dataset.from_list([{"prompt": "a", "tests": "{}"}] * 8)
+    with pytest.raises(TypeError, match=r"Pass an instance: `UnitTestRewardFunction\(...\)`"):
+        check_datasets(dataset, None, make_args(), UnitTestRewardFunction, False)
 
 
 def test_streams_are_not_checked_and_an_environment_may_make_the_prompts(make_args):

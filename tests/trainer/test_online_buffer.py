@@ -8,6 +8,7 @@ import pytest
 import torch
 from support import Spy, by_length, history, made_up_rollout, snapshot
 from transformers import TrainerState
+from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, TokenReward
 
@@ -125,6 +126,7 @@ def test_a_restored_buffer_draws_the_same_samples(make_buffer):
     ("arguments", "message"),
     [
         ({"capacity": 0}, "`capacity` of the online buffer is 0"),
+        ({"capacity": 4.5}, "`capacity` of the online buffer is 4.5, but must be a whole number"),
         ({"update_steps": 0}, "`update_steps` of the online buffer is 0"),
         ({"samples_per_refresh": 0}, "`samples_per_refresh` of the online buffer is 0"),
         ({"capacity": 4, "samples_per_refresh": 8}, "holds only `capacity=4`"),
@@ -133,6 +135,27 @@ def test_a_restored_buffer_draws_the_same_samples(make_buffer):
 def test_sizes_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         OnlineBuffer(**arguments)
+
+
+def test_a_trainer_that_does_not_draw_from_the_buffer_is_refused(model, tokenizer, problems, tmp_path):
+    trainer = GRPOTrainer(
+        model,
+        by_length,
+        GRPOConfig(
+            tmp_path,
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=4,
+            report_to="none",
+            use_cpu=True,
+            bf16=False,
+        ),
+        problems,
+        processing_class=tokenizer,
+        callbacks=[OnlineBuffer()],
+    )
+    with pytest.raises(ValueError, match="only `RLTFTrainer` does"):
+        trainer.train()
 
 
 def test_drawing_from_an_empty_buffer_is_an_error():

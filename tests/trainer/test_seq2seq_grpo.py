@@ -124,3 +124,9 @@ def test_all_dropout_of_an_encoder_decoder_can_be_switched_off(name):
     ids = torch.tensor([[5, 6, 7]])
     first, second = (model(input_ids=ids, labels=ids).loss for _ in range(2))
     assert first == second
+
+
+def test_an_unknown_treatment_of_long_prompts_is_refused(tmp_path, model):
+    args = GRPOConfig(tmp_path, use_cpu=True, bf16=False, report_to="none")
+    with pytest.raises(ValueError, match="`prompt_overflow` is 'cut', but must be 'truncate' or 'drop'"):
+        Seq2SeqGRPOTrainer(model, by_length, args, max_prompt_length=4, prompt_overflow="cut")

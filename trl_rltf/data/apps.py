@@ -14,6 +14,10 @@ from .prompts import apps_prompt
 
 
 logger = logging.getLogger(__name__)
+_OWN_PROBLEMS = (
+    "A dataset with the columns `prompt` and `tests` needs no loader: pass it to `RLTFTrainer`, or to "
+    "`trl grpo --reward_funcs trl_rltf.rewards.unit_test_reward`."
+)
 
 
 def load_apps(
@@ -49,7 +53,7 @@ def load_apps(
     elif _looks_like_a_path(str(path)):
         raise FileNotFoundError(
             f"there is no folder {str(root)!r}. Give the folder that holds `train/` and `test/`, or the id of a Hub "
-            "dataset such as `codeparrot/apps`."
+            f"dataset such as `codeparrot/apps`. {_OWN_PROBLEMS}"
         )
     else:
         raw = _read_hub(str(path), split)
@@ -93,7 +97,9 @@ def _to_row(problem: dict[str, Any]) -> dict[str, Any]:
 def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
     folder = root / split
     if not folder.is_dir():
-        raise FileNotFoundError(f"{str(root)!r} has no folder {split!r}. APPS has its problems in `{split}/NNNN/`.")
+        raise FileNotFoundError(
+            f"{str(root)!r} has no folder {split!r}. APPS has its problems in `{split}/NNNN/`. {_OWN_PROBLEMS}"
+        )
     found = False
     for problem in sorted(path for path in folder.iterdir() if path.is_dir()):
         question = problem / "question.txt"

@@ -1,94 +1,14 @@
-"""Arguments of the scripts; the help texts of the command line are the docstrings."""
+"""Arguments of the training and evaluation scripts."""
 
 from __future__ import annotations
 
-import copy
-import inspect
-import re
-from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from trl import ScriptArguments, TrlParser
+from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
-
-
-_ARGUMENT = re.compile(r"^    (\w+) \(.*\):\s*(.*)")
-_MARKUP = re.compile(r"\[`~?(?:\w+\.)*(\w+)`\]|`([^`]*)`")
-Arguments = TypeVar("Arguments")
-
-
-def documented(cls: type[Arguments]) -> type[Arguments]:
-    """
-    Take the help of each field of a dataclass from the class's docstring.
-
-    Args:
-        cls (`type`): Dataclass whose docstring has a section `Args`.
-
-    Returns:
-        `type`: The same class; its fields, inherited ones too, have the metadata `help`.
-    """
-    fields = cls.__dataclass_fields__  # type: ignore[attr-defined]
-    for name, text in _described_arguments(inspect.getdoc(cls) or "").items():
-        fields[name] = copy.copy(fields[name])  # an inherited field is the object of the parent class
-        fields[name].metadata = MappingProxyType({**fields[name].metadata, "help": text})
-    return cls
-
-
-def _described_arguments(docstring: str) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    name = None
-    for line in docstring.partition("Args:\n")[2].splitlines():
-        match = _ARGUMENT.match(line)
-        if match:
-            name, text = match[1], match[2]
-        elif line.startswith("        ") and name is not None:
-            text = f"{texts[name]} {line.strip()}"
-        else:
-            name = None
-            continue
-        # argparse formats the text with %.
-        texts[name] = _MARKUP.sub(lambda found: found[1] or found[2], text).strip().replace("%", "%%")
-    return texts
-
-
-class ScriptParser(TrlParser):
-    """
-    A [`~trl.TrlParser`] whose defaults may depend on other arguments.
-
-    Args:
-        dataclass_types (`Sequence[type]`): Dataclasses of the arguments.
-        choose_defaults (`Callable`): Gives defaults for the parsed arguments. The command line and a file given by `--config`
-            take precedence over them.
-        **kwargs: Arguments of [`~trl.TrlParser`].
-    """
-
-    def __init__(
-        self,
-        dataclass_types: Sequence[Any] = (),
-        choose_defaults: Callable[[Namespace], Mapping[str, Any]] = lambda chosen: {},
-        **kwargs: Any,
-    ):
-        super().__init__(dataclass_types, **kwargs)
-        self._choose_defaults = choose_defaults
-        self._in_config: set[str] = set()
-
-    def set_defaults_with_config(self, **kwargs: Any) -> list[str]:
-        """Set the values of a configuration file."""
-        self._in_config = set(kwargs)
-        remaining: list[str] = super().set_defaults_with_config(**kwargs)
-        return remaining
-
-    def parse_args_into_dataclasses(self, args: Sequence[str] | None = None, **kwargs: Any) -> tuple[Any, ...]:
-        """Parse the arguments, with the defaults that suit them."""
-        chosen, _ = self.parse_known_args(args)
-        defaults = self._choose_defaults(chosen)
-        self.set_defaults(**{name: value for name, value in defaults.items() if name not in self._in_config})
-        parsed: tuple[Any, ...] = super().parse_args_into_dataclasses(args, **kwargs)
-        return parsed
+from .parser import documented
 
 
 @documented
@@ -195,6 +115,12 @@ class RLTFScriptArguments(ScriptArguments):
     def __post_init__(self) -> None:
         if self.benchmark == "mbpp" and self.difficulties is not None:
             raise ValueError("`difficulties` are levels of APPS, but `benchmark` is 'mbpp'. Leave `difficulties` out.")
+        for name, least in (("warm_start_steps", 0), ("eval_samples", 1), ("eval_batch_size", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` is {value}, but must be at least {least}.")
+        if self.test_timeout <= 0:
+            raise ValueError(f"`test_timeout` is {self.test_timeout}, but must be a number of seconds above 0.")
 
 
 @documented

@@ -39,7 +39,8 @@ from ..metrics import (
     summarize_filtered,
 )
 from ..metrics import evaluate as evaluate_problems
-from .arguments import EvaluationArguments, ScriptParser
+from .arguments import EvaluationArguments
+from .parser import ScriptParser
 from .policy import load_policy
 from .problems import APPS, MBPP
 from .tables import console, evaluation_table
@@ -99,10 +100,10 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     """
     rank, world_size, _ = process_position()
     benchmark = BENCHMARKS[script_args.benchmark]
-    problems = _load_problems(script_args)
     ks = choose_ks(script_args.k, script_args.num_samples, default=benchmark.ks)
     if script_args.programs == "model" and model_args.model_name_or_path is None:
         raise ValueError("Give `--model_name_or_path`, or `--programs reference` to grade the reference solutions.")
+    problems = _load_problems(script_args)
     if script_args.eval_problems is not None:
         problems = problems.select(range(min(script_args.eval_problems, len(problems))))
     if script_args.programs == "reference":

@@ -24,7 +24,8 @@ from ..mini.demo import DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
 from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
-from .arguments import RLTFScriptArguments, ScriptParser
+from .arguments import RLTFScriptArguments
+from .parser import ScriptParser
 from .problems import load_problems
 from .tables import banner, report_training
 from .warm_start import load_policy_and_warm_start

@@ -29,7 +29,8 @@ from ..execution import LocalRunner, Program
 from ..generation import Sampling, generate_completions
 from ..mini import make_mini_critic
 from ..mini.demo import DEMO_CRITIC_TRAINING
-from .arguments import CriticScriptArguments, ScriptParser
+from .arguments import CriticScriptArguments
+from .parser import ScriptParser
 from .policy import load_policy
 from .problems import load_problems
 from .tables import banner, console, critic_table

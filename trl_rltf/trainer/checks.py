@@ -106,6 +106,10 @@ def check_datasets(
                 f"`{name}` has no column `prompt`; it has {dataset.column_names}. Rename the column that holds the prompts."
             )
         for function in functions:
+            if isinstance(function, type):
+                raise TypeError(
+                    f"`reward_funcs` has the class `{function.__name__}`. Pass an instance: `{function.__name__}(...)`."
+                )
             if hasattr(function, "check_dataset"):
                 try:
                     function.check_dataset(dataset)

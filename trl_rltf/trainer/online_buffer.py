@@ -56,8 +56,10 @@ class OnlineBuffer(TrainerCallback):
             ("update_steps", update_steps),
             ("samples_per_refresh", samples_per_refresh),
         ):
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` of the online buffer is {value}, but must be at least 1.")
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(
+                    f"`{name}` of the online buffer is {value!r}, but must be a whole number of at least 1."
+                )
         if samples_per_refresh is not None and samples_per_refresh > capacity:
             raise ValueError(
                 f"`samples_per_refresh` is {samples_per_refresh}, but the buffer holds only `capacity={capacity}` samples. "
@@ -101,6 +103,21 @@ class OnlineBuffer(TrainerCallback):
         """Mark a refresh as due. The trainer makes it before the next batch."""
         if not self.offline and state.global_step % self.update_steps == 0:
             self._refresh_is_due = True
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """
+        Refuse a trainer that does not draw from the queue.
+
+        Raises:
+            ValueError: If the trainer is not an [`RLTFTrainer`].
+        """
+        if self.num_refreshes == 0:
+            raise ValueError(
+                "The trainer does not draw its batches from the `OnlineBuffer`: only `RLTFTrainer` does. Use that, or leave the "
+                "callback out to train on-policy."
+            )
 
     @property
     def refresh_is_due(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from accelerate.utils import is_peft_model
@@ -121,6 +121,8 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
         prompt_overflow: PromptOverflow = "truncate",
     ):
         check_methods()
+        if prompt_overflow not in get_args(PromptOverflow):
+            raise ValueError(f"`prompt_overflow` is {prompt_overflow!r}, but must be 'truncate' or 'drop'.")
         if args is None:
             args = GRPOConfig(f"{model_name(model)}-GRPO")
         if is_encoder_decoder(model, args):
