@@ -8,6 +8,7 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import __version__, cli
+from trl_rltf.scripts.train import make_parser
 
 
 @pytest.fixture
@@ -164,3 +165,13 @@ def test_values_of_a_file_are_checked_like_those_of_the_command_line(
     assert exit_.value.code == 2
     assert message in capsys.readouterr().err
     assert not launched
+
+
+def test_text_in_a_file_is_converted_as_on_the_command_line(tmp_path, launched):
+    (tmp_path / "arguments.yaml").write_text("update_steps: '7'\nlearning_rate: 2e-6\nuse_buffer: 'no'\n")
+    cli.main(["train", "--config", str(tmp_path / "arguments.yaml")])
+    (script_args, training_args, _) = make_parser().parse_args_and_config(
+        ["--config", str(tmp_path / "arguments.yaml")]
+    )
+    assert (script_args.update_steps, script_args.use_buffer, training_args.learning_rate) == (7, False, 2e-6)
+    assert len(launched) == 1

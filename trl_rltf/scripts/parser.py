@@ -111,6 +111,8 @@ def _check_value(action: Action, value: Any) -> None:
             f"`{action.dest}` is {value!r} in the configuration file, but must be one of "
             f"{', '.join(map(repr, action.choices))}."
         )
+    if isinstance(value, str):
+        return  # argparse converts text, as on the command line
     if action.type is int and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f"`{action.dest}` is {value!r} in the configuration file, but must be a whole number.")
     if isinstance(action.default, bool) and not isinstance(value, bool):
