@@ -88,6 +88,7 @@ class WorkerPool:
         # Only the thread of the pool touches these.
         self.workers: list[WorkerHandle] = []
         self._busy: dict[WorkerHandle, tuple[Job, Batch]] = {}
+        self._sending: set[WorkerHandle] = set()  # those with a request of which a part is not written
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_receive, selectors.EVENT_READ)
         self._num_failed_starts = 0
@@ -173,16 +174,20 @@ class WorkerPool:
                     os.read(self._wake_receive, 4096)
             elif key.data in self._busy:
                 self._advance(key.data, events)
+            elif key.data in self.workers:  # it has ended, or it writes although nothing was asked
+                self._discard(key.data)
         for worker in [worker for worker in self._busy if now > worker.deadline]:
             self._replace(worker)
 
     def _assign(self) -> None:
-        self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
         idle = [worker for worker in self.workers if worker not in self._busy]
         while self._waiting and (idle or len(self.workers) < self._num_workers):
             worker = idle.pop() if idle else self._try_to_start()
             if worker is None:
                 return
+            if not worker.is_alive():
+                self._discard(worker)
+                continue
             with self._lock:
                 job, batch = self._waiting.popleft()
             try:
@@ -194,23 +199,20 @@ class WorkerPool:
             self._busy[worker] = job, batch
             try:
                 worker.queue(*parts, self._wall_timeout * (job.num_tests_sent + 1))
-                self._selector.register(worker.reply, selectors.EVENT_READ, worker)
-                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
             except BaseException as error:
                 self._fail_job(worker, error)
-
-    @staticmethod
-    def _is_alive(worker: WorkerHandle) -> bool:
-        if worker.is_alive():
-            return True
-        with contextlib.suppress(Exception):
-            worker.kill()
-        return False
+                continue
+            self._advance(worker, selectors.EVENT_WRITE)  # a pipe takes most requests at once
 
     def _try_to_start(self) -> WorkerHandle | None:
+        worker = None
         try:
             worker = self._start_worker()
+            self._selector.register(worker.reply, selectors.EVENT_READ, worker)
         except Exception as error:
+            if worker is not None:
+                with contextlib.suppress(Exception):
+                    worker.kill()
             reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
             self._on_start_failure(f"{reason}. Is the machine out of processes, memory or open files?")
             return None
@@ -236,8 +238,8 @@ class WorkerPool:
     def _advance(self, worker: WorkerHandle, events: int) -> None:
         job, batch = self._busy[worker]
         try:
-            if events & selectors.EVENT_WRITE and worker.send():
-                self._selector.unregister(worker.request)
+            if events & selectors.EVENT_WRITE:
+                self._send(worker)
             if not events & selectors.EVENT_READ or (reply := worker.receive()) is None:
                 return
             self._num_failed_starts = 0
@@ -257,14 +259,28 @@ class WorkerPool:
             with self._lock:
                 self._waiting.appendleft((job, batch))
 
+    def _send(self, worker: WorkerHandle) -> None:
+        """Write as much as the pipe takes, and wait for room for the rest."""
+        if not worker.send():
+            if worker not in self._sending:
+                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+                self._sending.add(worker)
+        elif worker in self._sending:
+            self._stop_sending(worker)
+
+    def _stop_sending(self, worker: WorkerHandle) -> None:
+        self._sending.remove(worker)
+        self._selector.unregister(worker.request)
+
     def _release(self, worker: WorkerHandle) -> tuple[Job, Batch]:
-        for pipe in (worker.request, worker.reply):
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(pipe)
+        if worker in self._sending:
+            self._stop_sending(worker)
         return self._busy.pop(worker)
 
     def _discard(self, worker: WorkerHandle) -> None:
         self.workers.remove(worker)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(worker.reply)
         with contextlib.suppress(Exception):
             worker.kill()
 
