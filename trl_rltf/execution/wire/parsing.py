@@ -42,6 +42,8 @@ def _is_harmless(payload: bytes) -> bool:
 
     This is decided before the value is built.
     """
+    if len(payload) <= _MAX_NESTING:  # too short to be deep or large
+        return True
     if _memory(payload) > _SMALL_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
         payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_STRUCTURE), len(payload)
         depth = max(itertools.accumulate(map(_STEPS.__getitem__, payload)), default=0)
