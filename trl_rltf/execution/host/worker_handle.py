@@ -129,7 +129,7 @@ class WorkerHandle:
             size = HEADER.unpack_from(self._incoming)[0]
             if len(self._incoming) < HEADER.size + size:
                 return None
-            message = parse_frame(bytes(self._incoming[HEADER.size : HEADER.size + size]))
+            message = parse_frame(bytes(memoryview(self._incoming)[HEADER.size : HEADER.size + size]))
             del self._incoming[: HEADER.size + size]
             if self.is_ready:
                 return message
