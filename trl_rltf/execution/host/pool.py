@@ -181,10 +181,11 @@ class WorkerPool:
 
     def _assign(self) -> None:
         idle = [worker for worker in self.workers if worker not in self._busy]
+        assigned = []
         while self._waiting and (idle or len(self.workers) < self._num_workers):
             worker = idle.pop() if idle else self._try_to_start()
             if worker is None:
-                return
+                break
             if not worker.is_alive():
                 self._discard(worker)
                 continue
@@ -202,7 +203,11 @@ class WorkerPool:
             except BaseException as error:
                 self._fail_job(worker, error)
                 continue
-            self._advance(worker, selectors.EVENT_WRITE)  # a pipe takes most requests at once
+            assigned.append(worker)
+        # At the end, so that a program whose worker has died is not assigned at once to another one that has died.
+        for worker in assigned:
+            if worker in self._busy:
+                self._advance(worker, selectors.EVENT_WRITE)
 
     def _try_to_start(self) -> WorkerHandle | None:
         worker = None
@@ -286,6 +291,7 @@ class WorkerPool:
 
     def _replace(self, worker: WorkerHandle) -> None:
         """Discard a worker that died or hangs, and run its program once more."""
+        self._wake()  # to assign the program without waiting for another event
         stderr = worker.stderr_tail()
         job, batch = self._release(worker)
         self._discard(worker)
