@@ -95,9 +95,7 @@ def main(args: BenchArguments, console: Console) -> None:
     console.print(profile(args))
 
 
-def measure(
-    runner: LocalRunner, batches: Sequence[Sequence[Program]]
-) -> tuple[list[Measurement], list[Measurement]]:
+def measure(runner: LocalRunner, batches: Sequence[Sequence[Program]]) -> tuple[list[Measurement], list[Measurement]]:
     """
     Grade each batch twice.
 
@@ -123,7 +121,9 @@ def grade(runner: LocalRunner, programs: Sequence[Program]) -> Measurement:
 def profile(args: BenchArguments) -> Table:
     """Divide the CPU time of a program with three asserts by step."""
     num_workers = max(args.num_workers)
-    batches = [assert_workload(args.num_programs * (args.rounds + 1))[i :: args.rounds + 1] for i in range(args.rounds + 1)]
+    batches = [
+        assert_workload(args.num_programs * (args.rounds + 1))[i :: args.rounds + 1] for i in range(args.rounds + 1)
+    ]
     rounds: list[dict[str, float]] = []
     with LocalRunner(num_workers, isolation=args.isolation) as runner:
         grade(runner, batches[0])
