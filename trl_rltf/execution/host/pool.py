@@ -210,19 +210,17 @@ class WorkerPool:
                 self._advance(worker, selectors.EVENT_WRITE)
 
     def _try_to_start(self) -> WorkerHandle | None:
-        worker = None
+        num_workers = len(self.workers)
         try:
-            worker = self._start_worker()
-            self._selector.register(worker.reply, selectors.EVENT_READ, worker)
+            self.workers.append(self._start_worker())
+            self._selector.register(self.workers[-1].reply, selectors.EVENT_READ, self.workers[-1])
         except Exception as error:
-            if worker is not None:
-                with contextlib.suppress(Exception):
-                    worker.kill()
+            for worker in self.workers[num_workers:]:
+                self._discard(worker)
             reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
             self._on_start_failure(f"{reason}. Is the machine out of processes, memory or open files?")
             return None
-        self.workers.append(worker)
-        return worker
+        return self.workers[-1]
 
     def _on_start_failure(self, reason: str) -> None:
         """
@@ -266,20 +264,20 @@ class WorkerPool:
 
     def _send(self, worker: WorkerHandle) -> None:
         """Write as much as the pipe takes, and wait for room for the rest."""
-        if not worker.send():
-            if worker not in self._sending:
-                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
-                self._sending.add(worker)
-        elif worker in self._sending:
+        if worker.send():
             self._stop_sending(worker)
+        elif worker not in self._sending:
+            self._sending.add(worker)
+            self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
 
     def _stop_sending(self, worker: WorkerHandle) -> None:
-        self._sending.remove(worker)
-        self._selector.unregister(worker.request)
+        if worker in self._sending:
+            self._sending.remove(worker)
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(worker.request)
 
     def _release(self, worker: WorkerHandle) -> tuple[Job, Batch]:
-        if worker in self._sending:
-            self._stop_sending(worker)
+        self._stop_sending(worker)
         return self._busy.pop(worker)
 
     def _discard(self, worker: WorkerHandle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..wire.long_integers import any_number_of_digits
@@ -216,13 +216,13 @@ def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None
             raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
 
 
-def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
+def _walk_statements(statement: ast.stmt) -> Iterable[ast.AST]:
     """
     Walk over a statement and its parts.
 
     An assert, the usual case, contains no other statement.
     """
-    return iter([statement]) if isinstance(statement, ast.Assert) else nodes_in(statement)
+    return [statement] if isinstance(statement, ast.Assert) else nodes_in(statement)
 
 
 def _always_true(test: ast.expr) -> str:
