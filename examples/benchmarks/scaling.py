@@ -67,7 +67,7 @@ class Measurement(NamedTuple):
 def main(args: BenchArguments, console: Console) -> None:
     """Print the tables."""
     torch.ones(1)  # the calling process is that of a trainer
-    num_programs, num_rounds = args.num_programs, args.rounds + 1
+    num_programs = args.num_programs
     workloads = {
         "functions, 3 asserts": (assert_workload, num_programs),
         "scripts, 10 tests": (stdin_workload, num_programs // 4),
@@ -79,8 +79,7 @@ def main(args: BenchArguments, console: Console) -> None:
         box=box.MARKDOWN,
     )
     for name, (make, count) in workloads.items():
-        programs = make(count * num_rounds)
-        batches = [programs[start : start + count] for start in range(0, len(programs), count)]
+        batches = make_batches(make, count, args.rounds + 1)
         for num_workers in args.num_workers:
             with LocalRunner(num_workers, isolation=args.isolation) as runner:
                 new, known = measure(runner, batches)
@@ -93,6 +92,12 @@ def main(args: BenchArguments, console: Console) -> None:
             )
     console.print(table)
     console.print(profile(args))
+
+
+def make_batches(make: Callable[[int], list[Program]], count: int, num_batches: int) -> list[list[Program]]:
+    """Make batches of different programs."""
+    programs = make(count * num_batches)
+    return [programs[start : start + count] for start in range(0, len(programs), count)]
 
 
 def measure(runner: LocalRunner, batches: Sequence[Sequence[Program]]) -> tuple[list[Measurement], list[Measurement]]:
@@ -121,9 +126,7 @@ def grade(runner: LocalRunner, programs: Sequence[Program]) -> Measurement:
 def profile(args: BenchArguments) -> Table:
     """Divide the CPU time of a program with three asserts by step."""
     num_workers = max(args.num_workers)
-    batches = [
-        assert_workload(args.num_programs * (args.rounds + 1))[i :: args.rounds + 1] for i in range(args.rounds + 1)
-    ]
+    batches = make_batches(assert_workload, args.num_programs, args.rounds + 1)
     rounds: list[dict[str, float]] = []
     with LocalRunner(num_workers, isolation=args.isolation) as runner:
         grade(runner, batches[0])
@@ -132,7 +135,7 @@ def profile(args: BenchArguments) -> Table:
                 total = grade(runner, batch).cpu
             shares = {step: 1e6 * seconds[step] / len(batch) for step in _STEPS}
             rounds.append({**shares, "the rest: submit, assign, wake the caller": 1e6 * total - sum(shares.values())})
-    table = Table("step", "CPU µs per program", box=box.MARKDOWN, title=f"{num_workers} workers")
+    table = Table(f"step, {num_workers} workers", "CPU µs per program", box=box.MARKDOWN)
     for step in rounds[0]:
         seen = [times[step] for times in rounds]
         table.add_row(step, f"{statistics.median(seen):.0f} [{min(seen):.0f}, {max(seen):.0f}]")
