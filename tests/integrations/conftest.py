@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from trl_rltf.integrations import configure, shared_runner
 from trl_rltf.execution.sandbox.isolation import choose_isolation
+from trl_rltf.integrations import configure, shared_runner
 
 
 @pytest.fixture(autouse=True)

@@ -96,7 +96,7 @@ class _PassAtK:
             tests = _tests(doc.specific, name)
             programs += [Program(find_program(text, name), tests) for text in texts]
             sizes.append(len(texts))
-        reports = grade(programs)
+        reports = grade(programs, whole_module=True)  # as in LiveCodeBench
         warn_of_failed_sandbox(reports)
         passed = iter([report.outcome is Outcome.PASS for report in reports])
         return [pass_at(size, sum(next(passed) for _ in range(size)), self.k) for size in sizes]

@@ -50,7 +50,8 @@ def compute_code_eval(
         for tests in [_tests(reference, f"reference {task}")]
         for candidate in _list(candidates, f"prediction {task}")
     ]
-    reports = grade(programs, num_workers=num_workers, timeout=timeout)
+    # In `code_eval` the program is one script: an error after the functions that the tests use is an error.
+    reports = grade(programs, num_workers=num_workers, timeout=timeout, whole_module=True)
     warn_of_failed_sandbox(reports)
     left = iter(reports)
     results: dict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
