@@ -104,8 +104,10 @@ class _PassAtK:
 
 @functools.cache
 def _computation() -> type[_PassAtK]:
-    parent = _import("lighteval.metrics.metrics_sample").SampleLevelComputation
-    return type("CodePassAtK", (_PassAtK, parent), {"__doc__": _PassAtK.__doc__})
+    samples = _import("lighteval.metrics.metrics_sample")
+    # A task asks metrics of the class `SamplingMetric` for their number of completions.
+    parents = (_PassAtK, samples.SamplingMetric, samples.SampleLevelComputation)
+    return type("CodePassAtK", parents, {"__doc__": _PassAtK.__doc__})
 
 
 def _mean(scores: Sequence[float]) -> float:
