@@ -85,6 +85,15 @@ print(" ".join(children()))
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
 
 
+def test_rewards_need_the_standard_library_only(run_script):
+    code = """
+from trl_rltf.integrations import code_reward, compute_score
+tests = {"test_cases": [{"input": "1", "output": "1", "type": "stdin_stdout"}]}
+print(compute_score("apps", "print(input())", tests)["score"], code_reward(["print(2)"], verification_info=[tests]))
+"""
+    assert run_script(code, flags=["-S"]).stdout == "1.0 [0.0]\n"
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

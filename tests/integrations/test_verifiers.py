@@ -111,10 +111,16 @@ def scored():
     class CodeTask(vf.Task[CodeData]):
         pass
 
+    class TaskWithMethod(vf.Task[CodeData]):
+        @vf.reward(weight=2.0)
+        async def unit_tests(self, task, trace) -> float:
+            return await task_reward(task, trace)
+
     reward = {"unit_tests": {"fn": "trl_rltf.integrations.verifiers.task_reward", "weight": 2.0}}
 
-    def score(text, tests):
-        task = CodeTask(CodeData(idx=3, prompt="Add.", tests=tests), vf.TaskConfig(rewards=reward))
+    def score(text, tests, is_plugged=True):
+        data = CodeData(idx=3, prompt="Add.", tests=tests)
+        task = CodeTask(data, vf.TaskConfig(rewards=reward)) if is_plugged else TaskWithMethod(data)
         agent = AgentInfo.model_construct()
         trace = vf.Trace.model_construct(task=TraceTask(type="CodeTask", data=task.data), agent=agent)
         trace.nodes.append(vf.MessageNode(message=vf.UserMessage(content="Add.")))
@@ -132,6 +138,7 @@ def test_a_task_of_verifiers_is_scored(scored, completions, shares, stdin_tests)
     assert [trace.rewards["unit_tests"].score for trace in traces] == shares[:7]
     assert [trace.reward for trace in traces] == [2 * share for share in shares[:7]]
     assert traces[1].info["unit_tests"] == DETAILS
+    assert scored(completions[1], stdin_tests, is_plugged=False).reward == 1.0
 
 
 @needs_tasks

@@ -1,4 +1,8 @@
-"""Grade programs with the sandbox of trl-rltf inside other frameworks; needs no torch."""
+"""
+Grade programs inside other frameworks.
+
+The functions have the signatures of verl, open-r1, verifiers, lighteval and lm-evaluation-harness, and need no torch.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ def compute_code_eval(
     timeout: float | None = None,
 ) -> tuple[dict[str, float], dict[int, list[tuple[int, dict[str, Any]]]]]:
     """
-    Estimate pass@k, with the arguments and the results of `evaluate.load("code_eval").compute`.
+    Estimate pass@k, as the metric `code_eval` does.
+
+    The arguments and the results are those of `evaluate.load("code_eval").compute`.
 
     Args:
         predictions (`Sequence[Sequence[str]]`): Candidate programs of each problem. They are run as they are.

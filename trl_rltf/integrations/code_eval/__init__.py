@@ -1,4 +1,4 @@
-"""`code_eval` with the sandbox of trl-rltf, as an `evaluate` module."""
+"""The folder of an `evaluate` module with the call of `code_eval`."""
 
 from pathlib import Path
 

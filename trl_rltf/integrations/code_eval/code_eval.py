@@ -1,4 +1,4 @@
-"""`code_eval` as an `evaluate` module that grades programs in the sandbox of trl-rltf."""
+"""`code_eval` with the sandbox of trl-rltf, as an `evaluate` module."""
 
 from __future__ import annotations
 
