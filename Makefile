@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 PIP_FLAGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: install demo test style quality docs clean
+.PHONY: install demo test test-integrations style quality docs clean
 
 install: $(VENV)/.installed
 
@@ -23,6 +23,14 @@ demo: install
 
 test: install
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+# The requirements of the frameworks exclude each other, so each has a separate environment.
+FRAMEWORK ?= lm-eval
+
+test-integrations:
+	$(MAKE) install VENV=.venv-integrations/$(FRAMEWORK)
+	.venv-integrations/$(FRAMEWORK)/bin/pip install --quiet "$(FRAMEWORK)"
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-integrations/$(FRAMEWORK)/bin/python -m pytest tests/integrations $(ARGS)
 
 quality: install
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from trl_rltf import __version__
 from trl_rltf.execution import Outcome
 
 
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 ALL_PAGES = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 FOLDERS = ("trl_rltf", "examples", "tests", "docs", ".ci", ".github")
@@ -186,9 +186,8 @@ def test_a_link_leads_to_a_page_and_a_heading(page):
 
 def test_each_page_of_the_documentation_is_in_its_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text()
-    missing = [
-        page.name for page in ROOT.glob("docs/*.md") if not re.search(rf"\b{page.name}$", navigation, re.MULTILINE)
-    ]
+    pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
+    missing = [page for page in pages if not re.search(rf" {page}$", navigation, re.MULTILINE)]
     assert not missing
 
 

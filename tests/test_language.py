@@ -31,7 +31,7 @@ FILES = sorted(
         "trl_rltf/**/*.py",
         "examples/**/*.py",
         "tests/**/*.py",
-        "docs/*.md",
+        "docs/**/*.md",
         "README.md",
         "examples/**/*.md",
     )
