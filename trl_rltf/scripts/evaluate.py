@@ -34,6 +34,8 @@ from ..metrics import (
     PolicySampler,
     ReferenceSampler,
     Sampler,
+    VLLMSampler,
+    VLLMServerSampler,
     choose_ks,
     summarize,
     summarize_filtered,
@@ -44,10 +46,11 @@ from .parser import ScriptParser
 from .policy import load_policy
 from .problems import APPS, MBPP
 from .tables import console, evaluation_table
+from .vllm_policy import load_vllm_sampler
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
-_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k")
+_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,14 @@ def _label(script_args: EvaluationArguments, model_args: ModelConfig) -> str:
 
 
 def _settings(script_args: EvaluationArguments, model_args: ModelConfig) -> dict[str, Any]:
-    flags = {key: value for key, value in asdict(script_args).items() if key not in _MAY_CHANGE}
+    flags = {
+        key: value
+        for key, value in asdict(script_args).items()
+        if key not in _MAY_CHANGE and not key.startswith("vllm_")
+    }
+    # Engines round in different ways: samples of two are not mixed. A server may move to another address.
+    if script_args.use_vllm or script_args.vllm_server_base_url:
+        flags["engine"] = "vllm" if script_args.use_vllm else "server"
     return {"version": __version__, **flags, **asdict(model_args)}
 
 
@@ -176,7 +186,12 @@ def _load_sampler(
         max_prompt_length=script_args.max_prompt_length,
         stop_strings=tuple(script_args.stop_strings or ()),
     )
-    rank, _, local_rank = process_position()
+    rank, world_size, local_rank = process_position()
+    if script_args.use_vllm or script_args.vllm_server_base_url:
+        sampler = load_vllm_sampler(script_args, model_args, sampling, world_size)
+        if rank == 0:
+            _report_long_prompts(sampler, problems)
+        return sampler
     use_accelerator = torch.accelerator.is_available() and not script_args.use_cpu
     if use_accelerator:
         torch.accelerator.set_device_index(local_rank)
@@ -195,16 +210,19 @@ def _load_sampler(
         batch_size=script_args.batch_size,
         as_chat=script_args.prompt_style == "chat",
     )
-    if rank == 0 and script_args.max_prompt_length is not None:
-        lengths = prompt_lengths(tokenizer, list(map(policy.prompt, problems)))
-        _report_long_prompts(lengths, script_args.max_prompt_length)
+    if rank == 0:
+        _report_long_prompts(policy, problems)
     if script_args.critic_model_name_or_path is None:
         return policy
     critic = Critic(script_args.critic_model_name_or_path)
     return CriticSampler(policy, critic, runner, visible_tests, script_args.critic_prefixes)
 
 
-def _report_long_prompts(lengths: Sequence[int], limit: int) -> None:
+def _report_long_prompts(sampler: PolicySampler | VLLMSampler | VLLMServerSampler, problems: Dataset) -> None:
+    limit = sampler.sampling.max_prompt_length
+    if limit is None:
+        return
+    lengths = prompt_lengths(sampler.tokenizer, list(map(sampler.prompt, problems)))
     num_long = sum(length > limit for length in lengths)
     if num_long:
         console.print(
