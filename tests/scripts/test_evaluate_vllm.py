@@ -61,10 +61,10 @@ def table_of(printed):
 
 @pytest.mark.parametrize("style", ["plain", "chat"])
 def test_the_table_and_the_samples_are_those_of_transformers(call, server, style):
-    flags = [*GREEDY, "--prompt_style", style, "--stop_strings", "e"]
+    flags = [*GREEDY, "--prompt_style", style, "--stop_strings", "e1"]
     printed, expected = call(*flags, output="transformers")
     assert "pass@1" in table_of(printed)
-    assert {sample["is_clipped"] for sample in expected} == {True, False}
+    assert len({sample["completion"] for sample in expected}) > 2
     for number, engine in enumerate((["--use_vllm"], ["--vllm_server_base_url", server.url])):
         out, samples = call(*flags, *engine, output=str(number))
         assert samples == expected

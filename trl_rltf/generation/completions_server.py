@@ -1,4 +1,4 @@
-"""Client of a server that speaks the completions protocol of OpenAI, such as vLLM's."""
+"""Client of a server with the completions protocol of OpenAI, such as vLLM's."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class CompletionsServer:
         choices: list[dict[str, Any]] = [{} for _ in bodies]
         if not bodies:
             return choices
-        # Threads of this pool do not delay the end of the process: after Ctrl-C nobody waits for the answers that are missing.
+        # Threads of this pool do not delay the end of the process: Ctrl-C does not wait for the answers that are missing.
         with ThreadPool(min(self.concurrency, len(bodies))) as pool:
             answers = pool.imap_unordered(self._complete_numbered, enumerate(bodies))
             for index, choice in tqdm(

@@ -261,7 +261,7 @@ def end_tokens(model: Any, tokenizer: Any) -> list[int]:
 
 
 def config_end_tokens(generation_config: Any, tokenizer: Any) -> list[int]:
-    """Ids of the end tokens of tokenizer and generation config, for a model that another process has."""
+    """Ids of the end tokens of tokenizer and generation config."""
     ends = generation_config.eos_token_id
     return sorted({tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None})
 

@@ -1,4 +1,4 @@
-"""Sample the completions of an evaluation with vLLM, in this process or at a server."""
+"""Sample completions with vLLM, in this process or at a server."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class VLLMServerSampler:
 
     @property
     def fingerprint(self) -> str:
-        """What is known of the model: its name, where the server loaded it from, and the digest of its files."""
+        """Name of the model, where the server loaded it from, digest of its files."""
         return (
             f"{self.server.model} from {self.server.origin or 'an unknown place'}, {self.weights or 'without digest'}"
         )

@@ -106,9 +106,7 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     ks = choose_ks(script_args.k, script_args.num_samples, default=benchmark.ks)
     if script_args.programs == "model" and model_args.model_name_or_path is None:
         raise ValueError("Give `--model_name_or_path`, or `--programs reference` to grade the reference solutions.")
-    problems = _load_problems(script_args)
-    if script_args.eval_problems is not None:
-        problems = problems.select(range(min(script_args.eval_problems, len(problems))))
+    problems = load_problems(script_args)
     if script_args.programs == "reference":
         with_solution = [index for index, solutions in enumerate(problems["solutions"]) if solutions]
         if rank == 0 and len(with_solution) < len(problems):
@@ -118,7 +116,7 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     with LocalRunner(script_args.num_workers, timeout=script_args.test_timeout, allow_code_eval=True) as runner:
         result = evaluate_problems(
             problems,
-            lambda: _load_sampler(script_args, model_args, runner, problems),
+            lambda: load_sampler(script_args, model_args, runner, problems),
             runner,
             script_args.num_samples,
             folder=folder,
@@ -147,11 +145,20 @@ def process_position() -> tuple[int, int, int]:
     return rank, world_size, local_rank
 
 
-def _load_problems(script_args: EvaluationArguments) -> Dataset:
+def load_problems(script_args: EvaluationArguments) -> Dataset:
+    """
+    Load the problems of an evaluation.
+
+    Args:
+        script_args ([`EvaluationArguments`]): Arguments of the run.
+    """
     split = script_args.dataset_test_split
     if script_args.benchmark == "mbpp":
-        return load_mbpp(script_args.dataset_name or MBPP, split)
-    return load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
+        problems = load_mbpp(script_args.dataset_name or MBPP, split)
+    else:
+        problems = load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
+    number = len(problems) if script_args.eval_problems is None else script_args.eval_problems
+    return problems.select(range(min(number, len(problems))))
 
 
 def _label(script_args: EvaluationArguments, model_args: ModelConfig) -> str:
@@ -173,9 +180,18 @@ def _settings(script_args: EvaluationArguments, model_args: ModelConfig) -> dict
     return {"version": __version__, **flags, **asdict(model_args)}
 
 
-def _load_sampler(
+def load_sampler(
     script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner, problems: Dataset
 ) -> Sampler:
+    """
+    Load the model, or find its server, for an evaluation.
+
+    Args:
+        script_args ([`EvaluationArguments`]): Arguments of the run.
+        model_args ([`~trl.ModelConfig`]): The model.
+        runner ([`~execution.LocalRunner`]): Runs the visible tests, with a critic.
+        problems ([`~datasets.Dataset`]): Problems; the first process counts their long prompts.
+    """
     if script_args.programs != "model":
         return ReferenceSampler() if script_args.programs == "reference" else EmptySampler()
     assert script_args.temperature is not None

@@ -9,7 +9,7 @@ from trl import ModelConfig
 
 
 class VLLMArguments(Protocol):
-    """The part of [`EvaluationArguments`] that is about vLLM, and what does not work with it."""
+    """Arguments about vLLM, and those that may not work with it."""
 
     use_vllm: bool
     vllm_gpu_memory_utilization: float
@@ -87,7 +87,7 @@ def check_vllm_arguments(script_args: VLLMArguments) -> None:
 
 def check_vllm_model(script_args: VLLMArguments, model_args: ModelConfig, world_size: int) -> None:
     """
-    Check the arguments of the model, and the number of processes, of an evaluation with vLLM.
+    Check the model and the number of processes of an evaluation with vLLM.
 
     Args:
         script_args ([`EvaluationArguments`]): Arguments of the script.
