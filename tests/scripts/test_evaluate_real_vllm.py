@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 
@@ -14,7 +16,7 @@ import vllm_engines
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed"),
 ]
 
@@ -46,7 +48,7 @@ def evaluate(run_script, start_script, tmp_path, tmp_path_factory, folder):
             return start_script("-m", "trl_rltf.scripts.evaluate", *flags, env=VLLM, start_new_session=True)
         code = "from trl_rltf.cli import main; main()"
         launcher = ["--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-        run_script(code, "evaluate", *launcher, *flags, env=VLLM, timeout=600)
+        run_script(code, "evaluate", *launcher, *flags, env=VLLM, timeout=900)
         return [json.loads(line) for line in (tmp_path / output / "samples.jsonl").read_text().splitlines()]
 
     return call
@@ -54,10 +56,7 @@ def evaluate(run_script, start_script, tmp_path, tmp_path_factory, folder):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, folder):
-    """Address of vLLM's server, in a process of the module's tests."""
-    import subprocess
-    import sys
-
+    """Address of vLLM's server."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -74,7 +73,7 @@ def server(tmp_path_factory, folder):
             start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + 900
     while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=5).close()
