@@ -119,11 +119,16 @@ def weights_fingerprint(model: Any) -> str:
     """
     digest = hashlib.sha256()
     for name, parameter in model.named_parameters():
-        values = parameter.detach().reshape(-1)
-        values = values[:: max(1, values.numel() // _FINGERPRINT_VALUES)]
+        values = spaced_values(parameter.detach())
         digest.update(f"{name} {tuple(parameter.shape)} ".encode())
         digest.update(values.to("cpu", torch.float32).numpy().tobytes())
     return digest.hexdigest()
+
+
+def spaced_values(tensor: torch.Tensor) -> torch.Tensor:
+    """Evenly spaced values of a tensor, about 1,024 of them."""
+    values = tensor.reshape(-1)
+    return values[:: max(1, values.numel() // _FINGERPRINT_VALUES)]
 
 
 def encode_prompt(tokenizer: Any, prompt: Any, max_length: int | None, known: dict[str, list[int]]) -> list[int]:
@@ -252,7 +257,12 @@ def generation_arguments(model: Any, tokenizer: Any, sampling: Sampling) -> dict
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:
     """Ids of the end tokens of tokenizer and model."""
-    ends = model.generation_config.eos_token_id
+    return config_end_tokens(model.generation_config, tokenizer)
+
+
+def config_end_tokens(generation_config: Any, tokenizer: Any) -> list[int]:
+    """Ids of the end tokens of tokenizer and generation config."""
+    ends = generation_config.eos_token_id
     return sorted({tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None})
 
 

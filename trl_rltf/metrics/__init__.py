@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .statistics import choose_ks as choose_ks
     from .statistics import summarize as summarize
     from .statistics import summarize_filtered as summarize_filtered
+    from .vllm_samplers import VLLMSampler as VLLMSampler
+    from .vllm_samplers import VLLMServerSampler as VLLMServerSampler
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
@@ -40,5 +42,6 @@ __all__, __getattr__, __dir__ = lazy_names(
             "summarize",
             "summarize_filtered",
         ),
+        ".vllm_samplers": ("VLLMSampler", "VLLMServerSampler"),
     },
 )

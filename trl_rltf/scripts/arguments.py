@@ -9,6 +9,7 @@ from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
 from .parser import documented
+from .vllm_arguments import check_vllm_arguments
 
 
 @documented
@@ -225,6 +226,21 @@ class EvaluationArguments:
             PEFT adapter to merge into the model.
         trust_remote_code (`bool`, *optional*, defaults to `False`):
             Allow code of the model's repository to run.
+        use_vllm (`bool`, *optional*, defaults to `False`):
+            Sample with a vLLM engine in this process. `batch_size` is the number of sequences that it generates at a time.
+        vllm_gpu_memory_utilization (`float`, *optional*, defaults to `0.9`):
+            Share of the memory of the GPU that the engine takes.
+        vllm_tensor_parallel_size (`int`, *optional*, defaults to `1`):
+            Number of GPUs over which the engine divides the model.
+        vllm_max_model_length (`int`, *optional*):
+            Maximum number of tokens of prompt and completion in the engine. Defaults to that of the model.
+        vllm_server_base_url (`str`, *optional*):
+            Address of an OpenAI-compatible server that samples, such as http://localhost:8000. `batch_size` is the number of
+            requests that each process sends at a time.
+        vllm_server_model (`str`, *optional*):
+            Name of the model at the server. Defaults to the model that the server loaded from `model_name_or_path`.
+        vllm_server_timeout (`float`, *optional*, defaults to `240.0`):
+            Seconds to wait for a server that cannot be reached yet.
 
     Raises:
         ValueError: If a value is out of range, or two arguments contradict each other.
@@ -257,6 +273,13 @@ class EvaluationArguments:
     critic_prefixes: int = 5
     adapter_name_or_path: str | None = None
     trust_remote_code: bool = False
+    use_vllm: bool = False
+    vllm_gpu_memory_utilization: float = 0.9
+    vllm_tensor_parallel_size: int = 1
+    vllm_max_model_length: int | None = None
+    vllm_server_base_url: str | None = None
+    vllm_server_model: str | None = None
+    vllm_server_timeout: float = 240.0
 
     def __post_init__(self) -> None:
         if self.temperature is None:
@@ -273,3 +296,4 @@ class EvaluationArguments:
                 raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least 1.")
         if self.eval_problems is not None and self.eval_problems < 0:
             raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")
+        check_vllm_arguments(self)

@@ -34,6 +34,8 @@ from ..metrics import (
     PolicySampler,
     ReferenceSampler,
     Sampler,
+    VLLMSampler,
+    VLLMServerSampler,
     choose_ks,
     summarize,
     summarize_filtered,
@@ -44,10 +46,11 @@ from .parser import ScriptParser
 from .policy import load_policy
 from .problems import APPS, MBPP
 from .tables import console, evaluation_table
+from .vllm_policy import load_vllm_sampler
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
-_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k")
+_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,7 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     ks = choose_ks(script_args.k, script_args.num_samples, default=benchmark.ks)
     if script_args.programs == "model" and model_args.model_name_or_path is None:
         raise ValueError("Give `--model_name_or_path`, or `--programs reference` to grade the reference solutions.")
-    problems = _load_problems(script_args)
-    if script_args.eval_problems is not None:
-        problems = problems.select(range(min(script_args.eval_problems, len(problems))))
+    problems = load_problems(script_args)
     if script_args.programs == "reference":
         with_solution = [index for index, solutions in enumerate(problems["solutions"]) if solutions]
         if rank == 0 and len(with_solution) < len(problems):
@@ -115,7 +116,7 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
     with LocalRunner(script_args.num_workers, timeout=script_args.test_timeout, allow_code_eval=True) as runner:
         result = evaluate_problems(
             problems,
-            lambda: _load_sampler(script_args, model_args, runner, problems),
+            lambda: load_sampler(script_args, model_args, runner, problems),
             runner,
             script_args.num_samples,
             folder=folder,
@@ -144,11 +145,20 @@ def process_position() -> tuple[int, int, int]:
     return rank, world_size, local_rank
 
 
-def _load_problems(script_args: EvaluationArguments) -> Dataset:
+def load_problems(script_args: EvaluationArguments) -> Dataset:
+    """
+    Load the problems of an evaluation.
+
+    Args:
+        script_args ([`EvaluationArguments`]): Arguments of the run.
+    """
     split = script_args.dataset_test_split
     if script_args.benchmark == "mbpp":
-        return load_mbpp(script_args.dataset_name or MBPP, split)
-    return load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
+        problems = load_mbpp(script_args.dataset_name or MBPP, split)
+    else:
+        problems = load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
+    number = len(problems) if script_args.eval_problems is None else script_args.eval_problems
+    return problems.select(range(min(number, len(problems))))
 
 
 def _label(script_args: EvaluationArguments, model_args: ModelConfig) -> str:
@@ -159,13 +169,29 @@ def _label(script_args: EvaluationArguments, model_args: ModelConfig) -> str:
 
 
 def _settings(script_args: EvaluationArguments, model_args: ModelConfig) -> dict[str, Any]:
-    flags = {key: value for key, value in asdict(script_args).items() if key not in _MAY_CHANGE}
+    flags = {
+        key: value
+        for key, value in asdict(script_args).items()
+        if key not in _MAY_CHANGE and not key.startswith("vllm_")
+    }
+    # Engines round in different ways: samples of two are not mixed. A server may move to another address.
+    if script_args.use_vllm or script_args.vllm_server_base_url:
+        flags["engine"] = "vllm" if script_args.use_vllm else "server"
     return {"version": __version__, **flags, **asdict(model_args)}
 
 
-def _load_sampler(
+def load_sampler(
     script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner, problems: Dataset
 ) -> Sampler:
+    """
+    Load the model, or find its server, for an evaluation.
+
+    Args:
+        script_args ([`EvaluationArguments`]): Arguments of the run.
+        model_args ([`~trl.ModelConfig`]): The model.
+        runner ([`~execution.LocalRunner`]): Runs the visible tests, with a critic.
+        problems ([`~datasets.Dataset`]): Problems; the first process counts their long prompts.
+    """
     if script_args.programs != "model":
         return ReferenceSampler() if script_args.programs == "reference" else EmptySampler()
     assert script_args.temperature is not None
@@ -176,7 +202,12 @@ def _load_sampler(
         max_prompt_length=script_args.max_prompt_length,
         stop_strings=tuple(script_args.stop_strings or ()),
     )
-    rank, _, local_rank = process_position()
+    rank, world_size, local_rank = process_position()
+    if script_args.use_vllm or script_args.vllm_server_base_url:
+        sampler = load_vllm_sampler(script_args, model_args, sampling, world_size)
+        if rank == 0:
+            _report_long_prompts(sampler, problems)
+        return sampler
     use_accelerator = torch.accelerator.is_available() and not script_args.use_cpu
     if use_accelerator:
         torch.accelerator.set_device_index(local_rank)
@@ -195,16 +226,19 @@ def _load_sampler(
         batch_size=script_args.batch_size,
         as_chat=script_args.prompt_style == "chat",
     )
-    if rank == 0 and script_args.max_prompt_length is not None:
-        lengths = prompt_lengths(tokenizer, list(map(policy.prompt, problems)))
-        _report_long_prompts(lengths, script_args.max_prompt_length)
+    if rank == 0:
+        _report_long_prompts(policy, problems)
     if script_args.critic_model_name_or_path is None:
         return policy
     critic = Critic(script_args.critic_model_name_or_path)
     return CriticSampler(policy, critic, runner, visible_tests, script_args.critic_prefixes)
 
 
-def _report_long_prompts(lengths: Sequence[int], limit: int) -> None:
+def _report_long_prompts(sampler: PolicySampler | VLLMSampler | VLLMServerSampler, problems: Dataset) -> None:
+    limit = sampler.sampling.max_prompt_length
+    if limit is None:
+        return
+    lengths = prompt_lengths(sampler.tokenizer, list(map(sampler.prompt, problems)))
     num_long = sum(length > limit for length in lengths)
     if num_long:
         console.print(

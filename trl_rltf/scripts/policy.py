@@ -37,13 +37,13 @@ def load_policy(
         ValueError: If it is an adapter whose base model is unknown or cannot be found.
     """
     source = model_args.model_name_or_path
-    adapter_config = _adapter_config(source, model_args.model_revision)
+    adapter_config = find_adapter_config(source, model_args.model_revision)
     if adapter_config is not None:
         model, tokenizer = _load_base(source, adapter_config, model_args, gguf_file, trust_remote_code)
         for folder in (source, adapter):
             model = model if folder is None else _merge(model, folder)
         if (Path(source) / "tokenizer_config.json").is_file():  # training may have changed it
-            tokenizer = _load_tokenizer(source, trust_remote_code=trust_remote_code)
+            tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
         return model, tokenizer
     where = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code, "gguf_file": gguf_file}
     config = AutoConfig.from_pretrained(source, **where)
@@ -60,7 +60,7 @@ def load_policy(
         name_model(model, source)
     if adapter is not None:
         model = _merge(model, adapter)
-    return model, _load_tokenizer(source, **where)
+    return model, load_tokenizer(source, **where)
 
 
 def name_model(model: Any, name: str) -> None:
@@ -76,7 +76,14 @@ def name_model(model: Any, name: str) -> None:
     model.name_or_path = model.config._name_or_path = name
 
 
-def _load_tokenizer(source: str, **where: Any) -> Any:
+def load_tokenizer(source: str, **where: Any) -> Any:
+    """
+    Load a tokenizer for generation, with a padding token.
+
+    Args:
+        source (`str`): Name or folder of the model.
+        **where: Arguments of `from_pretrained`, such as `revision` and `trust_remote_code`.
+    """
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **where)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer
@@ -90,7 +97,7 @@ def _merge(model: Any, adapter: str) -> Any:
     return merged
 
 
-def _adapter_config(source: str, revision: str | None) -> dict[str, Any] | None:
+def find_adapter_config(source: str, revision: str | None) -> dict[str, Any] | None:
     """Configuration of the adapter, if the source is an adapter and not a whole model."""
     if (Path(source) / "config.json").is_file():
         return None
