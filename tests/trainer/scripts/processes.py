@@ -1,4 +1,8 @@
-"""Train on several processes, one case after the other, and write the results of each case to a folder."""
+"""
+Train on several processes, one case after the other, and write the results of each case to a folder.
+
+    processes.py FOLDER [--fsdp] [CASE ...]
+"""
 
 import json
 import os
@@ -9,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType
+from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
@@ -90,23 +97,47 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
         callbacks=[OnlineBuffer(*case["buffer"])] if "buffer" in case else None,
     )
     trainer.train(resume_from_checkpoint=str(folder / case["resume"]) if "resume" in case else None)
-    weights = sum(parameter.double().sum() for parameter in trainer.model.parameters())
-    gathered = trainer.accelerator.gather(weights.detach().reshape(1))
+    state = trainer.accelerator.unwrap_model(trainer.model).state_dict()
+    weights = {name: _whole(weight) for name, weight in state.items()}
+    total = sum(weight.double().sum() for weight in weights.values())
+    gathered = trainer.accelerator.gather(total.reshape(1))
     if rank == 0:
-        torch.save(trainer.accelerator.unwrap_model(trainer.model).state_dict(), f"{output}.pt")
+        torch.save(weights, f"{output}.pt")
     trainer.accelerator.wait_for_everyone()
     return {
         "steps": trainer.state.global_step,
         "sums of weights": gathered.tolist(),
         "buffer sizes": [row["buffer/size"] for row in trainer.state.log_history if "buffer/size" in row],
         "logs of a finished run": sum("train_runtime" in row for row in trainer.state.log_history),
+        "sharded weights": sum(isinstance(weight, DTensor) for weight in state.values()),
     }
 
 
-def main(folder: Path) -> None:
-    """Train in all cases, on all processes."""
+def _whole(weight: torch.Tensor) -> torch.Tensor:
+    return weight.full_tensor() if isinstance(weight, DTensor) else weight
+
+
+def allow_fsdp_on_cpu() -> None:
+    """
+    Let accelerate shard a model on the CPU.
+
+    torch shards on the CPU, but accelerate 1.15 sets up FSDP only for accelerators. The device and the collectives stay those
+    of the CPU: only the type of the distributed run is named differently.
+    """
+    start = PartialState.__init__
+
+    def start_as_accelerator(self: PartialState, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **kwargs)
+        if self._shared_state["distributed_type"] == DistributedType.MULTI_CPU:
+            self._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = start_as_accelerator
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Train in some cases, on all processes."""
     num_processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
-    for name in CASES:
+    for name in names:
         try:
             result = train(name, folder, num_processes, rank)
         except Exception:
@@ -117,6 +148,10 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    main(Path(sys.argv[1]))
+    arguments = sys.argv[1:]
+    if "--fsdp" in arguments:
+        arguments.remove("--fsdp")
+        allow_fsdp_on_cpu()
+    main(Path(arguments[0]), arguments[1:] or list(CASES))
     sys.stdout.flush()
     os._exit(0)  # all is written; at the end of an interpreter, the threads of gloo abort about one process in thirty
