@@ -42,7 +42,9 @@ def describe(tests: UnitTests, index: int, got: str) -> FirstFailure:
 
 def answer_text(mode: str, values: memoryview, printed: memoryview) -> str:
     """
-    Write a wrong answer as a short text, in a time that does not depend on the answer.
+    Write a wrong answer as a short text.
+
+    The time does not depend on the size of the answer.
 
     Args:
         mode (`str`): How the tests ran.
