@@ -150,7 +150,7 @@ def one_of_four_passes(completion_ids, **columns):
 
 
 def test_the_outcome_counts_and_not_the_reward(make_trainer):
-    """The best reward is that of a failure. The first function that gives outcomes decides; no reward is no pass."""
+    """The best reward is that of a failure. The first function that gives outcomes decides. Without a reward, nothing passed."""
 
     settings = {**EVALUATED, "per_device_eval_batch_size": 4}
     trainer = make_trainer([by_length, one_of_four_passes], eval_dataset=held_out_set(), **settings)

@@ -30,7 +30,9 @@ class HeldOutGroup:
 
 def held_out_metrics(groups: Sequence[HeldOutGroup], ks: Sequence[int]) -> dict[str, float]:
     """
-    Estimate pass@k without bias, and count outcomes, over all problems and per difficulty.
+    Estimate pass@k without bias, and count outcomes.
+
+    Both are over all problems, and over those of each difficulty.
 
     Args:
         groups (`Sequence[HeldOutGroup]`): The problems.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
+from transformers.trainer_utils import has_length
 
 from ..metrics.held_out import HeldOutGroup, held_out_metrics
 from ._trl import is_async_callable
@@ -179,8 +180,8 @@ def _group(rows: Sequence[_Row], grader: int) -> HeldOutGroup:
 
 
 def _num_rows(dataloader: Any, steps: list[list[_Row]], group_size: int, num_processes: int) -> int:
-    """Return the number of rows without those that fill up the last batch of several processes."""
-    if hasattr(dataloader.dataset, "__len__"):
+    """Return the number of rows without those that fill up the last batch."""
+    if has_length(dataloader.dataset):
         return len(dataloader.dataset) * group_size
     total = sum(map(len, steps))
     if num_processes == 1:
