@@ -10,7 +10,7 @@ from support import by_length, history
 from transformers import EarlyStoppingCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from trl_rltf import OnlineBuffer, RLTFConfig, TokenReward, UnitTestRewardFunction
+from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, UnitTestRewardFunction
 from trl_rltf.execution import Outcome
 from trl_rltf.metrics.held_out import HeldOutGroup, held_out_metrics
 from trl_rltf.trainer import PassAtKCallback
@@ -150,8 +150,11 @@ def one_of_four_passes(completion_ids, **columns):
 
 
 def test_the_outcome_counts_and_not_the_reward(make_trainer):
-    """The best reward is that of a failure. The first function that gives outcomes decides. Without a reward, nothing passed."""
+    """
+    The best reward is that of a failure.
 
+    The first function that gives outcomes decides, and a completion without a reward did not pass.
+    """
     settings = {**EVALUATED, "per_device_eval_batch_size": 4}
     trainer = make_trainer([by_length, one_of_four_passes], eval_dataset=held_out_set(), **settings)
     metrics = trainer.evaluate()
@@ -323,6 +326,29 @@ def test_the_callback_refuses_a_k_above_the_size_of_a_group(make_trainer):
     trainer = make_trainer(by_length, trainer_class=GRPOTrainer, config_class=GRPOConfig)
     with pytest.raises(ValueError, match="from 1 to 4"):
         PassAtKCallback(trainer, ks=[8])
+
+
+@pytest.mark.parametrize("trainer_class", [GRPOTrainer, RLTFTrainer], ids=["GRPO", "RLTF"])
+def test_an_evaluation_that_was_interrupted_leaves_nothing_behind(make_trainer, trainer_class):
+    """The second batch of the first evaluation raises; the problem of its first batch would count twice."""
+    calls = []
+
+    def rewards(completion_ids, **columns):
+        calls.append(completion_ids)
+        if len(calls) == 2:
+            raise RuntimeError("interrupted")
+        return one_of_four_passes(completion_ids) if len(calls) > 2 else [None] * 4
+
+    config_class = GRPOConfig if trainer_class is GRPOTrainer else RLTFConfig
+    settings = {**EVALUATED, "per_device_eval_batch_size": 4}
+    trainer = make_trainer(
+        rewards, trainer_class=trainer_class, config_class=config_class, eval_dataset=held_out_set(), **settings
+    )
+    if trainer_class is GRPOTrainer:
+        trainer.add_callback(PassAtKCallback(trainer))
+    with pytest.raises(RuntimeError, match="interrupted"):
+        trainer.evaluate()
+    assert trainer.evaluate()["eval_pass@1"] == 0.25
 
 
 # ---------------------------------------------------------------------- settings

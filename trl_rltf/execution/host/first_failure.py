@@ -87,25 +87,28 @@ def short_text(value: Any) -> str:
 
 def cut(text: str) -> str:
     """Cut a text at 200 characters, and escape line ends and control characters."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: MAX_CHARACTERS + 1])
+    shown = text[: MAX_CHARACTERS + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
     return shown if len(shown) <= MAX_CHARACTERS else shown[: MAX_CHARACTERS - 1] + "…"
 
 
 def _pieces(value: Any) -> Iterator[str]:
     # Each level of nesting gives a character before its parts, so that a deep value does not recurse deeply.
-    if type(value) in _BRACKETS or isinstance(value, _ITERABLES):
-        opening, closing = _BRACKETS.get(type(value), ("[", "]"))
-        yield opening
-        yield from _joined(map(_pieces, value))
-        yield ",)" if type(value) is tuple and len(value) == 1 else closing
+    if isinstance(value, (str, bytes, bytearray)):
+        yield repr(value[: MAX_CHARACTERS + 1])
+    elif isinstance(value, int):
+        bits = value.bit_length()
+        yield repr(value) if bits <= _MAX_INT_BITS else f"<integer of {bits} bits>"
     elif isinstance(value, dict):
         yield "{"
         yield from _joined(map(_pair, value.items()))
         yield "}"
-    elif isinstance(value, (str, bytes, bytearray)):
-        yield repr(value[: MAX_CHARACTERS + 1])
-    elif isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
-        yield f"<integer of {value.bit_length()} bits>"
+    elif type(value) in _BRACKETS or isinstance(value, _ITERABLES):
+        opening, closing = _BRACKETS.get(type(value), ("[", "]"))
+        yield opening
+        yield from _joined(map(_pieces, value))
+        yield ",)" if type(value) is tuple and len(value) == 1 else closing
     else:
         yield repr(value)
 
