@@ -15,10 +15,14 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType
+from datasets import Dataset
 from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
+from trl_rltf.execution import Outcome
+from trl_rltf.trainer import PassAtKCallback
 
 
 # Without sampling and dropout, so that random numbers make no difference.
@@ -134,12 +138,59 @@ def allow_fsdp_on_cpu() -> None:
     PartialState.__init__ = start_as_accelerator
 
 
+def evaluate(folder: Path) -> list[dict[str, Any]]:
+    """
+    Evaluate five problems in groups of four, and return what each evaluation logs.
+
+    Of problem i, all completions pass if i is 0 or 3, half of them if i is 1 or 4, and none if i is 2. If a batch has two rows
+    per process, a group is divided between two processes; if it has four, the last batch lacks a group.
+    """
+    rows = {"prompt": [f"problem {i}" for i in range(5)], "difficulty": ["easy", "hard", "hard", "easy", "hard"]}
+    dataset = Dataset.from_dict(rows)
+
+    def reward(prompts, completion_ids, **columns):
+        numbers = [int(prompt.split()[-1]) % 3 for prompt in prompts]
+        passed = [number == 0 or (number == 1 and i % 2 == 0) for i, number in enumerate(numbers)]
+        return [
+            TokenReward(0.0, [0.0] * len(ids), None, Outcome.PASS if is_right else Outcome.FAILURE)
+            for ids, is_right in zip(completion_ids, passed, strict=True)
+        ]
+
+    results = []
+    for trainer_class, config_class in ((RLTFTrainer, RLTFConfig), (GRPOTrainer, GRPOConfig)):
+        trainer = trainer_class(
+            model=AutoModelForCausalLM.from_pretrained(folder / "llama"),
+            reward_funcs=reward,
+            args=config_class(
+                output_dir=str(folder / "evaluated"),
+                num_generations=4,
+                per_device_train_batch_size=4,
+                max_completion_length=2,
+                report_to="none",
+                disable_tqdm=True,
+                use_cpu=True,
+                bf16=False,
+            ),
+            train_dataset=dataset,
+            eval_dataset=dataset,
+            processing_class=AutoTokenizer.from_pretrained(folder / "llama"),
+        )
+        if trainer_class is GRPOTrainer:
+            trainer.add_callback(PassAtKCallback(trainer))
+        for batch_size in (2, 4):
+            trainer.args.per_device_eval_batch_size = batch_size
+            for part in (dataset, dataset.to_iterable_dataset()):
+                metrics = trainer.evaluate(part)
+                results.append({key: value for key, value in metrics.items() if "pass" in key or "failure" in key})
+    return results
+
+
 def main(folder: Path, names: list[str]) -> None:
     """Train in some cases, on all processes."""
     num_processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
     for name in names:
         try:
-            result = train(name, folder, num_processes, rank)
+            result = evaluate(folder) if name == "evaluated" else train(name, folder, num_processes, rank)
         except Exception:
             (folder / f"{name}-error-{rank}.txt").write_text(traceback.format_exc())
             raise
@@ -152,6 +203,6 @@ if __name__ == "__main__":
     if "--fsdp" in arguments:
         arguments.remove("--fsdp")
         allow_fsdp_on_cpu()
-    main(Path(arguments[0]), arguments[1:] or list(CASES))
+    main(Path(arguments[0]), arguments[1:] or [*CASES, "evaluated"])
     sys.stdout.flush()
     os._exit(0)  # all is written; at the end of an interpreter, the threads of gloo abort about one process in thirty
