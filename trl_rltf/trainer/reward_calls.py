@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..execution import Outcome
 from ._trl import is_async_callable
 from .baselines import GreedyCompletions
 
@@ -41,6 +42,7 @@ class RewardCalls:
             the sequence, or `None`.
         token_weights (`dict[int, list]`): By function: for each completion, the factor of the advantage of each token, or
             `None`.
+        outcomes (`list[Outcome | None]`): Outcome of each completion, `None` if no function gave one.
         while_running (`Callable`, *optional*): Called once while the functions run.
         greedy (`tuple`, *optional*): Texts and ids of the greedy completions of the same prompts, which are graded too.
         seconds (`float`): Seconds that the last calls took.
@@ -62,6 +64,7 @@ class RewardCalls:
         self._is_started = False
         self.token_rewards: dict[int, list[list[float] | None]] = {}
         self.token_weights: dict[int, list[list[float] | None]] = {}
+        self.outcomes: list[Outcome | None] = []
         self.while_running: Callable[[], None] | None = None
         self.greedy: GreedyCompletions | None = None
         self.is_greedy_pass = False
@@ -73,6 +76,7 @@ class RewardCalls:
         self.greedy = greedy
         self.token_rewards.clear()
         self.token_weights.clear()
+        self.outcomes.clear()
         self._running.clear()
         self._is_started = False
         self.seconds = self.exposed_seconds = 0.0
@@ -119,6 +123,9 @@ class RewardCalls:
                 self.token_weights[index] = [
                     _token_weights(name, row, reward, len(ids)) for row, (reward, ids) in rows
                 ]
+                outcomes = [reward.outcome if hasattr(reward, "outcome") else None for reward in rewards]
+                earlier = self.outcomes or [None] * len(outcomes)
+                self.outcomes = [old or new for old, new in zip(earlier, outcomes, strict=True)]
             return rewards
 
         call.__name__ = self._names[index]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ._trl import GenerationBatch, pad
+from .advantages import means_over_tokens
 
 
 # One scored completion without padding: `prompt_ids` `(P,)`, `completion_ids`, `completion_mask`, `advantages` and
@@ -128,6 +129,31 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
             masks = [torch.ones_like(row) for row in rows]
             batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
     return batch
+
+
+def completion_columns(
+    batch: dict[str, Any], token_deltas: torch.Tensor | None, tokenizer: Any, *, marks_tokens: bool
+) -> dict[str, list[Any]]:
+    """
+    Return the columns of the completions table that show advantages and token rewards.
+
+    Args:
+        batch (`dict`): Generation batch.
+        token_deltas (`torch.Tensor` or `None`): Token rewards minus those of their completions, shape `(B, T)`.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decodes completions.
+        marks_tokens (`bool`): Whether to decode the completions, with penalized tokens marked.
+
+    Returns:
+        `dict[str, list]`: Columns by name, with one value per completion.
+    """
+    advantages, mask = batch["advantages"], batch["completion_mask"]
+    if advantages.dim() == 2:
+        advantages = means_over_tokens(advantages, mask)
+    columns: dict[str, list[Any]] = {"rltf_advantage": advantages.tolist()}
+    if marks_tokens:
+        is_marked = torch.zeros_like(mask) if token_deltas is None else (token_deltas < 0) * mask
+        columns["marked_completion"] = marked_texts(batch["completion_ids"], is_marked, tokenizer)
+    return columns
 
 
 def marked_texts(completion_ids: torch.Tensor, is_marked: torch.Tensor, tokenizer: Any) -> list[str]:
