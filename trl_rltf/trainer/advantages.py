@@ -72,7 +72,7 @@ def find_informative_groups(
     baseline: Baseline,
 ) -> list[bool]:
     """
-    Tell which groups teach: their completions have different rewards, or their tokens have.
+    Tell which groups teach: completions or tokens have different rewards.
 
     If the baseline is not taken from the group, a group of equal rewards teaches too, unless all of its advantages are 0.
 

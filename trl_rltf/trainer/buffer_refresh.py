@@ -160,7 +160,7 @@ class BufferRefresh:
         )
 
     def _samples_of(self, prompts: PromptBatch) -> list[Sample]:
-        """Generate and score, and split the generation batch into samples without padding, on the CPU."""
+        """Generate and score completions, as samples without padding on the CPU."""
         rollouts = self._rollouts
         batch = rollouts.add_references(prompts.rows, rollouts.score(prompts.rows))
         if self._dynamic_sampling is not None:

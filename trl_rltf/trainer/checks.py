@@ -79,7 +79,7 @@ def check_settings(
 
 
 def _check_groups(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
-    """Refuse groups whose completions are on several processes, where whole groups are kept or dropped."""
+    """Refuse groups on several processes where whole groups are kept or dropped."""
     local = args.per_device_train_batch_size * args.steps_per_generation
     if local % args.num_generations and (buffer is not None or args.orders_prompts):
         feature = "With an `OnlineBuffer`" if buffer is not None else "With dynamic sampling or a curriculum"

@@ -154,7 +154,7 @@ class DynamicSampling:
 
 
 def _with_token_advantages(batch: dict[str, Any]) -> dict[str, Any]:
-    """Give each token the advantage of its completion, if the advantages are not per token already."""
+    """Give each token the advantage of its completion."""
     advantages, ids = batch["advantages"], batch["completion_ids"]
     if advantages.dim() == 2:
         return batch

@@ -1,4 +1,4 @@
-"""Deal the rows of the training set to the processes, and remember how often each is solved."""
+"""Deal rows of the training set to processes, and keep their pass rates."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PassRates:
         self._last[row] = num_passed / num_completions
 
     def teaches_nothing(self, row: int) -> bool:
-        """Whether all or none of the completions of the last group passed. `False` for a row without a group."""
+        """Whether all or none of the completions of the last group passed."""
         return self._last.get(row) in (0.0, 1.0)
 
     def metrics(self) -> dict[str, float]:

@@ -179,5 +179,5 @@ class RLTFConfig(GRPOConfig):
 
     @property
     def orders_prompts(self) -> bool:
-        """Whether the trainer chooses the next prompts itself, instead of TRL's data loader."""
+        """Whether the trainer orders the prompts, instead of TRL's data loader."""
         return self.max_generation_batches > 1 or self.curriculum_probability < 1

@@ -32,7 +32,7 @@ from .reference_loss import ReferenceLoss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import completion_columns
+from .samples import add_columns
 from .seq2seq_grpo import Seq2SeqGRPOTrainer, model_name
 
 
@@ -220,7 +220,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         return self.add_references(inputs, batch) if self.model.training else batch
 
     def add_references(self, rows: list[dict[str, Any]], batch: dict[str, Any]) -> dict[str, Any]:
-        """Add reference solutions to the generation batch of these rows, if they are in the loss."""
+        """Add reference solutions to a generation batch, if they are in the loss."""
         return batch | self.reference_loss.draw(rows, self.model) if self.reference_loss.weight > 0 else batch
 
     def score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -234,10 +234,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             advantages.set_sequence(batch, rewards, greedy, group_size)
         token_deltas = advantages.add_tokens(batch, calls.token_rewards, calls.token_weights, group_size)
         self.informative_groups = advantages.informative_groups(batch, rewards, token_deltas, group_size)
-        # TRL's column `advantage` has neither the baselines nor the token rewards of this trainer.
-        columns = completion_columns(batch, token_deltas, self._tokenizer, marks_tokens=self.args.log_completions)
-        for name, values in columns.items():
-            self._logs["extra"][name].extend(gather_object(values))
+        add_columns(self._add_column, batch, token_deltas, self._tokenizer, marks_tokens=self.args.log_completions)
         return batch
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
@@ -270,6 +267,10 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
                 return super()._calculate_rewards(inputs, prompts, completions, ids)
         finally:
             self._pending_extra_logs, self._pending_metrics = logs
+
+    def _add_column(self, name: str, values: list[Any]) -> None:
+        """Log a column of the completions table."""
+        self._logs["extra"][name].extend(gather_object(values))
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
