@@ -1,8 +1,12 @@
 """No failure in the grading process loses a job or lets a caller wait for ever."""
 
+import os
+import selectors
+import signal
 import threading
 
 import pytest
+from processes import wait_until
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
@@ -201,3 +205,95 @@ def test_a_batch_whose_thread_has_ended_fails_instead_of_waiting():
     batch.server.join()
     batch.wait()
     assert batch.failure == "The thread that runs the workers has ended."
+
+
+def idle_worker(local):
+    """The only worker of a runner, once it is idle."""
+    local.run([good(0)])
+    (worker,) = local._pool.workers
+    return worker
+
+
+@pytest.fixture
+def single():
+    with LocalRunner(num_workers=1, timeout=2.0, isolation="process") as runner:
+        yield runner
+
+
+def test_a_worker_that_ends_while_it_is_idle_is_forgotten_at_once(single):
+    worker = idle_worker(single)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert wait_until(lambda: not single._pool.workers)
+    assert single.run([good(1)])[0].outcome is Outcome.PASS
+
+
+def test_a_worker_that_writes_although_it_is_idle_is_discarded(single):
+    worker = idle_worker(single)
+    with open(f"/proc/self/fd/{worker.reply.fileno()}", "wb") as pipe:
+        pipe.write(b"unasked")
+    assert wait_until(lambda: not single._pool.workers)
+    assert single.run([good(1)])[0].outcome is Outcome.PASS
+
+
+def test_a_request_that_is_larger_than_the_pipe_is_sent_in_parts(single):
+    long = Program(f"{SUM_PROGRAM}# {'x' * 2**20}", SUM_TESTS)
+    assert [report.outcome for report in single.run([long, good(1)])] == [Outcome.PASS] * 2
+    assert not single._pool._sending
+    assert len(single._pool.workers) == 1
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_request_is_replaced(single):
+    worker = idle_worker(single)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    future = single.submit([Program(f"{SUM_PROGRAM}# {'x' * 2**20}", SUM_TESTS)])
+    assert wait_until(lambda: worker in single._pool._sending)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert future.result(timeout=WAIT)[0].outcome is Outcome.PASS
+    assert not single._pool._sending
+
+
+def test_many_workers_that_died_cost_a_program_at_most_one_of_its_two_runs(monkeypatch):
+    """The pool does not notice in time that they died, as if all of them had just died."""
+    with LocalRunner(num_workers=4, timeout=2.0, isolation="process") as local:
+        local.run([good(i) for i in range(16)])
+        workers = list(local._pool.workers)
+        assert len(workers) == 4
+        monkeypatch.setattr(WorkerHandle, "is_alive", lambda _: True)
+        monkeypatch.setattr(WorkerHandle, "send", broken_for(workers, WorkerHandle.send))
+        assert local.submit([good(20)]).result(timeout=WAIT)[0].outcome is Outcome.PASS
+
+
+def broken_for(workers, send):
+    """Write to a worker, unless it is one of those whose pipe is broken; the others of them are killed at the first try."""
+
+    def write(self):
+        if self not in workers:
+            return send(self)
+        for worker in workers:
+            os.kill(worker.process.pid, signal.SIGKILL)
+            worker.process.wait()
+        raise BrokenPipeError
+
+    return write
+
+
+def test_a_worker_that_cannot_be_watched_is_ended(single, monkeypatch, short_waits):
+    def register(self, *_):
+        raise OSError("too many watches")
+
+    started = []
+    start = single._start_worker
+
+    def start_worker():
+        started.append(start())
+        return started[-1]
+
+    monkeypatch.setattr(single, "_start_worker", start_worker)
+    single.submit([]).result(timeout=WAIT)  # the thread of the pool watches its own pipe already
+    with monkeypatch.context() as patch:
+        patch.setattr(selectors.DefaultSelector, "register", register)
+        with pytest.raises(SandboxError, match="too many watches"):
+            single.submit([good(0)]).result(timeout=WAIT)
+    assert started
+    assert all(worker.process.poll() is not None for worker in started)
+    assert single.run([good(1)])[0].outcome is Outcome.PASS

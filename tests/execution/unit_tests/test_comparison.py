@@ -315,6 +315,22 @@ def test_any_two_texts_are_compared_and_a_text_equals_itself(actual, expected, s
     assert compare_stdout(actual + "\n", actual, strict)
 
 
+def slow_lines(text):
+    lines = [line.rstrip() for line in re.split("\r\n?|\n", text)]
+    while lines and not lines[-1]:
+        del lines[-1]
+    return lines
+
+
+white_texts = st.text(alphabet="a \t\n\r\x1c\u2028", max_size=6)
+
+
+@given(white_texts, white_texts)
+def test_white_space_is_compared_as_a_slow_reference_does(actual, expected):
+    assert compare_stdout(actual, expected) == (actual.split() == expected.split())
+    assert compare_stdout(actual, expected, strict=True) == (slow_lines(actual) == slow_lines(expected))
+
+
 def slow_same_value(actual, expected):
     if isinstance(actual, (list, tuple)) and isinstance(expected, (list, tuple)):
         return len(actual) == len(expected) and all(map(slow_same_value, actual, expected))

@@ -1,10 +1,17 @@
 """Names in tests are resolved: what belongs to the program, and what holds its answers."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
-from trl_rltf.execution.unit_tests.script_names import ScriptNames, is_class_name, names_bound_by, names_of_program
+from trl_rltf.execution.unit_tests.script_names import (
+    ScriptNames,
+    is_class_name,
+    names_bound_by,
+    names_of_program,
+    nodes_in,
+)
 
 
 def names_in(text):
@@ -87,3 +94,8 @@ def test_the_path_of_an_imported_name_is_resolved():
     assert names.path(expression("testing.assert_allclose")) == ("numpy", "testing", "assert_allclose")
     assert names.path(expression("os.path.join")) == ("os", "path", "join")
     assert names.path(expression("f.attribute")) == ()
+
+
+def test_the_nodes_of_a_tree_are_those_of_the_standard_library_in_the_same_order():
+    tree = ast.parse(Path(ast.__file__).read_text())
+    assert nodes_in(tree) == list(ast.walk(tree))

@@ -97,12 +97,14 @@ class Job:
             "built_in": tests.built_in,
             "whole_module": self._whole_module,
         }
+        if tests.mode != "referee":
+            return json.dumps(program).encode(), b"{}"
         referee: RefereePayload = {
             "setup": tests.referee_setup,
             "statements": [case.statements for case in cases],
             "names": [name for group in tests.required for name in group],
         }
-        return json.dumps(program).encode(), json.dumps(referee if tests.mode == "referee" else {}).encode()
+        return json.dumps(program).encode(), json.dumps(referee).encode()
 
     @property
     def num_tests_sent(self) -> int:

@@ -88,6 +88,7 @@ class WorkerPool:
         # Only the thread of the pool touches these.
         self.workers: list[WorkerHandle] = []
         self._busy: dict[WorkerHandle, tuple[Job, Batch]] = {}
+        self._sending: set[WorkerHandle] = set()  # those with a request of which a part is not written
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_receive, selectors.EVENT_READ)
         self._num_failed_starts = 0
@@ -173,16 +174,21 @@ class WorkerPool:
                     os.read(self._wake_receive, 4096)
             elif key.data in self._busy:
                 self._advance(key.data, events)
+            elif key.data in self.workers:  # it has ended, or it writes although nothing was asked
+                self._discard(key.data)
         for worker in [worker for worker in self._busy if now > worker.deadline]:
             self._replace(worker)
 
     def _assign(self) -> None:
-        self.workers = [worker for worker in self.workers if worker in self._busy or self._is_alive(worker)]
         idle = [worker for worker in self.workers if worker not in self._busy]
+        assigned = []
         while self._waiting and (idle or len(self.workers) < self._num_workers):
             worker = idle.pop() if idle else self._try_to_start()
             if worker is None:
-                return
+                break
+            if not worker.is_alive():
+                self._discard(worker)
+                continue
             with self._lock:
                 job, batch = self._waiting.popleft()
             try:
@@ -194,28 +200,27 @@ class WorkerPool:
             self._busy[worker] = job, batch
             try:
                 worker.queue(*parts, self._wall_timeout * (job.num_tests_sent + 1))
-                self._selector.register(worker.reply, selectors.EVENT_READ, worker)
-                self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
             except BaseException as error:
                 self._fail_job(worker, error)
-
-    @staticmethod
-    def _is_alive(worker: WorkerHandle) -> bool:
-        if worker.is_alive():
-            return True
-        with contextlib.suppress(Exception):
-            worker.kill()
-        return False
+                continue
+            assigned.append(worker)
+        # At the end, so that a program whose worker has died is not assigned at once to another one that has died.
+        for worker in assigned:
+            if worker in self._busy:
+                self._advance(worker, selectors.EVENT_WRITE)
 
     def _try_to_start(self) -> WorkerHandle | None:
+        num_workers = len(self.workers)
         try:
-            worker = self._start_worker()
+            self.workers.append(self._start_worker())
+            self._selector.register(self.workers[-1].reply, selectors.EVENT_READ, self.workers[-1])
         except Exception as error:
+            for worker in self.workers[num_workers:]:
+                self._discard(worker)
             reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
             self._on_start_failure(f"{reason}. Is the machine out of processes, memory or open files?")
             return None
-        self.workers.append(worker)
-        return worker
+        return self.workers[-1]
 
     def _on_start_failure(self, reason: str) -> None:
         """
@@ -236,8 +241,8 @@ class WorkerPool:
     def _advance(self, worker: WorkerHandle, events: int) -> None:
         job, batch = self._busy[worker]
         try:
-            if events & selectors.EVENT_WRITE and worker.send():
-                self._selector.unregister(worker.request)
+            if events & selectors.EVENT_WRITE:
+                self._send(worker)
             if not events & selectors.EVENT_READ or (reply := worker.receive()) is None:
                 return
             self._num_failed_starts = 0
@@ -257,19 +262,34 @@ class WorkerPool:
             with self._lock:
                 self._waiting.appendleft((job, batch))
 
-    def _release(self, worker: WorkerHandle) -> tuple[Job, Batch]:
-        for pipe in (worker.request, worker.reply):
+    def _send(self, worker: WorkerHandle) -> None:
+        """Write as much as the pipe takes, and wait for room for the rest."""
+        if worker.send():
+            self._stop_sending(worker)
+        elif worker not in self._sending:
+            self._sending.add(worker)
+            self._selector.register(worker.request, selectors.EVENT_WRITE, worker)
+
+    def _stop_sending(self, worker: WorkerHandle) -> None:
+        if worker in self._sending:
+            self._sending.remove(worker)
             with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(pipe)
+                self._selector.unregister(worker.request)
+
+    def _release(self, worker: WorkerHandle) -> tuple[Job, Batch]:
+        self._stop_sending(worker)
         return self._busy.pop(worker)
 
     def _discard(self, worker: WorkerHandle) -> None:
         self.workers.remove(worker)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(worker.reply)
         with contextlib.suppress(Exception):
             worker.kill()
 
     def _replace(self, worker: WorkerHandle) -> None:
         """Discard a worker that died or hangs, and run its program once more."""
+        self._wake()  # to assign the program without waiting for another event
         stderr = worker.stderr_tail()
         job, batch = self._release(worker)
         self._discard(worker)

@@ -22,7 +22,7 @@ _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 2.0
 _WORKER_PROCESSES = 4  # processes that a worker itself needs
-_MAX_READ = 2**20
+_PIPE_BYTES = 2**16  # what a pipe holds; `os.read` allocates what it is asked for
 
 
 class WorkerHandle:
@@ -105,7 +105,7 @@ class WorkerHandle:
     def send(self) -> bool:
         """Write as much as the pipe takes. Returns whether everything is written."""
         try:
-            written = os.write(self.request.fileno(), self._outgoing[:_MAX_READ])
+            written = os.write(self.request.fileno(), self._outgoing[:_PIPE_BYTES])
         except BlockingIOError:
             return False
         self._outgoing = self._outgoing[written:]
@@ -121,7 +121,7 @@ class WorkerHandle:
         Raises:
             EOFError: If the worker has ended.
         """
-        part = os.read(self.reply.fileno(), _MAX_READ)
+        part = os.read(self.reply.fileno(), _PIPE_BYTES)
         if not part:
             raise EOFError("the worker has ended")
         self._incoming += part
@@ -129,7 +129,7 @@ class WorkerHandle:
             size = HEADER.unpack_from(self._incoming)[0]
             if len(self._incoming) < HEADER.size + size:
                 return None
-            message = parse_frame(bytes(self._incoming[HEADER.size : HEADER.size + size]))
+            message = parse_frame(bytes(memoryview(self._incoming)[HEADER.size : HEADER.size + size]))
             del self._incoming[: HEADER.size + size]
             if self.is_ready:
                 return message

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..wire.long_integers import any_number_of_digits
 from ..wire.plain_values import decode
 from .placement import assumed_imports, built_in_functions, fits_a_referee
-from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_program
+from .script_names import BUILT_IN, is_class_name, names_bound_by, names_of_program, nodes_in
 from .split_assert import split_assert
 from .unit_test import UnitTest, UnitTests
 
@@ -42,9 +42,13 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
         raise ValueError("the tests are empty: `asserts` needs at least one statement, or drop the problem.")
     if not isinstance(setup, str):
         raise ValueError(f"`setup` of the tests is a {type(setup).__name__}, but must be a string of Python code.")
-    code = _parse_python(setup, "`setup`")
+    with any_number_of_digits(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        code = _parse_python(setup, "`setup`") if setup else []
+        parsed = [_parse_python(text, f"assert {index}") for index, text in enumerate(asserts)]
     _check_asserts("`setup`", setup, code)
-    parsed = [_parse_assert(index, text) for index, text in enumerate(asserts)]
+    for index, (text, statements) in enumerate(zip(asserts, parsed, strict=True)):
+        _check_assert(index, text, statements)
     names = {name for node in code for name in _functions_and_modules(node)}
     cases = [_split_test(text, statements, names) for text, statements in zip(asserts, parsed, strict=True)]
     script = [*code, *(statement for statements in parsed for statement in statements)]
@@ -53,11 +57,11 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
     early, late = _split_setup(code)
     own_names = tuple(name for node in early if isinstance(node, _OWN_DEFINITIONS) for name in _bound_in(node))
     built_in = () if used else (*built_in_functions(script), *_imported_names(code))
-    may_hold = any(isinstance(node, _MAY_HOLD_ANSWERS) for part in code for node in ast.walk(part))
+    may_hold = any(isinstance(node, _MAY_HOLD_ANSWERS) for part in code for node in nodes_in(part))
     # `f(case["input"])`: the variable may also hold the answer.
     bound = {name for node in code for name in _bound_in(node)}
     if bound and not may_hold:
-        may_hold = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in ast.walk(part))
+        may_hold = any(_takes_a_part(node, bound) for tests in parsed for part in tests for node in nodes_in(part))
     whole = [case for case in cases if case is not None]
     if len(whole) == len(cases) and not may_hold:
         return UnitTests(
@@ -104,7 +108,7 @@ def _bound_in(node: ast.stmt) -> list[str]:
     """Names that a statement of the setup binds at module level."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [node.name]
-    return list(dict.fromkeys(name for part in ast.walk(node) for name in names_bound_by(part)))
+    return list(dict.fromkeys(name for part in nodes_in(node) for name in names_bound_by(part)))
 
 
 def _takes_a_part(node: ast.AST, names: Collection[str]) -> bool:
@@ -149,7 +153,7 @@ def _needed_by(node: ast.AST) -> list[str]:
     """
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-        annotations = [argument.annotation for argument in ast.walk(node.args) if isinstance(argument, ast.arg)]
+        annotations = [argument.annotation for argument in nodes_in(node.args) if isinstance(argument, ast.arg)]
         parts = [
             *decorators,
             *node.args.defaults,
@@ -164,7 +168,7 @@ def _needed_by(node: ast.AST) -> list[str]:
     is_scope = isinstance(
         node, (ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.If, ast.Try)
     )
-    own = {name for part in ast.walk(node) for name in names_bound_by(part)} if is_scope else set()
+    own = {name for part in nodes_in(node) for name in names_bound_by(part)} if is_scope else set()
     return [name for name in needed if name not in own]
 
 
@@ -175,8 +179,8 @@ def _functions_and_modules(node: ast.stmt) -> list[str]:
             return [name]
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-        case ast.Assign(targets=targets, value=value) if any(map(_calls_a_function, ast.walk(value))):
-            return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
+        case ast.Assign(targets=targets, value=value) if any(map(_calls_a_function, nodes_in(value))):
+            return [leaf.id for target in targets for leaf in nodes_in(target) if isinstance(leaf, ast.Name)]
     return []
 
 
@@ -191,22 +195,18 @@ def _calls_a_function(node: ast.AST) -> bool:
 
 def _parse_python(text: str, name: str) -> list[ast.stmt]:
     try:
-        with any_number_of_digits(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text).body
+        return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{name} of the tests is not valid Python: {error}.") from error
 
 
-def _parse_assert(index: int, text: str) -> list[ast.stmt]:
-    statements = _parse_python(text, f"assert {index}")
+def _check_assert(index: int, text: str, statements: list[ast.stmt]) -> None:
     _check_asserts(f"assert {index}", text, statements)
     if not any(map(_can_fail, statements)):
         hint = "write an assert statement, call a function that contains one, or join it with the assert that needs it"
         if any(map(_is_for_scripts, statements)):
             hint = "code under `if __name__ == '__main__'` does not run here, so remove that line"
         raise ValueError(f"assert {index} of the tests ({text[:80]!r}) checks nothing: {hint}.")
-    return statements
 
 
 def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None:
@@ -216,13 +216,13 @@ def _check_asserts(name: str, text: str, statements: Iterable[ast.stmt]) -> None
             raise ValueError(f"{name} of the tests ({text[:80]!r}) is always true: it asserts {what}.")
 
 
-def _walk_statements(statement: ast.stmt) -> Iterator[ast.AST]:
+def _walk_statements(statement: ast.stmt) -> Iterable[ast.AST]:
     """
     Walk over a statement and its parts.
 
     An assert, the usual case, contains no other statement.
     """
-    return iter([statement]) if isinstance(statement, ast.Assert) else ast.walk(statement)
+    return [statement] if isinstance(statement, ast.Assert) else nodes_in(statement)
 
 
 def _always_true(test: ast.expr) -> str:
@@ -250,7 +250,7 @@ def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str
 def _is_for_scripts(statement: ast.stmt) -> bool:
     """Whether a statement is `if __name__ == "__main__":`."""
     test = statement.test if isinstance(statement, ast.If) else None
-    names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)} if test is not None else set()
+    names = {node.id for node in nodes_in(test) if isinstance(node, ast.Name)} if test is not None else set()
     return "__name__" in names
 
 
@@ -264,7 +264,7 @@ def _can_fail(statement: ast.stmt) -> bool:
         return False
     if _is_for_scripts(statement):
         return False
-    nodes = list(ast.walk(statement))
+    nodes = list(nodes_in(statement))
     calls = any(isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Await)) for node in nodes)
     return calls or any(isinstance(node, (ast.Assert, ast.Raise, ast.With)) for node in nodes)
 

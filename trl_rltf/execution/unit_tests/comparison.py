@@ -26,6 +26,7 @@ _ZEROS = ("0", "-0")
 _MAX_FLOAT_BITS = 2**16  # more than any float has, and any `Decimal` that a program returned
 _SEQUENCES = (list, tuple, range, deque)
 _ITERABLES = (Iterator, KeysView, ValuesView, ItemsView)
+_SCALARS = frozenset([str, int, float, bool, type(None)])
 _NUMBERS = (int, float, complex, Decimal, Fraction)
 
 
@@ -44,7 +45,7 @@ def compare_stdout(actual: str, expected: str, strict: bool = False) -> bool:
     Returns:
         `bool`: Whether the output counts as right.
     """
-    if actual == expected:
+    if actual.rstrip() == expected.rstrip():
         return True
     if strict:
         return all(a == e for a, e in itertools.zip_longest(_lines(actual), _lines(expected)))
@@ -108,7 +109,7 @@ def _is_same(actual: Any, expected: Any, strict: bool) -> bool:
     pending: list[Iterator[tuple[Any, Any]]] = [iter([(actual, expected)])]
     while pending:
         for a, e in pending[-1]:
-            if type(a) is str and type(e) is str and a == e:
+            if type(a) is type(e) and type(a) in _SCALARS and a == e:
                 continue
             parts = _parts(a, e, strict)
             if parts is None:

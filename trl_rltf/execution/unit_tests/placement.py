@@ -22,7 +22,15 @@ from .allowed_names import (
     READING_METHODS,
     SYNTAX,
 )
-from .script_names import BUILT_IN, ScriptNames, all_bound, is_class_name, loaded_names, names_bound_by
+from .script_names import (
+    BUILT_IN,
+    ScriptNames,
+    all_bound,
+    is_class_name,
+    loaded_names,
+    names_bound_by,
+    nodes_in,
+)
 
 
 _FOR_READERS = frozenset(["METADATA"])  # of HumanEval, which no test uses
@@ -38,7 +46,7 @@ def built_in_functions(parts: Iterable[ast.AST]) -> list[str]:
 
     A program may define a function by such a name. Names that are rarely redefined (`getattr`, `iter`, `open`) count as well.
     """
-    nodes = [node for part in parts for node in ast.walk(part)]
+    nodes = [node for part in parts for node in nodes_in(part)]
     bound = {name for node in nodes for name in names_bound_by(node)}
     return [name for name in loaded_names(nodes) if name not in bound and name in BUILT_IN - BUILT_IN_ERRORS]
 
@@ -50,7 +58,7 @@ def assumed_imports(script: Iterable[ast.stmt]) -> list[ast.stmt]:
     Such tests expect that the program imports the module. A function that compares must not come from the program, so a
     referee imports it itself.
     """
-    nodes = [node for statement in script for node in ast.walk(statement)]
+    nodes = [node for statement in script for node in nodes_in(statement)]
     bases = loaded_names(node.value for node in nodes if isinstance(node, ast.Attribute))
     known = {name: name for name in MODULES} | {"np": "numpy"}
     names = [name for name in bases if name in known and name not in all_bound(nodes)]
@@ -111,7 +119,7 @@ class _Rules(ast.NodeVisitor):
         known: set[str] = set()
         kept: set[str] = set()
         for statement in self._names.statements:
-            names, new = set(loaded_names(ast.walk(statement))), all_bound([statement])
+            names, new = set(loaded_names(nodes_in(statement))), all_bound([statement])
             targets: set[str] = set()
             if isinstance(statement, ast.FunctionDef):
                 targets = new = {statement.name}
@@ -326,4 +334,4 @@ def _is_single(node: ast.expr) -> bool:
 
 def _uses_variables(call: ast.expr) -> bool:
     """Whether the arguments of a call use variables."""
-    return any(isinstance(node, ast.Name) and node is not getattr(call, "func", None) for node in ast.walk(call))
+    return any(isinstance(node, ast.Name) and node is not getattr(call, "func", None) for node in nodes_in(call))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import operator
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .script_names import is_class_name
+from .script_names import is_class_name, nodes_in
 
 
 _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -135,11 +136,11 @@ def _hands_over_an_answer(call: ast.Call) -> bool:
 
 
 def _has_call(node: ast.expr) -> bool:
-    return any(isinstance(child, ast.Call) for child in ast.walk(node))
+    return any(isinstance(child, ast.Call) for child in nodes_in(node))
 
 
 def _uses(node: ast.expr, names: Collection[str]) -> bool:
-    return bool(names) and any(isinstance(child, ast.Name) and child.id in names for child in ast.walk(node))
+    return bool(names) and any(isinstance(child, ast.Name) and child.id in names for child in nodes_in(node))
 
 
 def _split_comparison(test: ast.Compare) -> _Split | None:
@@ -154,8 +155,12 @@ def _split_comparison(test: ast.Compare) -> _Split | None:
     compare = [_OPERATORS[type(op)] for op in test.ops]
 
     def check(computed: Any) -> bool:
-        row = [computed if value is _MISSING else value for value in constants]
-        return all(op(left, right) for op, left, right in zip(compare, row[:-1], row[1:], strict=True))
+        left, *others = [computed if value is _MISSING else value for value in constants]
+        for operator_, right in zip(compare, others, strict=True):
+            if not operator_(left, right):
+                return False
+            left = right
+        return True
 
     return inside[0], check
 
@@ -205,10 +210,9 @@ def _split_isclose(test: ast.Call) -> _Split | None:
 
 def _constant(node: ast.expr) -> Any:
     """Value of a constant expression, or `_MISSING` if the expression is not constant."""
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        pass
+    if not isinstance(node, ast.Call):
+        with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return ast.literal_eval(node)
     try:
         match node:
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CONSTANT_CALLS:

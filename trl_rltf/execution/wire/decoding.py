@@ -61,6 +61,8 @@ def decode(data: Any, arrays: bool = False) -> Any:
         `Any`: Values of built-in types, of `collections`, `Decimal`, `Fraction`, dates and times, or [`Opaque`]. An iterator
         becomes an iterator over a list.
     """
+    if type(data) in _WITHOUT_PARTS:
+        return data
     values: list[Any] = []
     depths: list[int] = []
     collisions: list[float] = []  # per value: items with equal hashes, times the largest count of its items

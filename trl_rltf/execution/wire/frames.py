@@ -36,7 +36,7 @@ def parse_frame(body: bytes) -> tuple[Any, memoryview]:
     """
     size = HEADER.unpack_from(body)[0]
     view = memoryview(body)[HEADER.size :]
-    return json.loads(bytes(view[:size])), view[size:]
+    return json.loads(str(view[:size], "utf-8")), view[size:]
 
 
 def pack_parts(parts: Iterable[bytes]) -> bytes:

@@ -16,8 +16,8 @@ _MAX_NESTING = 300
 # Bytes of memory that parsed JSON may take: 64 MiB, or 32 per byte of a longer text.
 _SMALL_MEMORY, _MEMORY_PER_BYTE = 2**26, 32
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
-_STEPS = dict(zip(b'[{]},"', (1, 1, -1, -1, 0, 0), strict=True))  # change of the depth per character
-_NOT_STRUCTURE = bytes(set(range(256)) - _STEPS.keys())
+_STEPS = dict(zip(b"[{]}", (1, 1, -1, -1), strict=True))  # change of the depth per character
+_NOT_COUNTED = bytes(set(range(256)) - set(b'[{]},"'))
 
 
 def parse_json(payload: bytes) -> Any:
@@ -42,9 +42,12 @@ def _is_harmless(payload: bytes) -> bool:
 
     This is decided before the value is built.
     """
+    if len(payload) <= _MAX_NESTING:  # too short to be deep or large
+        return True
     if _memory(payload) > _SMALL_MEMORY or payload.count(b"[") + payload.count(b"{") > _MAX_NESTING:
-        payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_STRUCTURE), len(payload)
-        depth = max(itertools.accumulate(map(_STEPS.__getitem__, payload)), default=0)
+        payload, size = _STRING.sub(b'"', payload).translate(None, _NOT_COUNTED), len(payload)
+        brackets = payload.translate(None, b',"')
+        depth = max(itertools.accumulate(map(_STEPS.__getitem__, brackets)), default=0)
         return depth <= _MAX_NESTING and _memory(payload) <= max(_SMALL_MEMORY, _MEMORY_PER_BYTE * size)
     return True
 
