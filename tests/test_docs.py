@@ -16,6 +16,7 @@ from test_package import PUBLIC, ROOMS
 
 from trl_rltf import __version__
 from trl_rltf.execution import Outcome
+from trl_rltf.metrics.held_out import HeldOutGroup, held_out_metrics
 
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -251,8 +252,16 @@ def test_each_logged_metric_is_described_and_each_described_one_is_logged():
     metrics, columns = (set().union(*names) for names in zip(*found, strict=True))
     page, _, table = (ROOT / "docs/logged_metrics.md").read_text().partition("## Columns of the completions table")
     described = [re.findall(r"^- `([^`]+)`: ", text, re.MULTILINE) for text in (page, table)]
+    described[0] = [name for name in described[0] if not name.startswith("eval_")]
     assert [len(names) for names in described] == [len(metrics), len(columns)]
     assert [set(names) for names in described] == [metrics, columns]
+
+
+def test_each_metric_of_an_evaluation_is_described():
+    logged = held_out_metrics([HeldOutGroup([Outcome.PASS], "<difficulty>")], [1])
+    names = {re.sub(r"outcome/\w+", "outcome/<outcome>", name.replace("@1", "@k")) for name in logged}
+    page = (ROOT / "docs/logged_metrics.md").read_text()
+    assert set(re.findall(r"^- `eval_([^`]+)`: ", page, re.MULTILINE)) == names
 
 
 @pytest.mark.parametrize("package", [name for name in PUBLIC if name != "trl_rltf"])

@@ -45,7 +45,7 @@ ROOMS = {
         "rewards",
         "trainer",
     },
-    "trainer": {"completions", "generation"},
+    "trainer": {"completions", "generation", "metrics"},  # pass@k of evaluations
 }
 STANDARD_LIBRARY_ONLY = {"execution.sandbox", "execution.wire", "execution.worker", "_lazy"}
 

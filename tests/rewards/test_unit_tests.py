@@ -162,6 +162,10 @@ def test_metrics_and_columns_go_to_the_hooks_of_trl(runner, tokenizer):
     assert extra["outcome"] == ["PASS", "RUNTIME_ERROR", "SYNTAX_ERROR", "FAILURE"]
     assert extra["error_type"] == ["", "NameError", "SyntaxError", ""]
     assert extra["error_line"] == [None, 1, 1, None]
+    # The first test is "1 2\n", and its output "3\n".
+    asked = "input: '1 2\\n'\nexpected: '3\\n'\ngot: "
+    errors = ["NameError: name 'x' is not defined", "SyntaxError: '(' was never closed"]
+    assert extra["first_failure"] == ["", *(asked + error for error in errors), asked + "'9\\n'"]
     assert metrics["outcome/pass"] == metrics["outcome/syntax_error"] == 0.25
     assert metrics["outcome/pass_ratio"] == 0.25
     assert metrics["outcome/localized"] == 1.0

@@ -269,8 +269,25 @@ def test_metrics_and_the_completions_table_are_logged(make_trainer, runner, tmp_
     for key in ("outcome/pass_ratio", "grading/seconds", "entropy", "rewards/unit_test_reward/mean"):
         assert len(history(trainer, key)) == 1
     table = pd.read_parquet(next((tmp_path / "out" / "completions").glob("*.parquet")))
-    assert {"outcome", "error_type", "error_line", "tests_passed", "rltf_advantage"} <= set(table.columns)
+    assert {"outcome", "error_type", "error_line", "first_failure", "tests_passed", "rltf_advantage"} <= set(
+        table.columns
+    )
     assert len(table) == 4
+
+
+def test_the_table_shows_the_first_test_that_a_hostile_program_did_not_pass(make_trainer, runner, tokenizer, tmp_path):
+    """The table is stored as UTF-8, which has no lone surrogates: the name and the message of an error are escaped."""
+    import pandas as pd
+
+    metaclass = "class M(type):\n    __name__ = '\\ud800'\n"
+    ids = tokenizer(metaclass + "class E(Exception, metaclass=M): pass\nraise E('\\ud800')\n")["input_ids"]
+    trainer = make_trainer(UnitTestRewardFunction(runner), log_completions=True, max_steps=1)
+    trainer._generate_single_turn = lambda prompts, *rest, **kw: ([list(ids) for _ in prompts], None)
+    trainer.train()
+    table = pd.read_parquet(next((tmp_path / "out" / "completions").glob("*.parquet")))
+    assert all(text.startswith("input: ") and "\nexpected: " in text for text in table["first_failure"])
+    assert all(text.endswith("\ngot: \\ud800: \\ud800") for text in table["first_failure"])
+    assert set(table["error_type"]) == {"?"}
 
 
 def test_long_prompts_lose_their_beginning(make_trainer):

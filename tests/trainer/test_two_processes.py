@@ -87,6 +87,28 @@ def test_two_processes_agree_on_the_groups_that_are_replaced(result_of):
     assert max(first["generated groups"]) > 1
 
 
+def test_two_processes_evaluate_each_problem_once(result_of):
+    """
+    Also if the last batch is filled up with problems of the first one, and if a group is divided between the processes.
+
+    Of five problems, all four completions of two pass, two of four of two, and none of one.
+    """
+    first, second = result_of("evaluated")
+    assert first == second
+    assert len(first) == 2 * 2 * 2  # trainers, batch sizes, and a dataset or a stream
+    for metrics in first:
+        expected = {
+            "eval_pass@1": (2 * 1 + 2 * 1 / 2 + 0) / 5,
+            "eval_pass@2": (2 * 1 + 2 * 5 / 6 + 0) / 5,  # 1 - C(2, 2) / C(4, 2)
+            "eval_pass@4": 4 / 5,
+            "eval_pass@1/easy": 1.0,
+            "eval_pass@1/hard": 1 / 3,
+            "eval_outcome/pass": 12 / 20,
+            "eval_outcome/failure": 8 / 20,
+        }
+        assert {name: metrics[name] for name in expected} == pytest.approx(expected)
+
+
 def test_two_processes_resume_exactly(folder, result_of):
     for name in ("saved", "resumed"):
         assert [result["steps"] for result in result_of(name)] == [5, 5]

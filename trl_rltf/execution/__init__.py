@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .program import Program as Program
     from .program import Runner as Runner
     from .report import ExecutionReport as ExecutionReport
+    from .report import FirstFailure as FirstFailure
     from .report import Outcome as Outcome
     from .report import Span as Span
     from .report import Verdict as Verdict
@@ -38,6 +39,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         ),
         ".report": (
             "ExecutionReport",
+            "FirstFailure",
             "Outcome",
             "Span",
             "Verdict",

@@ -52,6 +52,31 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstFailure:
+    """
+    The first test that a program did not pass.
+
+    Each text is of one line and at most 200 characters.
+
+    Args:
+        test (`int`): Index of the test.
+        input (`str`, *optional*, defaults to `""`): Input, list of the arguments, or the expression that an assert evaluates.
+        expected (`str`, *optional*, defaults to `""`): Expected output or value, or the assert.
+        got (`str`, *optional*, defaults to `""`): Output or value of the program, or its error.
+    """
+
+    test: int
+    _: KW_ONLY
+    input: str = ""
+    expected: str = ""
+    got: str = ""
+
+    def __str__(self) -> str:
+        parts = {"input": self.input, "expected": self.expected, "got": self.got}
+        return "\n".join(f"{name}: {text}" for name, text in parts.items() if text)
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionReport:
     """
     Report on one program.
@@ -69,6 +94,8 @@ class ExecutionReport:
         expression_span ([`Span`], *optional*): The failing sub-expression that Python's position table names.
         stdout (`str`, *optional*, defaults to `""`): Output of the program in the first test that did not pass, else
             in the last test; its first 2000 characters.
+        first_failure ([`FirstFailure`], *optional*): The first test that the program did not pass, with its expected output,
+            or `None` if it passed all of them.
         self_graded_tests (`tuple[int, ...]`, *optional*): Indices of the assert tests that ran in the process of the
             program, because they cannot be split or run apart from it. The program took part in their verdicts.
         trailing_error_type (`str`, *optional*): Name of the exception class of an error in trailing code: code after
@@ -92,6 +119,7 @@ class ExecutionReport:
     span: Span | None = None
     expression_span: Span | None = None
     stdout: str = ""
+    first_failure: FirstFailure | None = None
     self_graded_tests: tuple[int, ...] = ()
     trailing_error_type: str | None = None
     trailing_error_message: str = ""

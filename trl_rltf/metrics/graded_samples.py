@@ -57,6 +57,7 @@ def grade(
                 "error_type": report.error_type,
                 "error_message": report.error_message,
                 "error_line": None if report.span is None else report.span.line,
+                "first_failure": None if report.first_failure is None else str(report.first_failure),
                 "trailing_error_type": report.trailing_error_type,
                 "trailing_error_message": report.trailing_error_message,
                 "trailing_error_line": None if report.trailing_span is None else report.trailing_span.line,

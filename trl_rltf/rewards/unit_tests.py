@@ -309,9 +309,10 @@ def _log(
     if log_extra is not None:
         log_extra("outcome", [report.outcome.name for report in reports])
         log_extra("tests_passed", [f"{report.num_passed}/{report.num_tests}" for report in reports])
-        log_extra("error_type", [report.error_type or "" for report in reports])
+        log_extra("error_type", [_storable(report.error_type) for report in reports])
         log_extra("error_line", [report.span.line if report.span else None for report in reports])
-        log_extra("trailing_error", [report.trailing_error_type or "" for report in reports])
+        log_extra("first_failure", [str(report.first_failure or "") for report in reports])
+        log_extra("trailing_error", [_storable(report.trailing_error_type) for report in reports])
     if log_metric is None or not reports:
         return
     for outcome in Outcome:
@@ -328,3 +329,8 @@ def _log(
     log_metric("grading/seconds", seconds)
     log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))
     log_metric("grading/tests_per_second", sum(report.num_run for report in reports) / max(seconds, 1e-9))
+
+
+def _storable(name: str | None) -> str:
+    # A metaclass may name a class by a lone surrogate, which a parquet file cannot hold.
+    return (name or "").encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ from .._lazy import lazy_names
 
 
 if TYPE_CHECKING:
+    from .held_out import PassAtKCallback as PassAtKCallback
     from .online_buffer import OnlineBuffer as OnlineBuffer
     from .rltf_config import RLTFConfig as RLTFConfig
     from .rltf_trainer import RLTFTrainer as RLTFTrainer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        ".held_out": ("PassAtKCallback",),
         ".online_buffer": ("OnlineBuffer",),
         ".rltf_config": ("RLTFConfig",),
         ".rltf_trainer": ("RLTFTrainer",),

@@ -42,6 +42,7 @@ METHODS = {
     "_save_checkpoint": "model trial",
     "_tokenize_prompts": "prompts",
     "add_callback": "callback",
+    "evaluation_loop": "dataloader",
     "get_train_dataloader": "",
     "train": "resume_from_checkpoint",
 }

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import torch
 
-from ..execution import Outcome
 from .prompt_order import PromptOrder
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
@@ -121,19 +120,17 @@ class DynamicSampling:
             ValueError: If there is a curriculum, and no reward function gives outcomes.
         """
         size, device = self._args.num_generations, self._accelerator.device
-        outcomes = self._scorer.reward_calls.outcomes
-        known = [outcome for outcome in outcomes if outcome is not None]
-        groups = [outcomes[i : i + size] for i in range(0, len(outcomes), size)]
-        counts = [
-            [sum(o is Outcome.PASS for o in group), sum(o not in (None, Outcome.NOT_GRADABLE) for o in group)]
-            for group in groups
-        ]
-        if not known and self._args.curriculum_probability < 1:
+        by_function = self._scorer.reward_calls.outcomes.values()
+        # The names of the outcomes, by the first reward function that gives one.
+        names = [next((o.name for o in found if o is not None), None) for found in zip(*by_function, strict=True)]
+        if not any(names) and self._args.curriculum_probability < 1:
             raise ValueError(
                 f"`curriculum_probability` is {self._args.curriculum_probability}, but no reward function tells which "
                 "completions pass. Use `UnitTestRewardFunction`, or return `TokenReward(..., outcome=...)`; 1.0 switches the "
                 "curriculum off."
             )
+        groups = [names[start : start + size] for start in range(0, len(numbers) * size, size)]
+        counts = [[group.count("PASS"), sum(n not in (None, "NOT_GRADABLE") for n in group)] for group in groups]
         gathered = self._accelerator.gather(torch.tensor(counts, device=device)).tolist()
         for number, (num_passed, num_graded) in zip(numbers, gathered, strict=True):
             if num_graded:

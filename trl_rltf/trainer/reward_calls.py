@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ..execution import Outcome
 from ._trl import is_async_callable
 from .baselines import GreedyCompletions
+from .held_out import outcomes_of
 
 
 _SHUTDOWN_SECONDS = 5.0
@@ -42,7 +42,7 @@ class RewardCalls:
             the sequence, or `None`.
         token_weights (`dict[int, list]`): By function: for each completion, the factor of the advantage of each token, or
             `None`.
-        outcomes (`list[Outcome | None]`): Outcome of each completion, `None` if no function gave one.
+        outcomes (`dict[int, list]`): By function: for each completion, the outcome of its program, or `None`.
         while_running (`Callable`, *optional*): Called once while the functions run.
         greedy (`tuple`, *optional*): Texts and ids of the greedy completions of the same prompts, which are graded too.
         seconds (`float`): Seconds that the last calls took.
@@ -64,7 +64,7 @@ class RewardCalls:
         self._is_started = False
         self.token_rewards: dict[int, list[list[float] | None]] = {}
         self.token_weights: dict[int, list[list[float] | None]] = {}
-        self.outcomes: list[Outcome | None] = []
+        self.outcomes: dict[int, list[Any]] = {}
         self.while_running: Callable[[], None] | None = None
         self.greedy: GreedyCompletions | None = None
         self.is_greedy_pass = False
@@ -80,6 +80,16 @@ class RewardCalls:
         self._running.clear()
         self._is_started = False
         self.seconds = self.exposed_seconds = 0.0
+
+    @contextlib.contextmanager
+    def replace_functions(self, trainer: Any) -> Iterator[None]:
+        """Have a trainer call the wrapped functions."""
+        # Only while TRL calls them: at other times `reward_funcs` has the functions that the user gave, as in TRL.
+        own, trainer.reward_funcs = trainer.reward_funcs, self.wrapped
+        try:
+            yield
+        finally:
+            trainer.reward_funcs = own
 
     @contextlib.contextmanager
     def greedy_pass(self) -> Iterator[GreedyCompletions]:
@@ -119,13 +129,11 @@ class RewardCalls:
             if not self.is_greedy_pass and len(rewards) == len(kwargs["completion_ids"]):
                 rows = list(enumerate(zip(rewards, kwargs["completion_ids"], strict=True)))
                 name = self._names[index]
+                self.outcomes[index] = outcomes_of(rewards)
                 self.token_rewards[index] = [_token_deltas(name, row, reward, len(ids)) for row, (reward, ids) in rows]
                 self.token_weights[index] = [
                     _token_weights(name, row, reward, len(ids)) for row, (reward, ids) in rows
                 ]
-                outcomes = [reward.outcome if hasattr(reward, "outcome") else None for reward in rewards]
-                earlier = self.outcomes or [None] * len(outcomes)
-                self.outcomes = [old or new for old, new in zip(earlier, outcomes, strict=True)]
             return rewards
 
         call.__name__ = self._names[index]

@@ -9,6 +9,7 @@ import torch
 from trl import GRPOConfig
 
 from .baselines import Baseline
+from .held_out import check_best_metric, choose_eval_ks
 from .prompt_limit import PromptOverflow
 
 
@@ -62,6 +63,12 @@ class RLTFConfig(GRPOConfig):
             Weight of the cross entropy of reference solutions in the loss. Rows of the training set are drawn at random;
             of the programs in their column `solutions`, the one that the policy finds likeliest is used. `0.0` switches it
             off. If not set, it is 10.0 if the training set is a [`~datasets.Dataset`] with solutions, and 0.0 otherwise.
+
+        > Parameters that control the evaluation
+
+        eval_pass_at_k (`list[int]`, *optional*):
+            The k of the metrics `eval_pass@k`, each at most `num_generations_eval`. If not set, the powers of two below
+            `num_generations_eval`, and `num_generations_eval` itself.
 
         > Parameters that control the precision
 
@@ -133,6 +140,13 @@ class RLTFConfig(GRPOConfig):
             "it off. If not set, it is 10.0 if the training set is a Dataset with solutions, and 0.0 otherwise."
         },
     )
+    eval_pass_at_k: list[int] | None = field(
+        default=None,
+        metadata={
+            "help": "The k of the metrics `eval_pass@k`, each at most `num_generations_eval`. If not set, the powers of two below "
+            "`num_generations_eval`, and `num_generations_eval` itself."
+        },
+    )
     bf16: bool | None = field(
         default=None,
         metadata={
@@ -146,6 +160,8 @@ class RLTFConfig(GRPOConfig):
             if self.bf16 is None and not self.fp16:
                 self.bf16 = False  # TRL's default is True, which Trainer refuses without an accelerator
         super().__post_init__()
+        eval_ks = choose_eval_ks(self.eval_pass_at_k, self.num_generations_eval or self.num_generations)
+        check_best_metric(self.metric_for_best_model, eval_ks)
         baselines = get_args(Baseline)
         if self.baseline not in baselines:
             raise ValueError(f"`baseline` is {self.baseline!r}, but must be one of {', '.join(map(repr, baselines))}.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,6 +25,7 @@ from .batch_advantages import BatchAdvantages
 from .buffer_refresh import BufferRefresh
 from .checks import check_datasets, check_model, check_settings, check_size, find_buffer
 from .dynamic_sampling import DynamicSampling
+from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
 from .prompt_order import make_prompt_order
 from .reference_loss import ReferenceLoss
@@ -150,6 +150,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         self._has_greedy_baseline = args.baseline == "greedy"
         loop = self.async_loop if any(map(is_async_callable, self.reward_funcs)) else None
         self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
+        self.held_out = HeldOut(self.num_generations_eval, args.eval_pass_at_k)
         parts = args, self.accelerator, self._tokenizer.pad_token_id
         self.prompt_order = make_prompt_order(self) if args.orders_prompts else None
         self.buffer_refresh = self.dynamic_sampling = None
@@ -240,22 +241,14 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         self.reward_calls.begin(self._greedy)
         self._greedy = None
-        with self._wrapped_reward_funcs():
+        with self.reward_calls.replace_functions(self):
             self._rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        self.held_out.add(prompts, inputs, self.reward_calls.outcomes)
         rewards = weighted_rewards(self._rewards_per_func, self.reward_weights)
         self.add_metric("baseline", torch.nanmean(rewards).item())
         self.add_metric("time/rewards", self.reward_calls.seconds)
         self.add_metric("time/rewards_exposed", self.reward_calls.exposed_seconds)
         return self._rewards_per_func
-
-    @contextlib.contextmanager
-    def _wrapped_reward_funcs(self) -> Iterator[None]:
-        # Only while TRL calls them: at other times `reward_funcs` has the functions that the user gave, as in TRL.
-        own, self.reward_funcs = self.reward_funcs, self.reward_calls.wrapped
-        try:
-            yield
-        finally:
-            self.reward_funcs = own
 
     def _greedy_rewards(self, inputs: list[dict[str, Any]]) -> torch.Tensor:
         """Return rewards of greedy completions, `(B * num_processes, F)`, without logs."""
@@ -263,7 +256,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         logs = self._pending_extra_logs, self._pending_metrics
         self._pending_extra_logs, self._pending_metrics = defaultdict(list), defaultdict(list)
         try:
-            with self.reward_calls.greedy_pass() as (completions, ids), self._wrapped_reward_funcs():
+            with self.reward_calls.greedy_pass() as (completions, ids), self.reward_calls.replace_functions(self):
                 return super()._calculate_rewards(inputs, prompts, completions, ids)
         finally:
             self._pending_extra_logs, self._pending_metrics = logs
@@ -289,6 +282,10 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         for name, part in (("loss/rl", loss), ("loss/ce", reference_loss)):
             self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
         return total
+
+    def evaluation_loop(self, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as [`~transformers.Trainer`] does, and estimate pass@k."""
+        return self.held_out.run(super().evaluation_loop, self._metrics["eval"], dataloader, *args, **kwargs)
 
     # ------------------------------------------------------------------ batches and checkpoints
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
 from trl_rltf.execution import Outcome
+from trl_rltf.trainer import PassAtKCallback
 
 
 # Without sampling and dropout, so that random numbers make no difference.
@@ -115,6 +118,53 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
     }
 
 
+def evaluate(folder: Path) -> list[dict[str, Any]]:
+    """
+    Evaluate five problems in groups of four, and return what each evaluation logs.
+
+    Of problem i, all completions pass if i is 0 or 3, half of them if i is 1 or 4, and none if i is 2. If a batch has two rows
+    per process, a group is divided between two processes; if it has four, the last batch lacks a group.
+    """
+    rows = {"prompt": [f"problem {i}" for i in range(5)], "difficulty": ["easy", "hard", "hard", "easy", "hard"]}
+    dataset = Dataset.from_dict(rows)
+
+    def reward(prompts, completion_ids, **columns):
+        numbers = [int(prompt.split()[-1]) % 3 for prompt in prompts]
+        passed = [number == 0 or (number == 1 and i % 2 == 0) for i, number in enumerate(numbers)]
+        return [
+            TokenReward(0.0, [0.0] * len(ids), None, Outcome.PASS if is_right else Outcome.FAILURE)
+            for ids, is_right in zip(completion_ids, passed, strict=True)
+        ]
+
+    results = []
+    for trainer_class, config_class in ((RLTFTrainer, RLTFConfig), (GRPOTrainer, GRPOConfig)):
+        trainer = trainer_class(
+            model=AutoModelForCausalLM.from_pretrained(folder / "llama"),
+            reward_funcs=reward,
+            args=config_class(
+                output_dir=str(folder / "evaluated"),
+                num_generations=4,
+                per_device_train_batch_size=4,
+                max_completion_length=2,
+                report_to="none",
+                disable_tqdm=True,
+                use_cpu=True,
+                bf16=False,
+            ),
+            train_dataset=dataset,
+            eval_dataset=dataset,
+            processing_class=AutoTokenizer.from_pretrained(folder / "llama"),
+        )
+        if trainer_class is GRPOTrainer:
+            trainer.add_callback(PassAtKCallback(trainer))
+        for batch_size in (2, 4):
+            trainer.args.per_device_eval_batch_size = batch_size
+            for part in (dataset, dataset.to_iterable_dataset()):
+                metrics = trainer.evaluate(part)
+                results.append({key: value for key, value in metrics.items() if "pass" in key or "failure" in key})
+    return results
+
+
 def main(folder: Path) -> None:
     """Train in all cases, on all processes."""
     num_processes, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
@@ -125,6 +175,7 @@ def main(folder: Path) -> None:
             (folder / f"{name}-error-{rank}.txt").write_text(traceback.format_exc())
             raise
         (folder / f"{name}-{rank}.json").write_text(json.dumps(result))
+    (folder / f"evaluated-{rank}.json").write_text(json.dumps(evaluate(folder)))
 
 
 if __name__ == "__main__":

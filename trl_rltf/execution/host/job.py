@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..report import ExecutionReport, Outcome, Span, Verdict
+from ..report import ExecutionReport, FirstFailure, Outcome, Span, Verdict
 from ..unit_tests.unit_test import UnitTests
 from ..wire.frames import STDOUT_SAMPLE, pack_parts
 from ..wire.messages import CaseResult, LocatedError, ProgramPayload, RefereePayload, ReplyHead, Request, ScriptPayload
 from ..wire.parsing import parse_json
+from .first_failure import answer_text, describe
 
 
 class Job:
@@ -58,6 +59,7 @@ class Job:
         self._trailing: LocatedError | None = None
         self._compiled = True
         self._stdout: str | None = None
+        self._wrong_answer: str | None = None  # in the first test that did not pass; empty if it gave no answer
         self._cpu = self._wall = 0.0
         self.num_deaths = 0
         self.report: ExecutionReport | None = None
@@ -126,6 +128,9 @@ class Job:
                 self._verdicts[index] is not Verdict.PASSED or index == len(self._verdicts) - 1
             ):
                 self._stdout = bytes(printed[: 4 * STDOUT_SAMPLE]).decode("utf-8", "replace")[:STDOUT_SAMPLE]
+            if self._wrong_answer is None and self._verdicts[index] is not Verdict.PASSED:
+                is_done = test["kind"] == "done"
+                self._wrong_answer = answer_text(self._tests.mode, values, printed) if is_done else ""
         self._error = self._error or head["error"]
         self._trailing = self._trailing or head["trailing"]
         self._compiled = head["compiled"]
@@ -173,6 +178,7 @@ class Job:
             span=_span(error["span"]) if error else None,
             expression_span=_span(error["expression_span"]) if error else None,
             stdout=self._stdout or "",
+            first_failure=self._first_failure(),
             self_graded_tests=tuple(self._self_graded),
             trailing_error_type=str(trailing["type"])[:200] if trailing else None,
             trailing_error_message=str(trailing["message"])[:500] if trailing else "",
@@ -180,6 +186,13 @@ class Job:
             cpu_seconds=self._cpu,
             wall_seconds=self._wall,
         )
+
+    def _first_failure(self) -> FirstFailure | None:
+        if self._wrong_answer is None:
+            return None
+        index, verdict = next((i, v) for i, v in enumerate(self._verdicts) if v is not Verdict.PASSED)
+        error = f"{self._error['type']}: {self._error['message']}" if self._error else verdict.value
+        return describe(self._tests, index, self._wrong_answer or error)
 
 
 def _compare(check: Callable[[Any], bool], answer: Any) -> Verdict:

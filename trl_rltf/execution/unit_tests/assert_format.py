@@ -83,7 +83,7 @@ def assert_tests(tests: Mapping[str, Any]) -> UnitTests:
         return UnitTests(
             "referee", judged, early_setup=imports, referee_setup=setup, required=required, built_in=built_in
         )
-    inside = tuple(UnitTest({"statements": text}, _is_true) for text in asserts)
+    inside = tuple(UnitTest({"statements": text}, _is_true, statements=text) for text in asserts)
     return UnitTests(
         "inside",
         inside,
@@ -244,7 +244,7 @@ def _split_test(text: str, statements: list[ast.stmt], own_names: Collection[str
     if split is None:
         return None
     expression, check = split
-    return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]))
+    return UnitTest({"expression": expression}, lambda values: _judge(check, values[0]), statements=text)
 
 
 def _is_for_scripts(statement: ast.stmt) -> bool:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..wire.messages import Probe
 from ..wire.plain_values import decode, encode, load_json
 from .assert_format import assert_tests
 from .comparison import compare_stdout, compare_value
@@ -122,7 +123,7 @@ def _stdin_test(index: int, input_: Any, output: Any, strict: bool, checker: Che
             compare_stdout(printed, expected, strict) if checker is None else _call(checker, text, printed, expected)
         )
 
-    return UnitTest({"stdin": text}, check)
+    return UnitTest({"stdin": text}, check, input=text, expected=expected)
 
 
 def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, checker: Checker | None) -> UnitTest:
@@ -132,7 +133,8 @@ def _call_test(fn_name: str, arguments: list[Any], expected: Any, strict: bool, 
             compare_value(value, expected, strict) if checker is None else _call(checker, arguments, value, expected)
         )
 
-    return UnitTest({"call": fn_name, "arguments": encode(arguments)}, check)
+    probe: Probe = {"call": fn_name, "arguments": encode(arguments)}
+    return UnitTest(probe, check, input=arguments, expected=expected)
 
 
 def _call(checker: Checker, input_: Any, answer: Any, expected: Any) -> bool:

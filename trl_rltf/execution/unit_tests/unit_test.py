@@ -24,12 +24,17 @@ class UnitTest:
             expression, or in mode `"inside"` the whole test.
         check (`Callable[[Any], bool]`): The part that stays outside. It takes the answer of the program (printed text, or the
             plain data of each value) and returns whether it is right.
-        statements (`str`, *optional*): Mode `"referee"`: the whole test.
+        statements (`str`, *optional*): The whole test, if it is an assert.
+        input (`Any`, *optional*): Input or list of the arguments, if the test is not an assert.
+        expected (`Any`, *optional*): Expected output or value, if the test is not an assert.
     """
 
     probe: Probe
     check: Callable[[Any], bool]
     statements: str = ""
+    _: KW_ONLY
+    input: Any = None
+    expected: Any = None
 
 
 @dataclass(frozen=True, slots=True)
