@@ -190,6 +190,24 @@ _ARMS = (
         "divided by the deviation of the batch",
         settings={"scale_rewards": "batch", **_REFERENCES},
     ),
+    Arm(
+        "grpo-refill",
+        "groups without a signal are replaced",
+        feedback=_SCALAR,
+        settings={"max_generation_batches": 4, **_NO_REFERENCES},
+    ),
+    Arm(
+        "grpo-curriculum",
+        "prompts that always or never pass come up rarely",
+        feedback=_SCALAR,
+        settings={"curriculum_probability": 0.1, **_NO_REFERENCES},
+    ),
+    Arm(
+        "grpo-refill-curriculum",
+        "both",
+        feedback=_SCALAR,
+        settings={"max_generation_batches": 4, "curriculum_probability": 0.1, **_NO_REFERENCES},
+    ),
     Arm("temperature-0.4", "sampled at 0.4", settings={"temperature": 0.4, **_REFERENCES}),
     Arm("temperature-0.8", "sampled at 0.8", settings={"temperature": 0.8, **_REFERENCES}),
     Arm("temperature-1.0", "sampled at 1.0", settings={"temperature": 1.0, **_REFERENCES}),
@@ -259,6 +277,9 @@ TABLES = {
         "Losses and baselines",
         "rltf",
         ["rltf-no-ce", "ce-weight-1", "baseline-greedy", "baseline-leave-one-out", "scaled-by-batch"],
+    ),
+    "dynamic-sampling": Comparison(
+        "Groups without a signal", "grpo", ["grpo-refill", "grpo-curriculum", "grpo-refill-curriculum"]
     ),
     "temperature": Comparison(
         "Sampling temperature", "rltf", ["temperature-0.4", "temperature-0.8", "temperature-1.0"]

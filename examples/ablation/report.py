@@ -14,10 +14,10 @@ from trl_rltf.metrics import Estimate, bootstrap_interval
 from trl_rltf.scripts.tables import console
 
 from .arms import ARMS, Comparison
-from .results import OUTCOMES, Curve, curve, difference, mean_difference, samples_ratio
+from .results import OUTCOMES, Curve, budget_ratio, curve, difference, mean_difference
 
 
-HEADERS = ("arm", "pass@1", "at the end", "while training", "share of samples")
+HEADERS = ("arm", "pass@1", "at the end", "while training", "share of samples", "share of steps")
 SHARES = ("FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
 
 
@@ -40,7 +40,8 @@ def report(
     caption = (
         f"At the end: difference to {comparison.reference} in points, paired. While training: the same, of the mean over all "
         "evaluations. Share of samples: samples needed to reach the final pass@1 of "
-        f"{comparison.reference}, divided by all samples of {comparison.reference}. []: 95 % bootstrap intervals."
+        f"{comparison.reference}, divided by all samples of {comparison.reference}; the same for steps. []: 95 % bootstrap "
+        "intervals."
     )
     table = Table(title=title, caption=caption)
     for header in HEADERS:
@@ -58,15 +59,12 @@ def report(
 
 def _lines(curves: dict[str, Curve], comparison: Comparison) -> list[list[str]]:
     reference = curves[comparison.reference]
-    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", "", *_shares(reference, 0)]]
+    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", "", "", *_shares(reference, 0)]]
     for name, points in curves.items():
-        cells = ["", "", ""]
+        cells = [""] * 4
         if name != comparison.reference:
-            ratio = samples_ratio(points, reference)
             cells = [_points(measure(points, reference)) for measure in (difference, mean_difference)]
-            cells.append(_number(ratio.value))
-            if np.isfinite(ratio.value):
-                cells[2] += f" [{_number(ratio.low)}, {_number(ratio.high)}]"
+            cells += [_ratio(budget_ratio(points, reference, unit)) for unit in ("train_samples", "steps")]
         lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *_shares(points, -1)])
     return lines
 
@@ -77,6 +75,11 @@ def _shares(points: Curve, index: int) -> list[str]:
 
 def _points(gain: Estimate) -> str:
     return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def _ratio(ratio: Estimate) -> str:
+    interval = f" [{_number(ratio.low)}, {_number(ratio.high)}]" if np.isfinite(ratio.value) else ""
+    return _number(ratio.value) + interval
 
 
 def _number(ratio: float) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +64,7 @@ class Curve:
     Args:
         seeds (`list[int]`): The seeds, S of them.
         steps (`np.ndarray`): Optimizer steps of the evaluations, from 0, shape `(E,)`.
-        train_samples (`np.ndarray`): Samples used until then, shape `(E,)`.
+        train_samples (`np.ndarray`): Samples drawn until then, mean over the seeds, shape `(E,)`.
         scores (`np.ndarray`): pass@1 of each held-out problem, shape `(S, E, P)`.
         outcomes (`dict[str, np.ndarray]`): Mean share of each outcome, shape `(E,)`.
     """
@@ -94,7 +94,7 @@ def curve(rows: Sequence[dict[str, Any]], arm: str, architecture: str, seeds: Se
     return Curve(
         list(seeds),
         np.array([row["step"] for row in first]),
-        np.array([row["train_samples"] for row in first]),
+        np.array([[row["train_samples"] for row in points] for points in by_seed]).mean(0),
         np.array([[np.array(row["num_correct"]) / row["num_samples"] for row in points] for points in by_seed]),
         {name: np.array([[row[name] for row in points] for points in by_seed]).mean(0) for name in OUTCOMES},
     )
@@ -118,9 +118,9 @@ def _estimate(paired: np.ndarray) -> Estimate:
     return Estimate(float(paired.mean()), *bootstrap_interval(paired))
 
 
-def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
+def budget_ratio(arm: Curve, reference: Curve, unit: Literal["train_samples", "steps"]) -> Estimate:
     """
-    Share of the reference's samples that an arm needs to reach the final pass@1 of the reference.
+    Share of the reference's samples or steps that an arm needs to reach the final pass@1 of the reference.
 
     Curves are means over seeds, joined by straight lines; the interval is over seeds. The share is infinite if the arm does not
     reach that pass@1, and NaN if the reference did not improve.
@@ -128,19 +128,19 @@ def samples_ratio(arm: Curve, reference: Curve) -> Estimate:
     if reference.pass_at_1[:, -1].mean() <= reference.pass_at_1[:, 0].mean():
         return Estimate(float("nan"), float("nan"), float("nan"))
     count = len(arm.seeds)
-    value = _ratio(arm, reference, np.arange(count))
+    value = _ratio(arm, reference, unit, np.arange(count))
     rng = np.random.default_rng(0)
-    draws = [_ratio(arm, reference, rng.integers(count, size=count)) for _ in range(_NUM_RESAMPLES)]
+    draws = [_ratio(arm, reference, unit, rng.integers(count, size=count)) for _ in range(_NUM_RESAMPLES)]
     # A draw in which the arm does not reach the goal is infinite, and cannot be interpolated with a finite one.
     low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
     return Estimate(value, float(low), float(high))
 
 
-def _ratio(arm: Curve, reference: Curve, chosen: np.ndarray) -> float:
+def _ratio(arm: Curve, reference: Curve, unit: str, chosen: np.ndarray) -> float:
     goal = reference.pass_at_1[chosen, -1].mean()
     reached = arm.pass_at_1[chosen].mean(0)
     above = np.flatnonzero(reached >= goal)
     if len(above) == 0:
         return float("inf")
-    samples = np.interp(goal, reached[: above[0] + 1][-2:], arm.train_samples[: above[0] + 1][-2:])
-    return float(samples / reference.train_samples[-1])
+    spent, whole = getattr(arm, unit), getattr(reference, unit)
+    return float(np.interp(goal, reached[: above[0] + 1][-2:], spent[: above[0] + 1][-2:]) / whole[-1])

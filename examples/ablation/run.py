@@ -29,6 +29,7 @@ from trl_rltf.rewards.outcome import COARSE_REWARDS
 from trl_rltf.scripts import RLTFScriptArguments, load_policy, load_policy_and_warm_start, load_problems
 from trl_rltf.scripts.train_critic import sample_and_grade
 from trl_rltf.scripts.warm_start import warm_start
+from trl_rltf.trainer.prompt_order import PromptOrder
 
 from .arms import ARMS, Arm
 
@@ -170,6 +171,7 @@ class Evaluations(TrainerCallback):
 
     def __init__(self, run: Run, problems: Dataset, runner: LocalRunner):
         self.run, self.problems, self.runner = run, problems, runner
+        self.prompt_order: PromptOrder | None = None  # of a trainer that samples more than it trains on
         self.rows: list[dict[str, Any]] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, processing_class: Any, **kwargs: Any):
@@ -184,13 +186,15 @@ class Evaluations(TrainerCallback):
         sampler = PolicySampler(model, tokenizer, SAMPLING, description="evaluating")
         # The seed depends on the step, not on the arm: arms differ in their policy only.
         result = evaluate(self.problems, sampler, self.runner, num_samples, seed=self.run.seed * 1000 + step)
-        self.rows.append(_row(step, self.run.scale, result, self.problems))
+        order = self.prompt_order
+        train_samples = step * self.run.scale.samples_per_step if order is None else order.num_samples
+        self.rows.append(_row(step, train_samples, result, self.problems))
 
 
-def _row(step: int, scale: Scale, result: Evaluation, problems: Dataset) -> dict[str, Any]:
+def _row(step: int, train_samples: int, result: Evaluation, problems: Dataset) -> dict[str, Any]:
     return {
         "step": step,
-        "train_samples": step * scale.samples_per_step,
+        "train_samples": train_samples,
         "num_samples": result.num_samples,
         "problem_ids": list(problems["problem_id"]),
         "num_correct": list(result.num_correct),
@@ -267,7 +271,7 @@ def _trainer(
         trainer_class, config_class = GRPOTrainer, GRPOConfig
     if arm.method != "rltf" and config_class is RLTFConfig:
         settings["ce_loss_weight"] = 0.0  # these methods have no reference solutions
-    return trainer_class(
+    trainer = trainer_class(
         model=model,
         reward_funcs=_reward(run, arm, runner),
         args=config_class(**{**settings, **arm.settings}),
@@ -275,6 +279,9 @@ def _trainer(
         processing_class=tokenizer,
         callbacks=callbacks,
     )
+    if isinstance(trainer, RLTFTrainer):
+        evaluations.prompt_order = trainer.prompt_order
+    return trainer
 
 
 def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:

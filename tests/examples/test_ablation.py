@@ -10,7 +10,7 @@ import pytest
 from ablation import compare, run
 from ablation.arms import ARMS, TABLES
 from ablation.ppocoder import PPOCoderReward, ast_match, data_flow_match
-from ablation.results import curve, difference, mean_difference, samples_ratio
+from ablation.results import budget_ratio, curve, difference, mean_difference
 from ablation.run import Run, Scale
 
 from trl_rltf.presets import paper_reward
@@ -123,10 +123,10 @@ def test_the_share_of_samples_is_interpolated_on_the_curve():
     slow, fast, bad = (curve(rows, name, "llama", [1]) for name in ("slow", "fast", "bad"))
     assert slow.pass_at_1.tolist() == [[0.2, 0.3, 0.4]]
     # From 0.2 to 0.6 within 100 samples, 0.4 is reached after 50, a quarter of the 200 that the slow one used.
-    assert samples_ratio(fast, slow).value == pytest.approx(0.25)
-    assert samples_ratio(slow, slow).value == pytest.approx(1)
-    assert samples_ratio(bad, slow).value == np.inf
-    assert np.isnan(samples_ratio(fast, bad).value)  # nothing was gained, so there is nothing to reach
+    assert budget_ratio(fast, slow, "train_samples").value == pytest.approx(0.25)
+    assert budget_ratio(slow, slow, "train_samples").value == pytest.approx(1)
+    assert budget_ratio(bad, slow, "train_samples").value == np.inf
+    assert np.isnan(budget_ratio(fast, bad, "train_samples").value)  # nothing was gained, so there is nothing to reach
     assert difference(fast, slow).value == pytest.approx(0.4)
     assert mean_difference(fast, slow).value == pytest.approx((0.6 + 0.8) / 2 - (0.3 + 0.4) / 2)
 

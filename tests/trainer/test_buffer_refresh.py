@@ -35,6 +35,7 @@ class MadeUp:
     def score(self, rows):
         prompts = torch.tensor([row["prompt"] for row in rows])
         self.scored.append(prompts[0].item())
+        self.informative_groups = [self.advantage_of(prompts[0].item()) != 0]
         return {
             "prompt_ids": prompts[:, None],
             "prompt_mask": torch.ones(2, 1, dtype=torch.long),
@@ -42,6 +43,9 @@ class MadeUp:
             "completion_mask": torch.tensor([[1, 1], [1, 0]]),
             "advantages": torch.tensor([self.advantage_of(prompt) for prompt in prompts.tolist()]),
         }
+
+    def add_references(self, rows, batch):
+        return batch
 
     def logps_of(self, batch):
         return torch.full(batch["completion_ids"].shape, -float(self.state.global_step))

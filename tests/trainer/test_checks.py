@@ -55,11 +55,14 @@ def test_settings_that_contradict_each_other_are_refused(make_args, settings, bu
         check_settings(make_args(**settings), None if buffer is None else OnlineBuffer(**buffer), **arguments)
 
 
-def test_a_buffer_refuses_groups_that_are_cut_between_processes(make_args):
+def test_groups_that_are_cut_between_processes_are_refused_where_whole_ones_are_kept(make_args):
     args = make_args(gradient_accumulation_steps=2, num_generations=8)
     args.steps_per_generation = 1  # TRL accepts it with two processes, whose batches are whole groups together
     with pytest.raises(ValueError, match=r"4 completions .* not a multiple of `num_generations=8`"):
         check_settings(args, OnlineBuffer())
+    args.max_generation_batches = 2
+    with pytest.raises(ValueError, match="With dynamic sampling or a curriculum, each process keeps whole groups"):
+        check_settings(args, None)
 
 
 @pytest.mark.parametrize(

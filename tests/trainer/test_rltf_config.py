@@ -50,6 +50,10 @@ def test_the_choices_of_a_command_line_are_those_that_are_accepted(tmp_path):
         ({"prompt_overflow": "cut"}, "`prompt_overflow` is 'cut'"),
         ({"prompt_overflow": "drop"}, "needs a `max_prompt_length`"),
         ({"baseline": "greedy", "multi_objective_aggregation": "normalize_then_sum"}, "always subtracts group means"),
+        ({"max_generation_batches": 0}, "`max_generation_batches` is 0, but must be a whole number of at least 1"),
+        ({"max_generation_batches": 1.5}, r"`max_generation_batches` is 1\.5"),
+        ({"curriculum_probability": 1.5}, r"`curriculum_probability` is 1\.5, but must be between 0 and 1"),
+        ({"curriculum_probability": -0.5}, r"`curriculum_probability` is -0\.5"),
         ({"baseline": "greedy", "use_vllm": True}, "does not work with `use_vllm=True`"),
     ],
 )

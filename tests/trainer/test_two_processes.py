@@ -79,6 +79,14 @@ def test_two_processes_are_one_run_of_twice_the_batch(folder, result_of, archite
         torch.testing.assert_close(together[key], value, rtol=1e-4, atol=1e-6)
 
 
+def test_two_processes_agree_on_the_groups_that_are_replaced(result_of):
+    first, second = result_of("dynamic sampling")
+    assert first == second
+    assert first["steps"] == 3
+    assert len(set(first["sums of weights"])) == 1
+    assert max(first["generated groups"]) > 1
+
+
 def test_two_processes_evaluate_each_problem_once(result_of):
     """
     Also if the last batch is filled up with problems of the first one, and if a group is divided between the processes.

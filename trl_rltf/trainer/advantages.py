@@ -64,6 +64,40 @@ def sequence_advantages(
     return advantages.nan_to_num(0.0)
 
 
+def find_informative_groups(
+    advantages: torch.Tensor,
+    rewards: torch.Tensor,
+    token_deltas: torch.Tensor | None,
+    group_size: int,
+    baseline: Baseline,
+) -> list[bool]:
+    """
+    Tell which groups teach: completions or tokens have different rewards.
+
+    If the baseline is not taken from the group, a group of equal rewards teaches too, unless all of its advantages are 0.
+
+    Args:
+        advantages (`torch.Tensor`): Shape `(B,)` or `(B, T)`.
+        rewards (`torch.Tensor`): Rewards of the completions, shape `(B,)`; NaN for a completion without a reward.
+        token_deltas (`torch.Tensor` or `None`): Rewards of tokens minus those of their completions, shape `(B, T)`.
+        group_size (`int`): Completions per group.
+        baseline (`str`): The baseline.
+
+    Returns:
+        `list[bool]`: One entry per group.
+    """
+    has_advantage = advantages.reshape(len(rewards) // group_size, -1).ne(0).any(1)
+    if baseline not in ("group_mean", "leave_one_out"):
+        return has_advantage.tolist()
+    # By the rewards: the mean of equal numbers may differ from them by a rounding error, which a division by the standard
+    # deviation makes large.
+    groups = rewards.view(-1, group_size)
+    differs = groups.nan_to_num(-torch.inf).amax(1) > groups.nan_to_num(torch.inf).amin(1)
+    if token_deltas is not None:
+        differs |= token_deltas.reshape(len(groups), -1).ne(0).any(1)
+    return (has_advantage & differs).tolist()
+
+
 def sum_of_token_rewards(
     token_rewards: TokenNumbers, weights: torch.Tensor, template: torch.Tensor
 ) -> torch.Tensor | None:

@@ -11,6 +11,7 @@ import torch
 
 from .advantages import (
     TokenNumbers,
+    find_informative_groups,
     group_means,
     local_rows,
     means_over_tokens,
@@ -110,6 +111,31 @@ class BatchAdvantages:
                 batch["advantages"] = batch["advantages"] * factors
                 self.add_token_mean("token_weights/mean", factors, mask)
         return token_deltas
+
+    def informative_groups(
+        self,
+        batch: dict[str, Any],
+        rewards_per_func: torch.Tensor,
+        token_deltas: torch.Tensor | None,
+        group_size: int,
+    ) -> list[bool]:
+        """
+        Tell which groups of this process teach, see [`find_informative_groups`].
+
+        Args:
+            batch (`dict`): Generation batch, with its final `advantages`.
+            rewards_per_func (`torch.Tensor`): Rewards, shape `(N, F)`.
+            token_deltas (`torch.Tensor` or `None`): Result of `add_tokens`.
+            group_size (`int`): Number of completions per group.
+
+        Returns:
+            `list[bool]`: One entry per group; empty if the completions of a group are on several processes.
+        """
+        size = len(batch["advantages"])
+        if size % group_size:
+            return []
+        rewards = local_rows(weighted_rewards(rewards_per_func, self._weights), size, self._accelerator.process_index)
+        return find_informative_groups(batch["advantages"], rewards, token_deltas, group_size, self._args.baseline)
 
     def add_token_mean(self, name: str, values: torch.Tensor, mask: torch.Tensor) -> None:
         """

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import torch
 
+from .dynamic_sampling import DynamicSampling, Scorer
 from .online_buffer import OnlineBuffer
+from .prompt_order import PromptBatch, PromptOrder
 from .rltf_config import RLTFConfig
 from .samples import Sample, join_samples, loss_mask, split_batch
 
@@ -16,7 +18,7 @@ from .samples import Sample, join_samples, loss_mask, split_batch
 Rows = list[dict[str, Any]]
 
 
-class Rollouts(Protocol):
+class Rollouts(Scorer, Protocol):
     """
     The methods of a trainer that a refresh of the buffer needs.
 
@@ -37,14 +39,11 @@ class Rollouts(Protocol):
     def discard_prefetched(self) -> None:
         """Discard prefetched completions that were not used."""
 
-    def score(self, rows: Rows) -> dict[str, Any]:
-        """Generate and score completions for these rows."""
+    def add_references(self, rows: Rows, batch: dict[str, Any]) -> dict[str, Any]:
+        """Add reference solutions to the generation batch of these rows."""
 
     def logps_of(self, batch: dict[str, Any]) -> torch.Tensor:
         """Return log-probs of the completions under the current weights, `(B, T)`."""
-
-    def add_metric(self, name: str, value: float) -> None:
-        """Log a number."""
 
 
 class BufferRefresh:
@@ -57,6 +56,7 @@ class BufferRefresh:
         args ([`RLTFConfig`]): Settings.
         accelerator ([`~accelerate.Accelerator`]): Accelerator of the trainer.
         pad_token_id (`int`): Id of the padding token.
+        prompt_order ([`PromptOrder`], *optional*): Order of the prompts, if it is not that of TRL's data loader.
 
     Attributes:
         buffer ([`OnlineBuffer`]): The buffer.
@@ -64,13 +64,22 @@ class BufferRefresh:
     """
 
     def __init__(
-        self, rollouts: Rollouts, buffer: OnlineBuffer, args: RLTFConfig, accelerator: Any, pad_token_id: int
+        self,
+        rollouts: Rollouts,
+        buffer: OnlineBuffer,
+        args: RLTFConfig,
+        accelerator: Any,
+        pad_token_id: int,
+        prompt_order: PromptOrder | None = None,
     ):
         self._rollouts = rollouts
         self.buffer = buffer
         self._args = args
         self._accelerator = accelerator
         self._pad_token_id = pad_token_id
+        self._dynamic_sampling: DynamicSampling | None = None
+        if prompt_order is not None:
+            self._dynamic_sampling = DynamicSampling(rollouts, prompt_order, args, accelerator, pad_token_id)
         self._window: list[dict[str, Any]] = []  # batches left of the current optimizer step
         self._prompts: Iterator[Rows] | None = None
         self.num_generation_batches = 0
@@ -99,17 +108,21 @@ class BufferRefresh:
         kept: list[Sample] = []
         skipped: list[Sample] = []  # for a refresh in which all samples are skipped
         num_generated = 0
-        rows = self._next_prompts()
+        batch = self._next_prompts()
         try:
-            for number in range(num_batches):
-                following = self._next_prompts() if number + 1 < num_batches else None
+            for number in range(1, num_batches * args.max_generation_batches + 1):
+                following = self._next_prompts() if number < num_batches else None
                 if following is not None:
-                    rollouts.prefetch(following)
-                samples = self._samples_of(rollouts.score(rows))
+                    rollouts.prefetch(following.rows)
+                samples = self._samples_of(batch)
                 num_generated += len(samples)
                 kept += self._worth_keeping(samples)
                 skipped = [] if kept else skipped + samples
-                rows = following or []
+                if following is None:
+                    if number == num_batches * args.max_generation_batches or not self._is_short(wanted - len(kept)):
+                        break
+                    following = self._next_prompts()
+                batch = following
         finally:
             rollouts.discard_prefetched()
         rollouts.add_metric("buffer/skipped", 1 - len(kept) / num_generated)
@@ -117,15 +130,18 @@ class BufferRefresh:
         self.buffer.add(kept if kept or len(self.buffer) else skipped, rollouts.state.global_step)
         self.buffer.num_refreshes += 1
 
-    def _next_prompts(self) -> Rows:
+    def _next_prompts(self) -> PromptBatch:
+        self.num_generation_batches += 1
+        if self._dynamic_sampling is not None:
+            size = self._args.per_device_train_batch_size * self._args.steps_per_generation
+            return self._dynamic_sampling.order.take(size // self._args.num_generations)
         # A data loader draws a seed for its workers: without this, a buffer would change the sampled completions.
         random_state = torch.get_rng_state()
         if self._prompts is None:
-            self._prompts = itertools.islice(self._generation_batches(), self.num_generation_batches, None)
-        prompts = next(self._prompts)
+            self._prompts = itertools.islice(self._generation_batches(), self.num_generation_batches - 1, None)
+        rows = next(self._prompts)
         torch.set_rng_state(random_state)
-        self.num_generation_batches += 1
-        return prompts
+        return PromptBatch(rows)
 
     def _generation_batches(self) -> Iterator[Rows]:
         """Yield generation batches of prompts without end, in the order of TRL's sampler."""
@@ -143,20 +159,29 @@ class BufferRefresh:
             "read again, or a dataset with more rows."
         )
 
-    def _samples_of(self, batch: dict[str, Any]) -> list[Sample]:
-        """Split a generation batch into samples without padding, on the CPU."""
+    def _samples_of(self, prompts: PromptBatch) -> list[Sample]:
+        """Generate and score completions, as samples without padding on the CPU."""
+        rollouts = self._rollouts
+        batch = rollouts.add_references(prompts.rows, rollouts.score(prompts.rows))
+        if self._dynamic_sampling is not None:
+            self._dynamic_sampling.add_outcomes(prompts.numbers)
         if batch["advantages"].dim() == 1:
             batch["advantages"] = batch["advantages"].unsqueeze(1) * batch["completion_mask"]
         if "old_per_token_logps" not in batch:
-            batch["old_per_token_logps"] = self._rollouts.logps_of(batch)
+            batch["old_per_token_logps"] = rollouts.logps_of(batch)
         return split_batch(batch, self._pad_token_id)
 
     def _worth_keeping(self, samples: list[Sample]) -> list[Sample]:
-        if not self.buffer.skip_zero_variance:
+        if not self.buffer.skip_zero_variance and self._args.max_generation_batches == 1:
             return samples
         size = self._args.num_generations
         groups = [samples[start : start + size] for start in range(0, len(samples), size)]
-        return [sample for group in groups if any(sample["advantages"].any() for sample in group) for sample in group]
+        return [sample for group in itertools.compress(groups, self._rollouts.informative_groups) for sample in group]
+
+    def _is_short(self, num_missing: int) -> bool:
+        """Whether any process lacks samples."""
+        assert self._dynamic_sampling is not None
+        return self._dynamic_sampling.most(num_missing) > 0
 
     def _draw_window(self) -> list[dict[str, Any]]:
         """Draw the batches of one optimizer step and pad them."""

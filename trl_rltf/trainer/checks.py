@@ -57,6 +57,7 @@ def check_settings(
                     f"`baseline='greedy'` decodes the prompt only and does not work with `{name}`. Use 'group_mean' or "
                     "'leave_one_out'."
                 )
+    _check_groups(args, buffer)
     if buffer is None:
         return
     if args.off_policy_mask_threshold is not None and not buffer.importance_sampling:
@@ -69,18 +70,34 @@ def check_settings(
             f"`num_iterations` is {args.num_iterations}, but with an `OnlineBuffer` samples are drawn from a queue. Leave "
             "it at 1; a smaller `samples_per_refresh` of the buffer uses each sample more often."
         )
-    local = args.per_device_train_batch_size * args.steps_per_generation
-    if local % args.num_generations:
-        raise ValueError(
-            f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
-            f"`steps_per_generation`), which is not a multiple of `num_generations={args.num_generations}`. With an "
-            "`OnlineBuffer` each process keeps whole groups: change one of the three."
-        )
     window = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     if buffer.capacity < window:
         raise ValueError(
             f"`capacity` of the online buffer is {buffer.capacity}, but an optimizer step draws {window} samples. Raise the "
             "capacity, or lower the batch size."
+        )
+
+
+def _check_groups(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
+    """Refuse groups on several processes where whole groups are kept or dropped."""
+    local = args.per_device_train_batch_size * args.steps_per_generation
+    if local % args.num_generations and (buffer is not None or args.orders_prompts):
+        feature = "With an `OnlineBuffer`" if buffer is not None else "With dynamic sampling or a curriculum"
+        raise ValueError(
+            f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
+            f"`steps_per_generation`), which is not a multiple of `num_generations={args.num_generations}`. {feature}, each "
+            "process keeps whole groups: change one of the three."
+        )
+
+
+def check_model(is_multimodal: bool, args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
+    """Refuse a multimodal model where samples are kept, because they hold text only."""
+    if is_multimodal and buffer is not None:
+        raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
+    if is_multimodal and args.orders_prompts:
+        raise ValueError(
+            "Dynamic sampling and curricula work with text only, but the model is multimodal. Set `max_generation_batches=1` and "
+            "`curriculum_probability=1.0`."
         )
 
 
@@ -117,6 +134,12 @@ def check_datasets(
                     raise ValueError(f"`{name}`: {error}") from error
     check_size(train_dataset, args)
     _check_solutions(train_dataset, args)
+    if args.orders_prompts and not isinstance(train_dataset, Dataset):
+        raise ValueError(
+            f"`train_dataset` is a {type(train_dataset).__name__}, but `max_generation_batches` above 1 and "
+            "`curriculum_probability` below 1 need a `datasets.Dataset`, whose rows can be read in any order. Load the data "
+            "without `streaming=True`, or leave the two settings at 1."
+        )
 
 
 def _evaluation_sets(eval_dataset: Any) -> dict[str, Any]:

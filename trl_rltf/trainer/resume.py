@@ -12,6 +12,7 @@ from datasets import Dataset
 
 from . import state_files
 from .buffer_refresh import BufferRefresh
+from .prompt_order import PromptOrder
 from .reference_loss import ReferenceLoss
 from .rltf_config import RLTFConfig
 
@@ -34,6 +35,7 @@ class ExactResume:
         train_dataset ([`~datasets.Dataset`] or [`~datasets.IterableDataset`]): Training set.
         reference_loss ([`ReferenceLoss`]): Reference solutions, with their random numbers.
         buffer_refresh ([`BufferRefresh`], *optional*): Online buffer and position in the prompts.
+        prompt_order ([`PromptOrder`], *optional*): Order of the prompts, if it is not that of TRL's data loader.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class ExactResume:
         train_dataset: Any,
         reference_loss: ReferenceLoss,
         buffer_refresh: BufferRefresh | None = None,
+        prompt_order: PromptOrder | None = None,
     ):
         self._args = args
         self._accelerator = accelerator
@@ -51,6 +54,7 @@ class ExactResume:
         self._train_dataset = train_dataset
         self._reference_loss = reference_loss
         self._refresh = buffer_refresh
+        self._prompt_order = prompt_order
         self._loaded: Any = None
 
     @property
@@ -82,6 +86,8 @@ class ExactResume:
             samples, batches = self._refresh.buffer.samples, None
             state["online_buffer"] = self._refresh.buffer.state()
             state["num_generation_batches"] = self._refresh.num_generation_batches
+        if self._prompt_order is not None:
+            state["prompt_order"] = self._prompt_order.state()
         rank = self._accelerator.process_index
         state_files.save(folder, rank, self._settings(), state, samples, batches, self._tokenizer)
 
@@ -109,6 +115,8 @@ class ExactResume:
         """
         (state, samples, batches), self._loaded = self._loaded, None
         state_files.set_random_state(self._reference_loss.generator, state["reference_random_state"])
+        if self._prompt_order is not None:
+            self._prompt_order.restart(state["prompt_order"])
         if self._refresh is not None:
             self._refresh.restart(state["num_generation_batches"])
             self._refresh.buffer.restore(state["online_buffer"], samples, step)
@@ -217,6 +225,7 @@ def lasting_settings(
     ).split()
     settings = {name: getattr(args, name) for name in names}
     settings["ce_loss_weight > 0"] = has_references
+    settings["max_generation_batches > 1 or curriculum_probability < 1"] = args.orders_prompts
     settings["beta != 0"] = args.beta != 0
     settings["num_processes"] = num_processes
     settings["train_dataset"] = fingerprint(train_dataset)

@@ -32,6 +32,17 @@ class RLTFConfig(GRPOConfig):
             Treatment of prompts that are longer than `max_prompt_length`: `"truncate"` shortens them, `"drop"` drops their
             rows from training and evaluation sets. A warning at the start gives their number.
 
+        > Parameters that control the sampling
+
+        max_generation_batches (`int`, *optional*, defaults to `1`):
+            Maximum number of generation batches that are sampled for one. Groups in which no completion and no token
+            has another reward than the others teach nothing; with 2 or more, they are dropped and replaced by groups of
+            the next prompts, until the batch is full or this limit is reached (dynamic sampling, DAPO). A refresh of an
+            online buffer samples up to this number of times its batches. Not in the paper.
+        curriculum_probability (`float`, *optional*, defaults to `1.0`):
+            Probability with which a prompt comes up of whose last group all or none of the completions passed. `1.0` keeps
+            the order of TRL. Not in the paper.
+
         > Parameters that control the rewards
 
         baseline (`str`, *optional*, defaults to `"group_mean"`):
@@ -81,6 +92,22 @@ class RLTFConfig(GRPOConfig):
         metadata={
             "help": "Treatment of prompts that are longer than `max_prompt_length`: 'truncate' shortens them, 'drop' drops their "
             "rows from training and evaluation sets. A warning at the start gives their number."
+        },
+    )
+    max_generation_batches: int = field(
+        default=1,
+        metadata={
+            "help": "Maximum number of generation batches that are sampled for one. Groups in which no completion and no token "
+            "has another reward than the others teach nothing; with 2 or more, they are dropped and replaced by groups of the "
+            "next prompts, until the batch is full or this limit is reached (dynamic sampling, DAPO). A refresh of an online "
+            "buffer samples up to this number of times its batches. Not in the paper."
+        },
+    )
+    curriculum_probability: float = field(
+        default=1.0,
+        metadata={
+            "help": "Probability with which a prompt comes up of whose last group all or none of the completions passed. 1.0 "
+            "keeps the order of TRL. Not in the paper."
         },
     )
     baseline: Baseline = field(
@@ -138,6 +165,15 @@ class RLTFConfig(GRPOConfig):
         baselines = get_args(Baseline)
         if self.baseline not in baselines:
             raise ValueError(f"`baseline` is {self.baseline!r}, but must be one of {', '.join(map(repr, baselines))}.")
+        if type(self.max_generation_batches) is not int or self.max_generation_batches < 1:
+            raise ValueError(
+                f"`max_generation_batches` is {self.max_generation_batches!r}, but must be a whole number of at least 1 "
+                "(no dynamic sampling)."
+            )
+        if not 0 <= self.curriculum_probability <= 1:
+            raise ValueError(
+                f"`curriculum_probability` is {self.curriculum_probability}, but must be between 0 and 1 (no curriculum)."
+            )
         if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
         if self.max_prompt_length is not None and self.max_prompt_length < 1:
@@ -156,3 +192,8 @@ class RLTFConfig(GRPOConfig):
                 "`baseline='greedy'` decodes with transformers and does not work with `use_vllm=True`. Use 'group_mean' or "
                 "'leave_one_out', which cost no extra generation."
             )
+
+    @property
+    def orders_prompts(self) -> bool:
+        """Whether the trainer orders the prompts, instead of TRL's data loader."""
+        return self.max_generation_batches > 1 or self.curriculum_probability < 1

@@ -19,18 +19,20 @@ from transformers import (
 )
 
 from ._trl import EnvironmentFactory, RewardFunc, RolloutFunc, is_async_callable
-from .advantages import means_over_tokens, weighted_rewards
+from .advantages import weighted_rewards
 from .baselines import GreedyCompletions, greedy_completions
 from .batch_advantages import BatchAdvantages
 from .buffer_refresh import BufferRefresh
-from .checks import check_datasets, check_settings, check_size, find_buffer
+from .checks import check_datasets, check_model, check_settings, check_size, find_buffer
+from .dynamic_sampling import DynamicSampling
 from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
+from .prompt_order import make_prompt_order
 from .reference_loss import ReferenceLoss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import marked_texts
+from .samples import add_columns
 from .seq2seq_grpo import Seq2SeqGRPOTrainer, model_name
 
 
@@ -142,18 +144,20 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             max_prompt_length=args.max_prompt_length,
             prompt_overflow=args.prompt_overflow,
         )
-        if self.online_buffer is not None and self._is_vlm:
-            raise ValueError("`OnlineBuffer` holds text only, but the model is multimodal. Train without the buffer.")
+        check_model(self._is_vlm, args, self.online_buffer)
         if args.max_prompt_length is not None and self._has_plain_prompts:
             check_size(self.train_dataset, args)
         self._has_greedy_baseline = args.baseline == "greedy"
         loop = self.async_loop if any(map(is_async_callable, self.reward_funcs)) else None
         self.reward_calls = RewardCalls(self.reward_funcs, self.reward_func_names, self.processing_class, loop)
         self.held_out = HeldOut(self.num_generations_eval, args.eval_pass_at_k)
-        self.buffer_refresh = None
+        parts = args, self.accelerator, self._tokenizer.pad_token_id
+        self.prompt_order = make_prompt_order(self) if args.orders_prompts else None
+        self.buffer_refresh = self.dynamic_sampling = None
         if self.online_buffer is not None:
-            pad_token_id = self._tokenizer.pad_token_id
-            self.buffer_refresh = BufferRefresh(self, self.online_buffer, args, self.accelerator, pad_token_id)
+            self.buffer_refresh = BufferRefresh(self, self.online_buffer, *parts, self.prompt_order)
+        elif self.prompt_order is not None:
+            self.dynamic_sampling = DynamicSampling(self, self.prompt_order, *parts)
         self.batch_advantages = BatchAdvantages(args, self.accelerator, self.reward_weights, self.add_metric)
         self._rewards_per_func = torch.empty(0)
         self._last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
@@ -167,9 +171,8 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             can_draw_rows=self._has_plain_prompts and not (self.tools or self.rollout_func),
             is_encoder_decoder=self.encoder_decoder is not None,
         )
-        self.exact_resume = ExactResume(
-            args, self.accelerator, self._tokenizer, self.train_dataset, self.reference_loss, self.buffer_refresh
-        )
+        restored = self.reference_loss, self.buffer_refresh, self.prompt_order
+        self.exact_resume = ExactResume(args, self.accelerator, self._tokenizer, self.train_dataset, *restored)
 
     def add_callback(self, callback: Any) -> None:
         """Add a callback. An [`OnlineBuffer`] must be passed at construction."""
@@ -210,21 +213,29 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
 
     # ------------------------------------------------------------------ rewards, advantages, losses
 
-    def score(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Generate and score completions for the rows of a generation batch."""
-        return self._generate_and_score_completions(rows)
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.dynamic_sampling is None or not self.model.training:
+            batch = self.score(inputs)
+        else:
+            inputs, batch = self.dynamic_sampling.next_batch()
+        return self.add_references(inputs, batch) if self.model.training else batch
+
+    def add_references(self, rows: list[dict[str, Any]], batch: dict[str, Any]) -> dict[str, Any]:
+        """Add reference solutions to a generation batch, if they are in the loss."""
+        return batch | self.reference_loss.draw(rows, self.model) if self.reference_loss.weight > 0 else batch
+
+    def score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Generate and score completions for the rows of a generation batch."""
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         calls, advantages, is_training = self.reward_calls, self.batch_advantages, self.model.training
         group_size = self.num_generations if is_training else self.num_generations_eval
+        rewards = self._rewards_per_func
         if self.args.baseline != "group_mean" and is_training:
             greedy = self._greedy_rewards(inputs) if self.args.baseline == "greedy" else None
-            advantages.set_sequence(batch, self._rewards_per_func, greedy, group_size)
+            advantages.set_sequence(batch, rewards, greedy, group_size)
         token_deltas = advantages.add_tokens(batch, calls.token_rewards, calls.token_weights, group_size)
-        self._log_completions(batch, token_deltas)
-        if self.reference_loss.weight > 0 and is_training:
-            batch |= self.reference_loss.draw(inputs, self.model)
+        self.informative_groups = advantages.informative_groups(batch, rewards, token_deltas, group_size)
+        add_columns(self._add_column, batch, token_deltas, self._tokenizer, marks_tokens=self.args.log_completions)
         return batch
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
@@ -249,16 +260,6 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
                 return super()._calculate_rewards(inputs, prompts, completions, ids)
         finally:
             self._pending_extra_logs, self._pending_metrics = logs
-
-    def _log_completions(self, batch: dict[str, Any], token_deltas: torch.Tensor | None) -> None:
-        # TRL's column `advantage` has neither the baselines nor the token rewards of this trainer.
-        advantages, mask = batch["advantages"], batch["completion_mask"]
-        if advantages.dim() == 2:
-            advantages = means_over_tokens(advantages, mask)
-        self._add_column("rltf_advantage", advantages.tolist())
-        if self.args.log_completions:
-            is_marked = torch.zeros_like(mask) if token_deltas is None else (token_deltas < 0) * mask
-            self._add_column("marked_completion", marked_texts(batch["completion_ids"], is_marked, self._tokenizer))
 
     def _add_column(self, name: str, values: list[Any]) -> None:
         """Log a column of the completions table."""
@@ -318,6 +319,8 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         # Logs of reward functions for a batch that was never finished.
         self._pending_extra_logs.clear()
         self._pending_metrics.clear()
+        if self.prompt_order is not None:
+            self.prompt_order.restart()
         if self.buffer_refresh is not None:
             self.buffer_refresh.restart()
         elif resume_from_checkpoint:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from ._trl import GenerationBatch, pad
+from .advantages import means_over_tokens
 
 
 # One scored completion without padding: `prompt_ids` `(P,)`, `completion_ids`, `completion_mask`, `advantages` and
@@ -128,6 +129,35 @@ def join_samples(samples: list[Sample], pad_token_id: int, device: torch.device)
             masks = [torch.ones_like(row) for row in rows]
             batch[key.replace("_ids", "_mask")] = pad(masks, padding_value=0, padding_side=side).to(device)
     return batch
+
+
+def add_columns(
+    add_column: Callable[[str, list[Any]], None],
+    batch: dict[str, Any],
+    token_deltas: torch.Tensor | None,
+    tokenizer: Any,
+    *,
+    marks_tokens: bool,
+) -> None:
+    """
+    Add the columns with advantages and token rewards to TRL's completions table.
+
+    TRL's column `advantage` has neither the baselines nor the token rewards of RLTF.
+
+    Args:
+        add_column (`Callable`): Takes the name of a column and its values.
+        batch (`dict`): Generation batch.
+        token_deltas (`torch.Tensor` or `None`): Token rewards minus those of their completions, shape `(B, T)`.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer that decodes completions.
+        marks_tokens (`bool`): Whether to decode the completions, with penalized tokens marked.
+    """
+    advantages, mask = batch["advantages"], batch["completion_mask"]
+    if advantages.dim() == 2:
+        advantages = means_over_tokens(advantages, mask)
+    add_column("rltf_advantage", advantages.tolist())
+    if marks_tokens:
+        is_marked = torch.zeros_like(mask) if token_deltas is None else (token_deltas < 0) * mask
+        add_column("marked_completion", marked_texts(batch["completion_ids"], is_marked, tokenizer))
 
 
 def marked_texts(completion_ids: torch.Tensor, is_marked: torch.Tensor, tokenizer: Any) -> list[str]:

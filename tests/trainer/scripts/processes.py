@@ -46,6 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
     "online buffer": {"buffer": (16, 2)},
     "saved": {"buffer": (16, 2), "settings": SAVED},
     "resumed": {"buffer": (16, 2), "settings": SAVED, "resume": "saved/checkpoint-3"},
+    "dynamic sampling": {"settings": {"max_generation_batches": 3, "curriculum_probability": 0.5}},
     "one run of llama": {"settings": ONE_RUN},
     "one run of codet5": {"settings": ONE_RUN, "start": "codet5"},
 }
@@ -64,6 +65,13 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
             return [None] * len(completions)
         groups = [prompts[i : i + 4] for i in range(0, len(prompts), 4)]
         assert all(len(set(group)) == 1 for group in groups), "a group is not whole on its process"
+        if name == "dynamic sampling":
+            # The rewards of a prompt of odd length are equal, and its group is replaced.
+            return [
+                TokenReward(number, [number] * len(ids), None, Outcome.PASS if number == 1.0 else Outcome.FAILURE)
+                for ids, prompt in zip(completion_ids, prompts, strict=True)
+                for number in [1.0 if len(prompt) % 2 else sum(ids) % 7 / 7]
+            ]
         has_weights = name == "weights on one" and not is_second
         return [
             TokenReward(
@@ -112,6 +120,9 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
         "steps": trainer.state.global_step,
         "sums of weights": gathered.tolist(),
         "buffer sizes": [row["buffer/size"] for row in trainer.state.log_history if "buffer/size" in row],
+        "generated groups": [
+            row["groups/generated"] for row in trainer.state.log_history if "groups/generated" in row
+        ],
         "logs of a finished run": sum("train_runtime" in row for row in trainer.state.log_history),
         "sharded weights": sum(isinstance(weight, DTensor) for weight in state.values()),
     }
