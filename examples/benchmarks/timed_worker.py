@@ -50,12 +50,14 @@ _PHASES: dict[str, list[tuple[Any, str]]] = {
     "wait for the program": [(ChildProcess, "_watch"), (fork_server, "_wait")],
     "kill and reap": [(child, "kill_everything"), (child, "reap_everything"), (fork_server, "_has_no_children")],
     "move the answers": [(PassThroughFile, "append"), (MemoryFiles, "move_output")],
-    "clean up the folders": [(ScratchFolders, "restore"), (ScratchFolders, "are_untouched"), (ScratchFolders, "touch")],
+    "clean up the folders": [
+        (ScratchFolders, "restore"),
+        (ScratchFolders, "are_untouched"),
+        (ScratchFolders, "touch"),
+    ],
     "reply": [(worker, "_write_all"), (PassThroughFile, "send_to")],
 }
-_SLOTS = [
-    (process, phase) for process in (_WORKER, _SERVER, _PROGRAM) for phase in (_IDLE, *_PHASES, _REST, _EXIT)
-]
+_SLOTS = [(process, phase) for process in (_WORKER, _SERVER, _PROGRAM) for phase in (_IDLE, *_PHASES, _REST, _EXIT)]
 _FIGURES = struct.Struct("=3q")  # nanoseconds of CPU time and of elapsed time, page faults
 _STAMP = struct.Struct("=4q")  # the same at the end of a process, and the place of its exit in the list of slots
 

@@ -112,7 +112,7 @@ def remove_folders(folders: Iterable[str]) -> None:
                 os.rmdir(folder)
 
 
-def _state(path: str) -> tuple[int, ...]:
+def _state(path: str) -> tuple[Any, ...]:
     return os.stat(path)[:_NUM_STATE_FIELDS]
 
 

@@ -1,8 +1,8 @@
 """
 Read and write JSON with few functions of Python.
 
-A worker and the processes of a program do this once per fork. Each function, and each object that it uses, costs a copy of the page of
-memory that it is in. `json.loads` and `json.dumps` go through seven functions and make an encoder for each call.
+A worker and the processes of a program do this after each fork, where a function or an object costs a copy of the page of memory
+that it is in. `json.loads` and `json.dumps` go through seven functions, and `json.dumps` makes an encoder for each call.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import json.encoder
 from typing import Any
 
 
-_scan = json.JSONDecoder().scan_once
-_encode = json.encoder.c_make_encoder(
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, None, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, True
 )
 
