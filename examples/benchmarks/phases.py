@@ -48,6 +48,7 @@ class PhaseArguments:
     num_programs: int = field(
         default=400, metadata={"help": "Programs of the assert workload; a tenth as many scripts of ten tests."}
     )
+    num_forks: int = field(default=1000, metadata={"help": "Number of forks without a sandbox, for comparison."})
     isolation: str = field(default="auto", metadata={"help": "Isolation of the grader."})
 
 
@@ -67,7 +68,7 @@ def main(args: PhaseArguments) -> None:
             args,
             {
                 "one process per test": one_script_per_test(scripts[0]),
-                "one process for ten tests": [as_one_script(scripts[0])],
+                "one process for ten tests, with an import": [as_one_script(scripts[0])],
             },
         ),
     )
@@ -93,7 +94,7 @@ def measure(
     for _ in range(args.rounds):
         measured = {**phases(programs, num_units, args.isolation), **whole(programs, num_units, args.isolation)}
         for name, sources in references.items():
-            elapsed, cpu, faults = fork_cost(sources)
+            elapsed, cpu, faults = fork_cost(sources, count=args.num_forks)
             tests = num_tests // len(sources)
             measured["no sandbox", name] = cpu / tests, elapsed / tests, faults / tests
         for key, row in measured.items():

@@ -35,7 +35,8 @@ def loop():
             if sources:
                 exec(compile(sources[index % len(sources)], "<program>", "exec"), {})
             os._exit(0)
-        os.waitpid(pid, 0)
+        if os.waitpid(pid, 0)[1]:
+            os._exit(1)
 began = time.perf_counter()
 pids = []
 for _ in range(loops):
@@ -44,8 +45,8 @@ for _ in range(loops):
         loop()
         os._exit(0)
     pids.append(pid)
-for pid in pids:
-    os.waitpid(pid, 0)
+if any([os.waitpid(pid, 0)[1] for pid in pids]):
+    sys.exit("a program has failed")
 elapsed, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
 print(elapsed, used.ru_utime + used.ru_stime, used.ru_minflt)
 """
@@ -80,14 +81,16 @@ def with_loops(programs: Sequence[Program], every: int = 20) -> list[Program]:
     ]
 
 
-def forks_per_second(num_loops: int, program: Program | None = None, count: int = 1000) -> float:
-    """Measure the upper limit of the machine for one process per program, with or without running a program."""
-    return 1e6 / fork_cost([] if program is None else [as_one_script(program)], num_loops, count)[0]
-
-
 def fork_cost(sources: Sequence[str], num_loops: int = 1, count: int = 1000) -> tuple[float, float, float]:
     """
     Measure forks that compile and run one of the texts each, without any sandbox.
+
+    Without texts, they only end: the upper limit of the machine for one process per program.
+
+    Args:
+        sources (`Sequence[str]`): The texts, in turn.
+        num_loops (`int`, *optional*, defaults to `1`): Number of forks at the same time.
+        count (`int`, *optional*, defaults to `1000`): Number of forks, one after the other, in each loop.
 
     Returns:
         `tuple[float, float, float]`: Elapsed microseconds, CPU microseconds and page faults per fork.
@@ -99,10 +102,13 @@ def fork_cost(sources: Sequence[str], num_loops: int = 1, count: int = 1000) -> 
 
 
 def one_script_per_test(program: Program) -> list[str]:
-    """Join a script with each of its tests in turn, for one process per test."""
+    """Join a script with each of its tests in turn, for one process per test that imports nothing."""
     tests: Any = program.tests
-    pairs = zip(tests["inputs"], tests["outputs"], strict=True)
-    return [as_one_script(Program(program.source, {"inputs": [i], "outputs": [o]})) for i, o in pairs]
+    return [
+        f"import io, sys\nsys.stdin, sys.stdout = io.StringIO({text!r}), io.StringIO()\n{program.source}\n"
+        f"assert sys.stdout.getvalue().split() == {expected!r}.split()"
+        for text, expected in zip(tests["inputs"], tests["outputs"], strict=True)
+    ]
 
 
 def as_one_script(program: Program) -> str:
