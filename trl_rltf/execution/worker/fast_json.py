@@ -23,5 +23,5 @@ def load(data: bytes) -> Any:
 
 
 def dump(content: Any) -> bytes:
-    """Write JSON as `json.dumps` does. The content is plain data, and does not contain itself."""
+    """Write plain data that do not contain themselves, as `json.dumps` does."""
     return "".join(_encode(content, 0)).encode()

@@ -20,7 +20,9 @@ _HEADER = struct.Struct("!8sBIIdd")
 
 class RecordKind:
     """
-    The meaning of a record, as a number: a member of an `enum` costs a call of Python for each use.
+    The meaning of a record.
+
+    The members are numbers: each use of a member of an `enum` is a call of Python.
 
     A record about a test ends this test and starts the next one.
     """
