@@ -181,6 +181,7 @@ COMMANDS = {
     "ablation.py",
     "bench_execution.py",
     "bench_scaling.py",
+    "bench_phases.py",
     "bench_trainer.py",
 }  # start what is in the folders next to them
 

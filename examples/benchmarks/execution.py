@@ -26,11 +26,13 @@ from trl_rltf.execution import LocalRunner, Outcome, Program
 
 from .soak import soak
 from .workloads import (
+    as_one_script,
     assert_workload,
     code_eval,
-    forks_per_second,
+    fork_cost,
     human_eval,
     keep_cores_busy,
+    one_script_per_test,
     plain_subprocess,
     real_solutions,
     stdin_workload,
@@ -100,9 +102,12 @@ def compare(
 ) -> Table:
     """Measure the programs per second of each grader once per round; slow ones get every eighth program."""
     rates: dict[str, list[float]] = {grader: [] for grader, grade in graders.items() if grade is not None}
-    forks: dict[tuple[int, bool], list[float]] = {
-        (1, False): [], (args.num_workers, False): [], (1, True): [], (args.num_workers, True): []
-    }  # fmt: skip
+    texts = {"fork + exit + wait": [], "fork + run, no sandbox + exit + wait": [as_one_script(programs[0])]}
+    if "inputs" in programs[0].tests:
+        texts["the same, a fork per test"] = one_script_per_test(programs[0])
+    forks: dict[tuple[str, int], list[float]] = {
+        (name, number): [] for name in texts for number in (1, args.num_workers)
+    }
     for _ in range(args.rounds):
         for grader in rates:
             sample = programs if grader.startswith("trl_rltf") else programs[::8]
@@ -111,14 +116,12 @@ def compare(
             rates[grader].append(len(sample) / (time.perf_counter() - began))
             if passed != len(sample):
                 raise SystemExit(f"{grader} passes {passed} of {len(sample)} right programs of the workload {name!r}.")
-        for (num_loops, runs_program), seen in forks.items():
-            seen.append(forks_per_second(num_loops, programs[0] if runs_program else None))
+        for (fork, num_loops), seen in forks.items():
+            forks_per_program = len(texts[fork]) or 1
+            seen.append(1e6 / fork_cost(texts[fork], num_loops)[0] / forks_per_program)
     table = Table("grader", "programs/s, median [min, max]", "ours is faster by", title=name)
     ours = rates["trl_rltf"]
-    rows = rates | {
-        f"fork{' + run, no sandbox' if runs else ''} + exit + wait, {number} at once": seen
-        for (number, runs), seen in forks.items()
-    }
+    rows = rates | {f"{fork}, {number} at once": seen for (fork, number), seen in forks.items()}
     for grader, seen in rows.items():
         ratio = statistics.median(mine / other for mine, other in zip(ours, seen, strict=True))
         table.add_row(grader, f"{statistics.median(seen):.1f} [{min(seen):.1f}, {max(seen):.1f}]", f"{ratio:.2f}")

@@ -26,16 +26,17 @@ _SCRIPT = (
 )
 # A fork, perhaps a program, an exit and a wait, over and over, in an interpreter that has imported nothing.
 _FORKS = """
-import os, sys, time
-count, loops, source = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+import os, resource, sys, time
+count, loops, sources = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 def loop():
-    for _ in range(count):
+    for index in range(count):
         pid = os.fork()
         if pid == 0:
-            if source:
-                exec(compile(source, "<program>", "exec"), {})
+            if sources:
+                exec(compile(sources[index % len(sources)], "<program>", "exec"), {})
             os._exit(0)
-        os.waitpid(pid, 0)
+        if os.waitpid(pid, 0)[1]:
+            os._exit(1)
 began = time.perf_counter()
 pids = []
 for _ in range(loops):
@@ -44,9 +45,10 @@ for _ in range(loops):
         loop()
         os._exit(0)
     pids.append(pid)
-for pid in pids:
-    os.waitpid(pid, 0)
-print(count * loops / (time.perf_counter() - began))
+if any([os.waitpid(pid, 0)[1] for pid in pids]):
+    sys.exit("a program has failed")
+elapsed, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(elapsed, used.ru_utime + used.ru_stime, used.ru_minflt)
 """
 
 
@@ -79,14 +81,37 @@ def with_loops(programs: Sequence[Program], every: int = 20) -> list[Program]:
     ]
 
 
-def forks_per_second(num_loops: int, program: Program | None = None, count: int = 1000) -> float:
-    """Measure the upper limit of the machine for one process per program, with or without running a program."""
-    source = "" if program is None else _as_one_script(program)
-    command = [sys.executable, "-I", "-S", "-c", _FORKS, str(count), str(num_loops), source]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def fork_cost(sources: Sequence[str], num_loops: int = 1, count: int = 1000) -> tuple[float, float, float]:
+    """
+    Measure forks that compile and run one of the texts each, without any sandbox.
+
+    Without texts, they only end: the upper limit of the machine for one process per program.
+
+    Args:
+        sources (`Sequence[str]`): The texts, in turn.
+        num_loops (`int`, *optional*, defaults to `1`): Number of forks at the same time.
+        count (`int`, *optional*, defaults to `1000`): Number of forks, one after the other, in each loop.
+
+    Returns:
+        `tuple[float, float, float]`: Elapsed microseconds, CPU microseconds and page faults per fork.
+    """
+    command = [sys.executable, "-I", "-S", "-c", _FORKS, str(count), str(num_loops), *sources]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    elapsed, cpu, faults = (float(figure) / count / num_loops for figure in printed.split())
+    return elapsed * 1e6, cpu * 1e6, faults
 
 
-def _as_one_script(program: Program) -> str:
+def one_script_per_test(program: Program) -> list[str]:
+    """Join a script with each of its tests in turn, for one process per test that imports nothing."""
+    tests: Any = program.tests
+    return [
+        f"import io, sys\nsys.stdin, sys.stdout = io.StringIO({text!r}), io.StringIO()\n{program.source}\n"
+        f"assert sys.stdout.getvalue().split() == {expected!r}.split()"
+        for text, expected in zip(tests["inputs"], tests["outputs"], strict=True)
+    ]
+
+
+def as_one_script(program: Program) -> str:
     """Join program and tests in one text, for graders that run both in one process."""
     tests: Any = program.tests
     if "asserts" in tests:
@@ -106,7 +131,7 @@ def _as_one_script(program: Program) -> str:
 def _one_by_one(grade: Callable[[str], bool]) -> Callable[[Sequence[Program], int], int]:
     def run(programs: Sequence[Program], num_workers: int) -> int:
         with ThreadPoolExecutor(num_workers) as pool:
-            return sum(pool.map(grade, map(_as_one_script, programs)))
+            return sum(pool.map(grade, map(as_one_script, programs)))
 
     return run
 
@@ -117,7 +142,7 @@ def plain_subprocess(programs: Sequence[Program], num_workers: int) -> int:
     def grade(program: Program) -> bool:
         tests = parse_tests(program.tests)
         if tests.mode != "stdin":
-            command = [sys.executable, "-c", _as_one_script(program)]
+            command = [sys.executable, "-c", as_one_script(program)]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
         command = [sys.executable, "-c", program.source]
         runs = [
@@ -155,7 +180,7 @@ def code_eval(folder: str | None) -> Callable[[Sequence[Program], int], int] | N
     metric = evaluate.load(str(Path(folder) / "code_eval.py"))
 
     def run(programs: Sequence[Program], num_workers: int) -> int:
-        scripts = [[_as_one_script(program)] for program in programs]
+        scripts = [[as_one_script(program)] for program in programs]
         references = ["pass"] * len(scripts)
         _, results = metric.compute(references=references, predictions=scripts, k=[1], num_workers=num_workers)
         return sum(entry["passed"] for rows in results.values() for _, entry in rows)

@@ -1,11 +1,12 @@
 """The benchmarks: their commands, and the places that they measure."""
 
 import runpy
+import subprocess
 import sys
 
 import pytest
-from benchmarks import trainer
-from benchmarks.workloads import assert_workload, stdin_workload, with_loops
+from benchmarks import phases, trainer
+from benchmarks.workloads import assert_workload, fork_cost, one_script_per_test, stdin_workload, with_loops
 from source import ROOT
 from test_package import COMMANDS
 
@@ -48,3 +49,38 @@ def test_the_programs_of_the_benchmark_of_the_grader_are_right_but_for_the_loops
     assert {report.outcome for report in runner.run(programs)} == {Outcome.PASS}
     mixed = with_loops(programs, every=6)
     assert [report.error_type for report in runner.run(mixed)].count("TimeoutError") == 1
+
+
+@pytest.mark.parametrize(
+    ("programs", "measured"),
+    [
+        (assert_workload(12), {("program", "compile"), ("program", "report"), ("worker", "move the answers")}),
+        (
+            stdin_workload(10, 2),
+            {("server of a script", "compile"), ("server of a script", "exit"), ("program", "run")},
+        ),
+    ],
+    ids=["functions", "scripts"],
+)
+def test_each_phase_of_a_program_is_measured_once(programs, measured):
+    figures = phases.phases(programs, 4, "auto")
+    assert measured < figures.keys()
+    assert ("worker", "run") not in figures  # the warm-up does not count
+    sum_of_program = sum(row[0] for (process, _), row in figures.items() if process == "program")
+    waited = sum(row[1] for (_, phase), row in figures.items() if phase == "wait for the program")
+    assert 0 < sum_of_program < waited
+
+
+def test_the_figures_of_the_phases_are_a_markdown_table(capsys):
+    args = phases.PhaseArguments(rounds=1, num_programs=10, num_forks=10)
+    references = {"one process per test": one_script_per_test(stdin_workload(1)[0])}
+    phases.print_table("Per test", phases.measure(stdin_workload(9), 10, args, references))
+    printed = capsys.readouterr().out
+    assert "| process | phase | CPU | elapsed | page faults |" in printed
+    assert "| no sandbox | one process per test |" in printed
+    assert "nan" not in printed
+
+
+def test_a_fork_that_fails_its_test_has_no_cost():
+    with pytest.raises(subprocess.CalledProcessError):
+        fork_cost(["assert False"], count=1)

@@ -150,6 +150,17 @@ def counts_the_time_of_children() -> Any:
     return Worker().run(run)
 
 
+def counts_the_time_of_each_program_alone() -> Any:
+    worker = Worker()
+
+    def spin(writer: RecordWriter) -> None:
+        while time.process_time() < 0.3:
+            pass
+        os._exit(0)
+
+    return [worker.run(run)["cpu"] for run in (spin, lambda writer: os._exit(0), spin)]
+
+
 def descriptors_of_a_program() -> Any:
     os.dup2(0, 150)  # the caller's, for example
 

@@ -89,3 +89,9 @@ def test_a_process_that_stopped_is_told_from_one_that_runs_or_has_ended():
         assert not is_stopped(pid)  # it waits to be reaped
     finally:
         os.waitpid(pid, 0)
+
+
+def test_the_time_of_one_program_is_not_counted_for_the_next(scenario):
+    first, second, third = scenario("counts_the_time_of_each_program_alone")
+    assert second < 0.2 < 0.3 <= min(first, third)
+    assert max(first, third) < 0.5

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .file_view import PACKAGE, SCRATCH_FOLDERS, file_view, hidden_proc_entries, links_to_scratch
+from .device_paths import SCRATCH_FOLDERS
+from .file_view import PACKAGE, file_view, hidden_proc_entries, links_to_scratch
 
 
 # Starts a command with default signals. Bubblewrap needs SIGCHLD, too.

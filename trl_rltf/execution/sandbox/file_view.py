@@ -11,13 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .device_paths import SCRATCH_FOLDERS
 
-# Writable folders of programs that have a separate file system. Not /tmp: the interpreter, or this package, may be there.
-SCRATCH_FOLDERS = ("/scratch", "/dev/shm")
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-# Links in /dev, as in any Linux system.
-DEVICE_LINKS = {f"/dev/{name}": f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))}
-DEVICE_LINKS["/dev/fd"] = "/proc/self/fd"
+
 PACKAGE = Path(__file__).resolve().parents[2]
 # The files of this package that a worker imports. The code that decides tests is not among them.
 _OWN_FILES = (

@@ -11,6 +11,8 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SE
 libc = ctypes.CDLL(None, use_errno=True)
 # Looked up here, before any fork: `ctypes` stores a function at its first use, in memory that a child would have to copy.
 prctl = libc.prctl
+# Unlike `os.waitpid`, it returns a negative number if there is no child. An exception costs many pages of memory.
+waitpid = libc.waitpid
 # The C library's own fork: `os.fork` also runs the hooks that modules registered for the child, which costs as much again. A
 # process that forks has one thread and holds no lock, so the hooks have nothing to repair.
 fork = ctypes.PyDLL(None).fork

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from .bubblewrap import FLAGS_OF_ROOT, LAUNCH, bubblewrap_command
 from .command_check import WORKED, problem_of
-from .file_view import DEVICES, SCRATCH_FOLDERS, file_view, links_to_scratch, split_folders
+from .device_paths import DEVICES, SCRATCH_FOLDERS
+from .file_view import file_view, links_to_scratch, split_folders
 from .landlock import landlock_version
 
 

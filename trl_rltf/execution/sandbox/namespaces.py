@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .file_view import DEVICE_LINKS, DEVICES
+from .device_paths import DEVICE_LINKS, DEVICES
 from .libc import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, checked, libc, prctl
 from .scratch import MAX_FILES
 

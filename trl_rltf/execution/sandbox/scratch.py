@@ -14,6 +14,7 @@ from typing import Any
 MAX_FILES, MAX_FILES_ON_DISK = 2**14, 2**12
 _MAX_BYTES_OF_PATHS = 2**23  # of all folders of a program together, while their files are counted
 _MAX_PATH = 4096  # bytes that the kernel takes
+_NUM_STATE_FIELDS = 7  # of `os.stat_result`, without the times: mode, number, device, links, owner, group, size
 
 
 class ScratchFolders:
@@ -52,7 +53,7 @@ class ScratchFolders:
             return True
         if not empty_folders(self._paths):
             return False
-        for path, (mode, owner, group, _, _) in zip(self._paths, self._first, strict=True):
+        for path, (mode, _, _, _, owner, group, _) in zip(self._paths, self._first, strict=True):
             with contextlib.suppress(OSError):  # a program cannot change an attribute that cannot be restored here
                 os.chmod(path, mode & 0o7777)
                 os.chown(path, owner, group)
@@ -111,9 +112,8 @@ def remove_folders(folders: Iterable[str]) -> None:
                 os.rmdir(folder)
 
 
-def _state(path: str) -> tuple[int, ...]:
-    status = os.stat(path)
-    return status.st_mode, status.st_uid, status.st_gid, status.st_ino, status.st_size
+def _state(path: str) -> tuple[Any, ...]:
+    return os.stat(path)[:_NUM_STATE_FIELDS]
 
 
 def _has_more_entries(top: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import gc
 import os
 import resource
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # Between checks of the number of processes. With a longer time, a fork bomb leaves no process for the check.
 _CHECK_SECONDS = 0.02
 _MAX_DESCRIPTOR = 2**16
+# The module `signal` turns numbers into members of an `enum`, which touches many pages of memory.
+_SIGINT = int(signal.SIGINT)
 _MAX_CPU_SECONDS = 3600  # the supervisor bounds the time; this is for the case that it cannot
 
 
@@ -96,6 +99,7 @@ class ChildProcess:
         self._files = files
         self._owns_namespace = owns_namespace
         self._child_setup = child_setup
+        self._cpu_of_children = _cpu_of_children()  # seconds, of all processes that were waited for
         self._file_bound = lowest_limit(resource.RLIMIT_FSIZE, config["output_limit"])
         self._cpu_bound = lowest_limit(resource.RLIMIT_CPU, _MAX_CPU_SECONDS)
 
@@ -180,7 +184,7 @@ class ChildProcess:
     def _leave_worker(self) -> None:
         if not self._owns_namespace:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a fresh interpreter
+        _signal.signal(_SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         resource.setrlimit(resource.RLIMIT_CPU, self._cpu_bound)
 
     def _enter_sandbox(self, first_closed: int) -> None:
@@ -227,7 +231,7 @@ class ChildProcess:
         is_server: bool = False,
     ) -> ChildResult:
         records: list[Any] = []
-        before = _cpu_of_children()
+        before = self._cpu_of_children
         meter = CpuMeter()
         try:
             start()
@@ -238,7 +242,8 @@ class ChildProcess:
             statuses = [os.waitpid(pid, 0)[1] for pid in pids]
             if has_more:
                 reap_everything(self._owns_namespace)
-        cpu = max(meter.latest, _cpu_of_children() - before)
+        self._cpu_of_children = _cpu_of_children()
+        cpu = max(meter.latest, self._cpu_of_children - before)
         records += read()
         return ChildResult(records, stopped, exceeded, statuses[-1], cpu)
 

@@ -87,6 +87,8 @@ def _has_children() -> bool:
 
 
 def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
+    try:
         while True:
             os.waitpid(-1, 0)
+    except ChildProcessError:
+        pass

@@ -8,11 +8,11 @@ the bytes of programs, tests and answers inside the kernel.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from typing import Any
 
 from ..wire.frames import PART_SIZE, STDOUT_SAMPLE
+from .fast_json import load
 
 
 # Numbers of descriptors, as the process of a program needs them. They are set before a fork. The numbers from
@@ -131,8 +131,8 @@ class PassThroughFile:
 
         Only for a process that ends when it is done with the content, never for the worker.
         """
-        size = os.fstat(self._descriptor).st_size
-        self.content = json.loads(os.pread(self._descriptor, size, 0))
+        size = os.lseek(self._descriptor, 0, os.SEEK_END)
+        self.content = load(os.pread(self._descriptor, size, 0))
 
 
 class MemoryFiles:
@@ -202,7 +202,7 @@ class MemoryFiles:
         # Each test may keep to its limit, but all together print more than the caller should hold.
         is_too_much = size >= limit or self.answers.size > _MAX_OUTPUTS * limit
         shown = size if whole and not is_too_much else min(size, STDOUT_SAMPLE)
-        return self.answers.append(STDOUT, 0, shown), is_too_much
+        return self.answers.append(STDOUT, 0, shown) if shown else (0, 0), is_too_much
 
 
 def _place(descriptor: int, target: int) -> int:

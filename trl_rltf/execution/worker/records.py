@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
-import json
 import os
 import struct
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from .fast_json import dump
 
 
 _MAX_BYTES_READ = 2**16
@@ -18,9 +18,11 @@ _NO_TEST = 0xFFFFFFFF
 _HEADER = struct.Struct("!8sBIIdd")
 
 
-class RecordKind(enum.IntEnum):
+class RecordKind:
     """
     The meaning of a record.
+
+    The members are numbers: each use of a member of an `enum` is a call of Python.
 
     A record about a test ends this test and starts the next one.
     """
@@ -72,12 +74,12 @@ class RecordWriter:
         self._tokens = memoryview(tokens)
         self._descriptor = descriptor
         self._write = os.write  # a program may replace `os.write`
-        self._dumps = json.dumps
+        self._dump = dump
         self._pack = _HEADER.pack
         self._process, self._pid, self._exit = os.getpid, os.getpid(), os._exit
         self._cpu_clock, self._wall_clock = time.process_time, time.monotonic
 
-    def send(self, kind: RecordKind, test: int = -1, payload: bytes = b"") -> None:
+    def send(self, kind: int, test: int = -1, payload: bytes = b"") -> None:
         """Append one record."""
         if self._process() != self._pid:
             self._exit(0)  # a fork of the program, whose parent reports
@@ -87,9 +89,9 @@ class RecordWriter:
         while data:
             data = data[self._write(self._descriptor, data) :]
 
-    def send_json(self, kind: RecordKind, test: int, content: Any) -> None:
+    def send_json(self, kind: int, test: int, content: Any) -> None:
         """Append one record whose payload is JSON."""
-        self.send(kind, test, self._dumps(content).encode())
+        self.send(kind, test, self._dump(content))
 
 
 class RecordReader:

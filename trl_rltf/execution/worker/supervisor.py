@@ -129,8 +129,13 @@ class Supervisor:
         seen.cpu += result.cpu
         is_output_full = os.fstat(STDOUT).st_size >= self._output_limit
         left, values = seen.add_records(result.records, batch, is_output_full)
-        for index, (offset, size) in values.items():
-            seen.values[index] = files.answers.append(LOG, offset, size)
+        if values:
+            # In one call, with the few other bytes in between.
+            places = list(values.values())
+            first, end = places[0][0], sum(places[-1])
+            began, num_moved = files.answers.append(LOG, first, end - first)
+            for index, (offset, size) in values.items():
+                seen.values[index] = began + offset - first, max(0, min(size, num_moved - (offset - first)))
         if seen.compiled:
             output, is_too_much = files.move_output(False, self._output_limit)
             seen.stdout[left[0] if left else batch[-1]] = output

@@ -13,7 +13,6 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...wire.long_integers import any_number_of_digits
 from ...wire.plain_values import decode, encode
 from ..files import NULL
 from ..records import RecordKind, RecordWriter
@@ -154,8 +153,10 @@ def run_functions(request: ProgramPayload, indices: Sequence[int], writer: Recor
                 writer.send_json(RecordKind.ERROR, index, description)
         else:
             writer.send_json(RecordKind.DONE, index, [value])
-    with contextlib.suppress(Exception):  # of a stream that the program made; its output is only for the report
+    try:  # noqa: SIM105 - few calls, see `warm_up_interpreter`
         sys.stdout.flush()
+    except Exception:  # of a stream that the program made; its output is only for the report
+        pass
 
 
 def report_loading(loaded: Loaded, indices: Sequence[int], writer: RecordWriter) -> bool:
@@ -211,28 +212,38 @@ def load(request: ProgramPayload) -> Loaded:
             trailing, site = describe_error(error, "run"), None
     except BaseException as error:
         trailing, site = describe_error(error, "run"), None
-    is_defined = all(any(name in namespace for name in group) for group in required)
-    if trailing is not None and site is None and (request["whole_module"] or not required or not is_defined):
-        return Loaded(namespace, trailing)
+    if trailing is not None and site is None:  # a statement has failed
+        is_defined = all(any(name in namespace for name in group) for group in required)
+        if request["whole_module"] or not required or not is_defined:
+            return Loaded(namespace, trailing)
     names = request["built_in"]
     if names and all(name not in namespace or namespace[name] is before.get(name) for name in names):
         message = f"the program defines none of the names that its tests use: {', '.join(names)}"
         return Loaded(namespace, _name_error(message))
     try:
-        namespace.update({name: before[name] for name in request["own_names"]})
+        for name in request["own_names"]:
+            namespace[name] = before[name]
         run_test(request["setup"], namespace)
     except BaseException as error:
         return Loaded(namespace, describe_error(error, "run"))
-    missing = [name for group in required for name in group if name not in namespace]
+    is_remote = request["mode"] == "referee"
+    missing = [name for group in required for name in group if name not in namespace] if is_remote else ()
     return Loaded(namespace, None, trailing, site, missing=missing)
 
 
 def run_test(text: str, namespace: dict[str, Any]) -> None:
     """Run statements of the tests, which may contain integers of any number of digits."""
     if text:
-        with any_number_of_digits():
-            code = compile(text, "<test>", "exec", dont_inherit=True)
-        exec(code, namespace)
+        exec(_compile_test(text, "exec"), namespace)
+
+
+def _compile_test(text: str, mode: str) -> types.CodeType:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return compile(text, "<test>", mode, dont_inherit=True)
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def _name_error(message: str) -> ErrorDescription:
@@ -302,9 +313,8 @@ def _expressions(
     probes: Sequence[Probe], indices: Sequence[int], namespace: dict[str, Any]
 ) -> dict[int, Callable[[], Any]]:
     """Compile the expressions of all tests at once, each as a function."""
-    text = "".join(f"lambda: ({probes[index]['expression']}\n),\n" for index in indices)
-    with any_number_of_digits():
-        code = compile(f"[{text}]", "<test>", "eval", dont_inherit=True)
+    text = "".join([f"lambda: ({probes[index]['expression']}\n),\n" for index in indices])
+    code = _compile_test(f"[{text}]", "eval")
     return dict(zip(indices, eval(code, namespace), strict=True))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -11,7 +10,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, NoReturn
 
-from ...sandbox.libc import PR_SET_CHILD_SUBREAPER, fork, prctl
+from ...sandbox.libc import PR_SET_CHILD_SUBREAPER, fork, prctl, waitpid
 from ...sandbox.scratch import ScratchFolders
 from ..files import FIRST_FREE, LOG, STDIN, MemoryFiles
 from ..program.error_site import locate
@@ -174,7 +173,7 @@ class ScriptServer:
 
     def _report(
         self,
-        kind: RecordKind,
+        kind: int,
         status: int = 0,
         left_nothing: bool = True,
         is_too_much: bool = False,
@@ -198,8 +197,7 @@ def _wait(pid: int) -> int:
 
 
 def _has_no_children() -> bool:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG | _ALL_CHILDREN)[0]:
-            pass
-        return False
-    return True
+    """Reap the children that have ended. Returns whether there are no others."""
+    while (ended := waitpid(-1, None, os.WNOHANG | _ALL_CHILDREN)) > 0:
+        pass
+    return bool(ended < 0)
