@@ -50,7 +50,6 @@ def test_the_choices_of_a_command_line_are_those_that_are_accepted(tmp_path):
         ({"prompt_overflow": "cut"}, "`prompt_overflow` is 'cut'"),
         ({"prompt_overflow": "drop"}, "needs a `max_prompt_length`"),
         ({"baseline": "greedy", "multi_objective_aggregation": "normalize_then_sum"}, "always subtracts group means"),
-        ({"baseline": "greedy", "use_vllm": True}, "does not work with `use_vllm=True`"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path, arguments, message):
