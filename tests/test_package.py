@@ -175,7 +175,12 @@ def test_importing_the_root_loads_nothing_heavy(run_script):
     run_script(code)
 
 
-COMMANDS = {"ablation.py", "bench_execution.py", "bench_trainer.py"}  # start what is in the folders next to them
+COMMANDS = {
+    "ablation.py",
+    "bench_execution.py",
+    "bench_trainer.py",
+    "bench_vllm.py",
+}  # start what is in the folders next to them
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("examples/*.py")), ids=lambda file: file.name)
