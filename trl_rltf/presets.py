@@ -26,6 +26,7 @@ PAPER_CONFIG: Mapping[str, Any] = {
     "warmup_steps": 500,  # paper
     "temperature": 0.6,  # paper
     "top_p": 0.95,  # paper
+    "vllm_importance_sampling_mode": "token_truncate",  # not given; ours: with vLLM, TRL's default would undo `top_p`
     "num_generations": 20,  # paper: samples per prompt
     "max_prompt_length": 800,  # paper: source tokens of CodeT5; for CodeGen 1024 tokens in all
     "max_completion_length": 512,  # paper: target tokens of CodeT5

@@ -54,7 +54,6 @@ def test_the_choices_of_a_command_line_are_those_that_are_accepted(tmp_path):
         ({"max_generation_batches": 1.5}, r"`max_generation_batches` is 1\.5"),
         ({"curriculum_probability": 1.5}, r"`curriculum_probability` is 1\.5, but must be between 0 and 1"),
         ({"curriculum_probability": -0.5}, r"`curriculum_probability` is -0\.5"),
-        ({"baseline": "greedy", "use_vllm": True}, "does not work with `use_vllm=True`"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path, arguments, message):

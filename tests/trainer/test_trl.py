@@ -20,6 +20,7 @@ ATTRIBUTES = {
     *_trl.ATTRIBUTES,
     *_trl.OPTIONAL_ATTRIBUTES,
     *_trl.TRANSFORMERS_ATTRIBUTES,
+    *_trl.VLLM_ATTRIBUTES,
     *_trl.CLASS_ATTRIBUTES,
 }
 LISTED = {*_trl.METHODS, *ATTRIBUTES}
@@ -173,14 +174,14 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
     def _tool_call_loop(self, batch):
         self._no_such_name()
         super()._get_tool_suffix_ids([])
-        return self.ref_model, self._last_loaded_step, self._step, batch["token_type_ids"], batch.get("made_up")
+        return self.ref_model, self.use_vllm, self._step, batch["token_type_ids"], batch.get("made_up")
 
 def helper(trainer):
-    return trainer.use_vllm
+    return trainer.vllm_mode
 """
     assert used(text) - LISTED == {
         *("_no_such_name", "_template_file", "_tool_call_loop", "_get_tool_suffix_ids"),
-        *("ref_model", "_last_loaded_step", "use_vllm"),
+        *("ref_model", "use_vllm", "vllm_mode"),
     }
     assert inner_imports(text) == {"trl.models", "trl.profiling", "trl.trainer.utils", "trl.trainer.utils.pad"}
     assert batch_keys(text) == {"token_type_ids", "made_up"}

@@ -63,8 +63,12 @@ ATTRIBUTES = (
 # Attributes that a trainer has only with asynchronous reward functions, with environments, or while it trains.
 OPTIONAL_ATTRIBUTES = ["_batch_environments", "async_loop", "current_gradient_accumulation_steps"]
 
-# Attributes that a trainer has only without vLLM. They are for greedy decoding, which is refused with vLLM.
+# Attributes that a trainer has only without vLLM, and only with it.
 TRANSFORMERS_ATTRIBUTES = ["generation_config", "generation_kwargs"]
+VLLM_ATTRIBUTES = ["_last_loaded_step", "vllm_generation"]
+
+# Attributes of `vllm_generation`, which is TRL's access to vLLM.
+VLLM_GENERATION_ATTRIBUTES = ["generation_kwargs"]
 
 
 class GenerationBatch(TypedDict, total=False):
@@ -122,8 +126,11 @@ def check_attributes(trainer: Any) -> None:
     Raises:
         RuntimeError: If an attribute is missing. The message names it.
     """
-    wanted = ATTRIBUTES if trainer.args.use_vllm else [*ATTRIBUTES, *TRANSFORMERS_ATTRIBUTES]
+    wanted = [*ATTRIBUTES, *(VLLM_ATTRIBUTES if trainer.args.use_vllm else TRANSFORMERS_ATTRIBUTES)]
     missing = [name for name in wanted if not hasattr(trainer, name)]
+    if "vllm_generation" in wanted and "vllm_generation" not in missing:
+        generation = trainer.vllm_generation
+        missing += [f"vllm_generation.{name}" for name in VLLM_GENERATION_ATTRIBUTES if not hasattr(generation, name)]
     if missing:
         raise RuntimeError(_message(f"has a trainer without {', '.join(missing)}."))
 

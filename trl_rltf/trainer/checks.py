@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from .online_buffer import OnlineBuffer
 from .reference_data import holds_programs
 from .rltf_config import RLTFConfig
+from .vllm_sampling import warn_of_vanishing_ratio
 
 
 def find_buffer(callbacks: list[TrainerCallback] | None) -> OnlineBuffer | None:
@@ -34,7 +35,7 @@ def check_settings(
     environment_factory: Any = None,
 ) -> None:
     """
-    Refuse settings and arguments of a trainer that contradict each other.
+    Refuse settings and arguments of a trainer that contradict each other, and warn of those that leave no gradient.
 
     Args:
         args ([`RLTFConfig`]): Settings.
@@ -44,6 +45,7 @@ def check_settings(
     Raises:
         ValueError: If two of them contradict each other.
     """
+    warn_of_vanishing_ratio(args)
     if args.prompt_overflow == "drop" and environment_factory:
         raise ValueError(
             "`prompt_overflow='drop'` does not work with `environment_factory`: an environment adds to prompts while training "

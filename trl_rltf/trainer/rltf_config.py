@@ -187,11 +187,6 @@ class RLTFConfig(GRPOConfig):
                 f"`baseline={self.baseline!r}` needs `multi_objective_aggregation='sum_then_normalize'`, but it is "
                 f"{self.multi_objective_aggregation!r}, which always subtracts group means."
             )
-        if self.baseline == "greedy" and self.use_vllm:
-            raise ValueError(
-                "`baseline='greedy'` decodes with transformers and does not work with `use_vllm=True`. Use 'group_mean' or "
-                "'leave_one_out', which cost no extra generation."
-            )
 
     @property
     def orders_prompts(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 import torch
-from accelerate.utils import is_peft_model
+from accelerate.utils import gather_object, is_peft_model
 from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 from transformers import (
     BitsAndBytesConfig,
@@ -32,6 +32,7 @@ from ._trl import (
 from .encoder_decoder import EncoderDecoder, check_encoder_decoder, disable_dropout, has_dropout, is_encoder_decoder
 from .positions import counts_padding, with_positions
 from .prompt_limit import PromptLimit, PromptOverflow
+from .vllm_sampling import decoding_greedily
 
 
 if TYPE_CHECKING:
@@ -128,20 +129,8 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
         if is_encoder_decoder(model, args):
             check_encoder_decoder(args, tools=tools, environment_factory=environment_factory)
         super().__init__(
-            model,
-            reward_funcs,
-            args,
-            train_dataset,
-            eval_dataset,
-            processing_class,
-            reward_processing_classes,
-            callbacks,
-            optimizers,
-            quantization_config,
-            peft_config,
-            tools,
-            rollout_func,
-            environment_factory,
+            *(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, reward_processing_classes),
+            *(callbacks, optimizers, quantization_config, peft_config, tools, rollout_func, environment_factory),
         )
         check_attributes(self)
         if self.model.config.is_encoder_decoder:
@@ -177,6 +166,16 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
         return not (self._is_vlm or self.environment_factories)
 
     # ------------------------------------------------------------------ methods of TRL
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train, as [`~transformers.Trainer.train`] does."""
+        # TRL passes weights to vLLM when the number of the step has changed. A run that starts or resumes, and one that loads
+        # its best weights at the end, changes them at the same number.
+        self._last_loaded_step = -1
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self._last_loaded_step = -1
 
     def _generate(self, prompts: list[Any]) -> Any:
         if self.prompt_limit is not None:
@@ -256,16 +255,10 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
             `list`: The completion of each prompt, as text or messages, and as ids.
         """
         prompt_ids, images, fields = self._tokenize_prompts(prompts)
-        config, kwargs = self.generation_config, self.generation_kwargs
-        self.generation_kwargs = {**kwargs, **_GREEDY}
-        self.generation_config = type(config).from_dict({**config.to_dict(), **_GREEDY})
-        was_training = self.model.training
-        self.model.eval()  # dropout would make the likeliest token random
-        try:
-            completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
-        finally:
-            self.model.train(was_training)
-            self.generation_config, self.generation_kwargs = config, kwargs
+        if self.args.use_vllm:
+            completion_ids = self._decode_with_vllm(prompt_ids, images, fields)
+        else:
+            completion_ids = self._decode_with_transformers(prompt_ids, images, fields)
         texts: list[Any] = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
         if not is_conversational({"prompt": prompts[0]}):
             completions = texts
@@ -277,6 +270,29 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
         else:
             completions = [[{"role": "assistant", "content": text}] for text in texts]
         return list(zip(completions, completion_ids, strict=True))
+
+    def _decode_with_transformers(self, prompt_ids: list[list[int]], images: Any, fields: Any) -> list[list[int]]:
+        config, kwargs = self.generation_config, self.generation_kwargs
+        self.generation_kwargs = {**kwargs, **_GREEDY}
+        self.generation_config = type(config).from_dict({**config.to_dict(), **_GREEDY})
+        was_training = self.model.training
+        self.model.eval()  # dropout would make the likeliest token random
+        try:
+            completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
+        finally:
+            self.model.train(was_training)
+            self.generation_config, self.generation_kwargs = config, kwargs
+        return completion_ids
+
+    def _decode_with_vllm(self, prompt_ids: list[list[int]], images: Any, fields: Any) -> list[list[int]]:
+        # TRL's server mode cuts the answer into equal parts, one per process.
+        num_prompts = len(prompt_ids)
+        missing = max(gather_object([num_prompts])) - num_prompts
+        prompt_ids = prompt_ids + prompt_ids[:1] * missing
+        images = images and images + images[:1] * missing
+        with decoding_greedily(self.vllm_generation):
+            completion_ids: list[list[int]] = self._generate_single_turn(prompt_ids, images, fields, 1)[0]
+        return completion_ids[:num_prompts]
 
     # ------------------------------------------------------------------ probabilities
 
