@@ -26,7 +26,7 @@ from trl import ModelConfig
 from .. import __version__
 from ..critic import Critic, CriticSampler
 from ..data import load_apps, load_mbpp, visible_tests
-from ..execution import LocalRunner
+from ..execution import Runner
 from ..generation import Sampling, prompt_lengths
 from ..metrics import (
     EmptySampler,
@@ -43,11 +43,12 @@ from .arguments import EvaluationArguments
 from .parser import ScriptParser
 from .policy import load_policy
 from .problems import APPS, MBPP
+from .runners import make_runner
 from .tables import console, evaluation_table
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
-_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k")
+_MAY_CHANGE = ("dataset_name", "num_workers", "ray_address", "batch_size", "use_cpu", "output_dir", "k")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
             console.print(f"{len(problems) - len(with_solution)} problems have no reference solution: left out.")
         problems = problems.select(with_solution)
     folder = Path(script_args.output_dir or f"outputs/{script_args.benchmark}-{_label(script_args, model_args)}")
-    with LocalRunner(script_args.num_workers, timeout=script_args.test_timeout, allow_code_eval=True) as runner:
+    with make_runner(
+        script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
+    ) as runner:
         result = evaluate_problems(
             problems,
             lambda: _load_sampler(script_args, model_args, runner, problems),
@@ -164,7 +167,7 @@ def _settings(script_args: EvaluationArguments, model_args: ModelConfig) -> dict
 
 
 def _load_sampler(
-    script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner, problems: Dataset
+    script_args: EvaluationArguments, model_args: ModelConfig, runner: Runner, problems: Dataset
 ) -> Sampler:
     if script_args.programs != "model":
         return ReferenceSampler() if script_args.programs == "reference" else EmptySampler()

@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 import time
+import uuid
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -55,11 +56,13 @@ class GradingRequest:
         sources (`list[str]`): Source of each program.
         problems (`list[Problem]`): The distinct tests.
         problem_of (`list[int]`): Index of the tests of each program.
+        key (`str`, *optional*): Name of the request, made up.
     """
 
     sources: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     problem_of: list[int] = field(default_factory=list)
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 class Grader:
@@ -78,7 +81,8 @@ class Grader:
         self._lock = threading.Lock()
         # Time of the last sign of life of each client. Who starts a grader has time to become the first client.
         self._clients = {"": time.monotonic()}
-        self._num_requests = 0
+        self._num_running = 0
+        self._open: set[str] = set()  # keys of the requests that are wanted
         self._runner: LocalRunner | None = None
         self._problem = ""
         try:
@@ -131,7 +135,7 @@ class Grader:
             request ([`GradingRequest`]): The programs.
 
         Returns:
-            `list[ExecutionReport]`: One report per program.
+            `list[ExecutionReport]`: One report per program; fewer if the client has given up.
 
         Raises:
             SandboxError: If no worker of the sandbox starts.
@@ -139,18 +143,29 @@ class Grader:
         """
         assert self._runner is not None, "a client that got a problem sends no programs"
         with self._lock:
-            self._num_requests += 1
+            self._num_running += 1
+            self._open.add(request.key)
         try:
             problems = [(tests, self._checker(pickled)) for tests, pickled in request.problems]
-            return self._runner.run(
-                [
-                    Program(source, *problems[index])
-                    for source, index in zip(request.sources, request.problem_of, strict=True)
-                ]
-            )
+            programs = [
+                Program(source, *problems[index])
+                for source, index in zip(request.sources, request.problem_of, strict=True)
+            ]
+            reports = []
+            for report in self._runner.stream(programs):
+                reports.append(report)
+                if request.key not in self._open:
+                    break  # which ends the stream, and what runs
+            return reports
         finally:
             with self._lock:
-                self._num_requests -= 1
+                self._num_running -= 1
+                self._open.discard(request.key)
+
+    def give_up(self, key: str) -> None:
+        """Stop to grade the programs of a request, after the next report."""
+        with self._lock:
+            self._open.discard(key)
 
     def _checker(self, pickled: bytes | None) -> Checker | None:
         """Load a checker once: `LocalRunner` keeps parsed tests by the identity of their checker."""
@@ -182,7 +197,7 @@ class Grader:
                 ended = [client for client, heard in self._clients.items() if now - heard > LEASE_SECONDS]
                 for client in ended:
                     del self._clients[client]
-                if not self._clients and not self._num_requests:
+                if not self._clients and not self._num_running:
                     break
         if self._runner is not None:
             self._runner.close()

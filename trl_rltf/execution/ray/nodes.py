@@ -126,6 +126,10 @@ class NodeGrader:
         """Send a request. The future has the reports, or the error of the grader or of Ray."""
         return self._actor.grade.remote(request).future()
 
+    def give_up(self, key: str) -> None:
+        """Tell that the reports of a request are not wanted any more."""
+        self._actor.give_up.remote(key)
+
     def stop(self) -> None:
         """End the grader; if it is shared, only leave it."""
         ray = import_ray()

@@ -112,7 +112,7 @@ class RayPool:
         """
         Give up the open jobs of a batch. All of them have a report when this returns.
 
-        Programs that were sent run to their end, on their node.
+        A grader that has some of them finishes a program, and gives up the others.
         """
         self._events.put(partial(self._give_up, "The caller gave up.", batch))
         if threading.current_thread() is not self._thread:
@@ -301,6 +301,8 @@ class RayPool:
 
     def _send_again(self, task: Task, reason: str) -> None:
         task.num_losses += 1
+        if not task.is_open:
+            return
         if task.num_losses <= self._max_task_retries:
             self._waiting.appendleft(task)
         else:
@@ -311,13 +313,15 @@ class RayPool:
         self._give_up(reason, batch)
 
     def _give_up(self, reason: str, batch: Batch | None = None, is_failure: bool = False) -> None:
-        """Give up the open jobs of a batch, or of all batches. What a grader has is not awaited."""
+        """Give up the open jobs of a batch, or of all batches."""
         for task in [*self._waiting, *self._running]:
-            if batch in (None, task.batch):
+            if task.is_open and batch in (None, task.batch):
                 if is_failure:
                     task.batch.failure = reason
                 task.give_up(reason)
-        self._waiting = deque(task for task in self._waiting if batch not in (None, task.batch))
+                if task in self._running:
+                    self._running[task].give_up(task.key)
+        self._waiting = deque(task for task in self._waiting if task.is_open)
 
 
 def _last_line(error: BaseException) -> str:

@@ -39,12 +39,16 @@ class Task:
 
     Attributes:
         num_losses (`int`): Number of graders that were lost while they had this task.
+        is_open (`bool`): Whether the jobs have no reports yet.
+        key (`str`): Name of the last request.
     """
 
     def __init__(self, jobs: Sequence[RemoteJob], batch: Batch):
         self.jobs = jobs
         self.batch = batch
         self.num_losses = 0
+        self.is_open = True
+        self.key = ""
 
     def request(self) -> GradingRequest:
         """Write the message to the grader."""
@@ -56,18 +60,21 @@ class Task:
                 request.problems.append((job.program.tests, job.checker))
             request.sources.append(job.program.source)
             request.problem_of.append(index)
+        self.key = request.key
         return request
 
     def finish(self, reports: Sequence[ExecutionReport]) -> None:
         """Hand over the reports, unless the caller has given up."""
-        for job, report in zip(self.jobs, reports, strict=True):
-            if job.report is None:
+        if self.is_open:
+            self.is_open = False
+            for job, report in zip(self.jobs, reports, strict=True):
                 job.report = report
                 self.batch.mark_done(job)
 
     def give_up(self, reason: str) -> None:
-        """End the jobs that have no report, without a verdict."""
-        for job in self.jobs:
-            if job.report is None:
+        """End the jobs without a verdict."""
+        if self.is_open:
+            self.is_open = False
+            for job in self.jobs:
                 job.give_up(reason)
                 self.batch.mark_done(job)
