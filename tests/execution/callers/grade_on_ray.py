@@ -47,7 +47,7 @@ runner = RayRunner(
     num_cpus=0,
     num_workers=1,
     batch_size=1,
-    timeout=1.0,
+    wall_timeout=60.0,
     allow_code_eval=True,
     name=names[0] if names else None,
 )
