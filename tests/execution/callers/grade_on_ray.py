@@ -2,19 +2,23 @@
 Grade programs on a Ray cluster: until Ctrl-C, or with the graders of another process.
 
     python grade_on_ray.py ADDRESS interrupted
+    python grade_on_ray.py ADDRESS {disconnected,forked}
     python grade_on_ray.py ADDRESS shared NAME
 
 `interrupted` writes a line when programs run, and then the outcomes that the error holds. `shared` writes the processes that
-compared the answers, waits for a line, and grades once more.
+compared the answers, waits for a line, and grades once more. `disconnected` and `forked` grade without the connection to Ray, and
+then with it.
 """
 
+import os
+import re
 import sys
 import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
 
-from trl_rltf.execution import GradingInterrupted, Program
+from trl_rltf.execution import GradingInterrupted, Program, SandboxError
 from trl_rltf.execution.ray import RayRunner
 
 
@@ -24,8 +28,6 @@ folder = Path(tempfile.mkdtemp())
 
 
 def record_process(given, answer, expected):
-    import os
-
     (folder / str(os.getpid())).touch()
     return True
 
@@ -65,6 +67,25 @@ if action == "interrupted":
     except GradingInterrupted as error:
         found = Counter(report.outcome.name for report in error.reports)
         say(f"{type(error).__name__}: " + ", ".join(f"{number} {name}" for name, number in found.items()))
+elif action == "disconnected":
+    import ray
+
+    ray.shutdown()
+    try:
+        runner.run([Program("print(3)", TESTS)])
+    except SandboxError as error:
+        say(f"{type(error).__name__}: {re.findall('no longer connected', str(error))[0]}")
+    say(runner.run([Program("print(3)", TESTS)])[0].outcome.name)
+elif action == "forked":
+    pid = os.fork()
+    if pid == 0:
+        try:
+            runner.run([Program("print(3)", TESTS)])
+        except SandboxError as error:
+            say(f"{type(error).__name__}: {re.findall('forked', str(error))[0]}")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    say(runner.run([Program("print(3)", TESTS)])[0].outcome.name)
 else:
     runner.run([Program(f"print({i})", TESTS, record_process) for i in range(100)])
     say(" ".join(path.name for path in folder.iterdir()))

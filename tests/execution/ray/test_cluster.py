@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import signal
+import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,19 @@ def test_a_checker_decides_on_the_node(ray_runner, sharing_cpus):
         runner.run([Program(SUM_PROGRAM, near, "exact")])
 
 
+def test_a_checker_of_a_module_that_the_nodes_do_not_have_is_an_error_that_says_so(shared, monkeypatch):
+    module = types.ModuleType("module_of_the_caller")
+    exec("def accept(given, answer, expected):\n    return True", module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    programs = [Program(SUM_PROGRAM, SUM_TESTS, module.accept)]
+    with pytest.raises(
+        SandboxError, match=r"No module named 'module_of_the_caller'.*Install its module there"
+    ) as caught:
+        shared.run(programs)
+    assert [report.outcome for report in caught.value.reports] == [Outcome.NOT_GRADABLE]
+    assert shared.run([Program(SUM_PROGRAM, SUM_TESTS)])[0].outcome is Outcome.PASS
+
+
 def test_a_checker_that_raises_makes_its_program_not_gradable(shared):
     reports = shared.run([Program(SUM_PROGRAM, SUM_TESTS, lambda *_: 1 / 0), Program(SUM_PROGRAM, SUM_TESTS)])
     with LocalRunner(num_workers=1) as local:
@@ -194,6 +209,16 @@ def test_a_cluster_without_the_resources_is_an_error_at_construction(ray_runner)
 def test_another_address_than_that_of_the_connection_is_refused(cluster):
     with pytest.raises(ValueError, match="this process is connected to the Ray cluster"):
         RayRunner("10.0.0.1:6379")
+
+
+def test_a_runner_whose_connection_was_closed_says_so_and_connects_again(cluster, start_script):
+    process = start_script(CALLERS / "grade_on_ray.py", cluster.address, "disconnected")
+    assert process.communicate(timeout=60)[0] == "SandboxError: no longer connected\nPASS\n"
+
+
+def test_a_forked_process_cannot_use_the_runner(cluster, start_script):
+    process = start_script(CALLERS / "grade_on_ray.py", cluster.address, "forked")
+    assert process.communicate(timeout=60)[0] == "SandboxError: forked\nPASS\n"
 
 
 def test_a_closed_runner_can_be_used_again_and_leaves_no_process(ray_runner, sharing_cpus, tmp_path):

@@ -128,7 +128,8 @@ class NodeGrader:
 
     def give_up(self, key: str) -> None:
         """Tell that the reports of a request are not wanted any more."""
-        self._actor.give_up.remote(key)
+        with contextlib.suppress(Exception):  # as in `stop`
+            self._actor.give_up.remote(key)
 
     def stop(self) -> None:
         """End the grader; if it is shared, only leave it."""

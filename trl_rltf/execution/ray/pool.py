@@ -69,7 +69,7 @@ class RayPool:
         self._graders: dict[str, NodeGrader] = {}
         self._starting: dict[str, tuple[NodeGrader, float]] = {}  # and the time when it should have started
         self._num_failed_starts: Counter[str] = Counter()
-        self._renewed = time.monotonic()
+        self._looked = self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="trl-rltf graders", daemon=True)
         self._thread.start()
         atexit.register(self.close)  # before Ray disconnects: shared graders are told
@@ -132,12 +132,12 @@ class RayPool:
         try:
             self._find_nodes()
             while True:
-                event: Callable[[], None] | None = self._look_around
                 with contextlib.suppress(queue.Empty):
                     event = self._events.get(timeout=_POLL_SECONDS)
-                if event is None:
-                    break
-                event()
+                    if event is None:
+                        break
+                    event()
+                self._look_around()
                 self._assign()
         except BaseException as error:
             reason, is_failure = f"The connection to the graders failed: {type(error).__name__}: {error}", True
@@ -155,7 +155,15 @@ class RayPool:
 
     def _find_nodes(self) -> None:
         """Start a grader on each node that has none, and forget those of nodes that are gone."""
-        nodes = find_nodes(self._settings)
+        try:
+            nodes = find_nodes(self._settings)
+        except ConnectionError:
+            raise
+        except Exception as error:  # the head node may be restarting
+            if not self._graders:
+                raise
+            logger.warning("The nodes of the Ray cluster cannot be listed: %s", _last_line(error))
+            return
         for node_id in set(self._graders) - set(nodes):
             del self._graders[node_id], self.sandboxes[node_id]
         for node_id in set(self._starting) - set(nodes):
@@ -218,6 +226,9 @@ class RayPool:
     def _look_around(self) -> None:
         """Do what has to be done from time to time."""
         now = time.monotonic()
+        if now - self._looked < _POLL_SECONDS:
+            return
+        self._looked = now
         if self._settings.name is not None and now - self._renewed > LEASE_SECONDS / 10:
             self._renewed = now
             for grader in self._graders.values():
