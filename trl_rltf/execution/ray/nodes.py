@@ -129,12 +129,15 @@ class NodeGrader:
     def give_up(self, key: str) -> None:
         """Tell that the reports of a request are not wanted any more."""
         with contextlib.suppress(Exception):  # as in `stop`
-            self._actor.give_up.remote(key)
+            if import_ray().is_initialized():
+                self._actor.give_up.remote(key)
 
     def stop(self) -> None:
         """End the grader; if it is shared, only leave it."""
         ray = import_ray()
-        with contextlib.suppress(Exception):  # it may have ended, or the connection
+        if not ray.is_initialized():  # Ray would connect again
+            return
+        with contextlib.suppress(Exception):  # the grader may have ended
             if self._settings.name is None:
                 ray.kill(self._actor)
             else:

@@ -270,15 +270,15 @@ class RayPool:
                 answer = grader.grade(task.request())
             except Exception as error:  # tests of a type that cannot be pickled
                 del self._running[task]
-                self._fail(task.batch, f"Programs cannot be sent to a node: {type(error).__name__}: {error}")
+                self._fail(task, f"Programs cannot be sent to a node: {type(error).__name__}: {error}")
                 continue
             grader.num_running += 1
             answer.add_done_callback(partial(self._receive, task))
         has_time = any(time.monotonic() < deadline for _, deadline in self._starting.values())
         if self._waiting and not self._graders and not self._running and not has_time:
             reason = "; ".join(self.left_out.values()) or "all of them are lost or have no free CPU"
-            for batch in {task.batch for task in self._waiting}:
-                self._fail(batch, f"No node of the Ray cluster grades programs: {reason}.")
+            for task in list(self._waiting):
+                self._fail(task, f"No node of the Ray cluster grades programs: {reason}.")
 
     def _receive(self, task: Task, future: Future[list[ExecutionReport]]) -> None:
         # In a thread of Ray.
@@ -295,7 +295,7 @@ class RayPool:
                 self._leave_out(grader.node_id, grader.label, str(error))
             self._send_again(task, str(error))
         except ray.exceptions.RayTaskError as error:
-            self._fail(task.batch, f"The grader of node {grader.label} failed: {_last_line(error)}")
+            self._fail(task, f"The grader of node {grader.label} failed: {_last_line(error)}")
         except ray.exceptions.RayError as error:
             if self._drop(grader):
                 logger.warning("The grader of node %s is lost: %s", grader.label, _last_line(error))
@@ -319,9 +319,11 @@ class RayPool:
         else:
             task.give_up(f"The grader was lost {task.num_losses} times with this program. {reason}")
 
-    def _fail(self, batch: Batch, reason: str) -> None:
-        batch.failure = reason
-        self._give_up(reason, batch)
+    def _fail(self, task: Task, reason: str) -> None:
+        """End the batch of a task, which may be one that no grader has."""
+        task.batch.failure = reason
+        task.give_up(reason)
+        self._give_up(reason, task.batch)
 
     def _give_up(self, reason: str, batch: Batch | None = None, is_failure: bool = False) -> None:
         """Give up the open jobs of a batch, or of all batches."""
@@ -337,4 +339,4 @@ class RayPool:
 
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return lines[-1][:300] if lines else type(error).__name__
