@@ -1,4 +1,4 @@
-"""Share what all runners do: check programs, run equal ones once, wait for the reports."""
+"""Share what runners do: check programs, run equal ones once, wait for reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .unit_tests.unit_test import UnitTests
 
 
 class Pool(Protocol):
-    """Grades the jobs of batches in the background; see [`~execution.host.pool.WorkerPool`]."""
+    """Grades the jobs of batches in the background, as `WorkerPool` does."""
 
     def submit(self, batch: Batch) -> bool:
         """Queue the jobs of a batch. Returns `False` if the pool is closed."""

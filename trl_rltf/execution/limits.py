@@ -47,7 +47,7 @@ def worker_limits(
     max_processes: int,
 ) -> WorkerLimits:
     """
-    Check the limits that a caller gives, and fill in the default that depends on another limit.
+    Check the limits that a caller gives, and add a default that depends on another.
 
     Args:
         timeout (`float`): CPU seconds per test.

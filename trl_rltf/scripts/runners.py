@@ -11,7 +11,9 @@ from ..execution.ray import RayRunner
 
 def make_runner(ray_address: str | None, *, timeout: float, num_workers: int | None = None) -> BatchRunner:
     """
-    Make the runner that the arguments of a script describe. Calling a script is the opt-in.
+    Make the runner that the arguments of a script describe.
+
+    Calling a script is the opt-in.
 
     Args:
         ray_address (`str` or `None`): Address of a Ray cluster; `None` grades on this machine.
@@ -28,7 +30,7 @@ def make_runner(ray_address: str | None, *, timeout: float, num_workers: int | N
 
 
 def _name_of_job() -> str | None:
-    """A name that is equal in the processes of a launch, and that no launch at the same time has."""
+    """A name that the processes of a launch share, and no other launch has."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return None
     return f"trl-rltf {os.environ.get('MASTER_ADDR', '')}:{os.environ.get('MASTER_PORT', '')}"

@@ -38,7 +38,7 @@ def test_importing_the_package_imports_neither_ray_nor_torch(run_script):
         (
             {"timeot": 1.0},
             TypeError,
-            r"`RayRunner` got `timeot`, but must get arguments of its own or of `LocalRunner`: timeout,",
+            r"`RayRunner` got `timeot`, but must get arguments of `LocalRunner`: timeout,",
         ),
         ({"timeout": 0}, ValueError, "`timeout` is 0, but must be a number of seconds above 0"),
         ({"memory_limit": 1000}, ValueError, "`memory_limit` is 1000 bytes"),

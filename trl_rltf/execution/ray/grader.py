@@ -50,7 +50,9 @@ class Welcome:
 @dataclass(slots=True)
 class GradingRequest:
     """
-    Programs that are sent together. Programs with equal tests name the same problem.
+    Programs that are sent together.
+
+    Programs with equal tests name the same problem.
 
     Args:
         sources (`list[str]`): Source of each program.
@@ -67,7 +69,9 @@ class GradingRequest:
 
 class Grader:
     """
-    A [`~execution.LocalRunner`] for other processes. Its methods are called from several threads.
+    A [`~execution.LocalRunner`] for other processes.
+
+    Its methods are called from several threads.
 
     Args:
         arguments (`Mapping[str, Any]`): Arguments of the runner, without `num_workers` and `checker`.
@@ -168,7 +172,7 @@ class Grader:
             self._open.discard(key)
 
     def _checker(self, pickled: bytes | None) -> Checker | None:
-        """Load a checker once: `LocalRunner` keeps parsed tests by the identity of their checker."""
+        """Load a checker once, for `LocalRunner` keeps parsed tests by its identity."""
         if pickled is None:
             return None
         key = hashlib.sha256(pickled).hexdigest()

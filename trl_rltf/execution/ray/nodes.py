@@ -123,7 +123,7 @@ class NodeGrader:
         return self._actor.attach.remote(self._settings.client, self._settings.arguments, __version__).future()
 
     def grade(self, request: GradingRequest) -> Future[list[ExecutionReport]]:
-        """Send a request. The future has the reports, or the error of the grader or of Ray."""
+        """Send a request. The future has the reports or an error."""
         return self._actor.grade.remote(request).future()
 
     def give_up(self, key: str) -> None:
@@ -159,7 +159,7 @@ def find_nodes(settings: GraderSettings) -> dict[str, dict[str, Any]]:
         ConnectionError: If this process is not connected to a cluster any more.
     """
     ray = import_ray()
-    if not ray.is_initialized():  # Ray would start a cluster of its own
+    if not ray.is_initialized():  # Ray would start another cluster
         raise ConnectionError("this process is no longer connected to the Ray cluster")
     wanted = {"CPU": max(1.0, settings.num_cpus or 0.0), **settings.resources}
     return {

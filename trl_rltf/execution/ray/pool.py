@@ -37,7 +37,9 @@ _MAX_FAILED_STARTS = 3  # of a grader, in a row
 
 class RayPool:
     """
-    Send jobs to the graders of a cluster. All methods may be called from any thread.
+    Send jobs to the graders of a cluster.
+
+    All methods may be called from any thread.
 
     Args:
         settings ([`GraderSettings`]): What is wanted of the graders.
@@ -154,7 +156,7 @@ class RayPool:
     # ------------------------------------------------------------------ graders
 
     def _find_nodes(self) -> None:
-        """Start a grader on each node that has none, and forget those of nodes that are gone."""
+        """Start graders on new nodes, and forget those of nodes that are gone."""
         try:
             nodes = find_nodes(self._settings)
         except ConnectionError:
@@ -303,7 +305,7 @@ class RayPool:
             self._find_nodes()
 
     def _drop(self, grader: NodeGrader) -> bool:
-        """Forget a grader. Returns whether it was known: several tasks may have been lost with it."""
+        """Forget a grader. Returns `False` if another of its tasks has done so."""
         if self._graders.get(grader.node_id) is not grader:
             return False
         del self._graders[grader.node_id], self.sandboxes[grader.node_id]

@@ -26,7 +26,7 @@ _LIMITS = ("timeout", "wall_timeout", "program_timeout", "memory_limit", "output
 
 class RayRunner(BatchRunner):
     """
-    Grade programs on the nodes of a Ray cluster, with a [`LocalRunner`] on each of them.
+    Grade programs on the nodes of a Ray cluster, with a [`LocalRunner`] on each.
 
     It has the methods of [`LocalRunner`], and gives the same reports. Programs run inside the sandbox of a node; expected outputs
     go to the grader of the node, an actor of Ray, which compares the answers. Nodes that join the cluster are used from the
@@ -124,7 +124,7 @@ class RayRunner(BatchRunner):
 
     @property
     def sandboxes(self) -> dict[str, Isolation]:
-        """The isolation in force on each node that grades, by Ray's identifier of the node."""
+        """The isolation in force on each node that grades, by Ray's identifier."""
         return dict(self._ray_pool.sandboxes)
 
     @property
@@ -163,13 +163,13 @@ class RayRunner(BatchRunner):
 
 
 def _check_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all arguments of `LocalRunner` but `num_workers`, checked as far as this is possible away from the nodes."""
+    """Check the arguments of `LocalRunner` but `num_workers`, and add its defaults."""
     parameters = inspect.signature(LocalRunner).parameters
     arguments = {name: parameter.default for name, parameter in parameters.items() if name != "num_workers"}
     unknown = sorted(set(given) - set(arguments))
     if unknown:
         raise TypeError(
-            f"`RayRunner` got {', '.join(f'`{name}`' for name in unknown)}, but must get arguments of its own or of `LocalRunner`: "
+            f"`RayRunner` got {', '.join(f'`{name}`' for name in unknown)}, but must get arguments of `LocalRunner`: "
             f"{', '.join(arguments)}."
         )
     arguments |= given
