@@ -1,8 +1,7 @@
 """The runner of a script: on this machine, or on a Ray cluster that the processes of a launch share."""
 
-import os
-
 import pytest
+from ray_cluster import start_cluster
 from source import ROOT
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction
@@ -22,12 +21,7 @@ TINY = [
 @pytest.fixture(scope="module")
 def cluster():
     """A node of two CPUs, to which this process is not connected."""
-    pytest.importorskip("ray", reason='Ray is not installed: pip install "trl-rltf[ray]"')
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    node = {"num_cpus": 2, "object_store_memory": 10**8, "include_dashboard": False}
-    started = Cluster(initialize_head=True, head_node_args=node)
+    started = start_cluster(1, num_cpus=2)
     yield started
     started.shutdown()
 
