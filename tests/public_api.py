@@ -27,7 +27,8 @@ def describe_package() -> str:
     """All public names of the package and its rooms, one line per name, method or field."""
     packages = sorted(path.parent.name for path in ROOT.glob("trl_rltf/*/__init__.py"))
     lines = []
-    for name in ("trl_rltf", "trl_rltf.presets", *(f"trl_rltf.{package}" for package in packages)):
+    rooms = [f"trl_rltf.{package}" for package in packages]
+    for name in ("trl_rltf", "trl_rltf.presets", *rooms, "trl_rltf.execution.ray"):
         module = importlib.import_module(name)
         lines.append(f"# {name}")
         lines += [line for public in _public_names(module) for line in _describe(public, getattr(module, public))]
@@ -68,9 +69,11 @@ def _describe_class(name: str, value: type) -> Iterator[str]:
     else:
         is_own = "__init__" in vars(value) or "__new__" in vars(value)
         yield f"class {name}({bases}){' ' + _signature(value) if is_own else ''}"
-    for member, attribute in sorted(vars(value).items()):
+    bases_of_ours = [base for base in value.__mro__[1:] if inspect.isabstract(base) and "trl_rltf" in base.__module__]
+    members = {name: attribute for owner in (*bases_of_ours, value) for name, attribute in vars(owner).items()}
+    for member, attribute in sorted(members.items()):
         # TRL's names are described where TRL defines them.
-        inherited = any(member in vars(parent) for parent in value.__mro__[1:])
+        inherited = any(member in vars(parent) for parent in value.__mro__[1:] if parent not in bases_of_ours)
         if member.startswith("_") and member != "__call__":
             continue
         if inherited or member in fields or isinstance(attribute, type(dataclasses)):

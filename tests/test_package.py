@@ -11,7 +11,7 @@ import trl_rltf
 
 
 PACKAGES = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
-PUBLIC = ["trl_rltf", *(f"trl_rltf.{path.name}" for path in PACKAGES)]
+PUBLIC = ["trl_rltf", *(f"trl_rltf.{path.name}" for path in PACKAGES), "trl_rltf.execution.ray"]
 
 # What each room imports, apart from itself, the standard library and other people's packages. `None` is the standard library
 # and nothing else. A room that is not listed is part of the one around it.
@@ -24,6 +24,7 @@ ROOMS = {
     "data": {"execution", "execution.wire"},
     "execution": {"execution.host", "execution.sandbox", "execution.unit_tests", "execution.wire", "scripts"},
     "execution.host": {"execution", "execution.sandbox", "execution.unit_tests", "execution.wire"},
+    "execution.ray": {"execution", "execution.host", "execution.sandbox", "execution.unit_tests"},
     "execution.sandbox": {"execution.wire"},  # the types of its part of the first message
     "execution.unit_tests": {"execution.wire"},
     "execution.wire": set(),
@@ -39,6 +40,7 @@ ROOMS = {
         "critic",
         "data",
         "execution",
+        "execution.ray",
         "execution.wire",
         "generation",
         "metrics",
@@ -184,6 +186,7 @@ COMMANDS = {
     "bench_phases.py",
     "bench_trainer.py",
     "bench_vllm.py",
+    "bench_ray.py",
 }  # start what is in the folders next to them
 
 

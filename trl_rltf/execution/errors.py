@@ -31,3 +31,7 @@ class GradingInterrupted(KeyboardInterrupt):
     def __init__(self, reports: Sequence[ExecutionReport]):
         super().__init__()
         self.reports = list(reports)
+
+    def __reduce__(self) -> tuple[type[GradingInterrupted], tuple[list[ExecutionReport]]]:
+        # It has no `args`, from which exceptions are made again in another process: these would be its text.
+        return type(self), (self.reports,)

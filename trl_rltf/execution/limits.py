@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .wire.messages import WorkerLimits
+
 
 TIMEOUT = 4.0  # CPU seconds per test
 MEMORY_LIMIT = 2**30  # bytes of address space per process
@@ -33,6 +35,45 @@ def check_limits(limits: Mapping[str, Any]) -> None:
             raise ValueError(f"`{name}` is {value!r}, but must be {expected} above 0.")
         if name == "memory_limit" and value < _MIN_MEMORY:
             raise ValueError(f"`memory_limit` is {value} bytes, but Python itself needs at least 2**26 (64 MiB).")
+
+
+def worker_limits(
+    *,
+    timeout: float,
+    wall_timeout: float | None,
+    program_timeout: float | None,
+    memory_limit: int,
+    output_limit: int,
+    max_processes: int,
+) -> WorkerLimits:
+    """
+    Check the limits that a caller gives, and add a default that depends on another.
+
+    Args:
+        timeout (`float`): CPU seconds per test.
+        wall_timeout (`float` or `None`): Elapsed seconds per test; `None` is three times `timeout`.
+        program_timeout (`float` or `None`): CPU seconds of all tests of a program together.
+        memory_limit (`int`): Bytes of address space per process.
+        output_limit (`int`): Bytes of output per test, and per file.
+        max_processes (`int`): Processes of a program at a time.
+
+    Returns:
+        [`~execution.wire.messages.WorkerLimits`]: The limits, as a worker gets them.
+
+    Raises:
+        ValueError: As `check_limits` does.
+    """
+    check_limits({"timeout": timeout})
+    limits: WorkerLimits = {
+        "timeout": timeout,
+        "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
+        "program_timeout": program_timeout,
+        "memory_limit": memory_limit,
+        "output_limit": output_limit,
+        "max_processes": max_processes,
+    }
+    check_limits(limits)
+    return limits
 
 
 def default_num_workers() -> int:

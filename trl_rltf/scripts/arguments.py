@@ -75,6 +75,8 @@ class RLTFScriptArguments(ScriptArguments):
             Optimizer steps between refreshes of the buffer.
         test_timeout (`float`, *optional*, defaults to `4.0`):
             CPU seconds per unit test.
+        ray_address (`str`, *optional*):
+            Address of a Ray cluster whose nodes grade the programs: host:port, or `auto`. Defaults to grading on this machine.
         eval_samples (`int`, *optional*, defaults to `10`):
             Samples per held-out problem, for pass@k before and after training.
         eval_batch_size (`int`, *optional*, defaults to `64`):
@@ -109,6 +111,7 @@ class RLTFScriptArguments(ScriptArguments):
     buffer_capacity: int = 6400
     update_steps: int = 50
     test_timeout: float = TIMEOUT
+    ray_address: str | None = None
     eval_samples: int = 10
     eval_batch_size: int = 64
     eval_problems: int | None = None
@@ -212,6 +215,8 @@ class EvaluationArguments:
             Seed of the sampling.
         test_timeout (`float`, *optional*, defaults to `4.0`):
             CPU seconds per unit test.
+        ray_address (`str`, *optional*):
+            Address of a Ray cluster whose nodes grade the programs: host:port, or `auto`. Defaults to grading on this machine.
         num_workers (`int`, *optional*):
             Number of programs that are graded at a time. Defaults to the number of cores.
         use_cpu (`bool`, *optional*, defaults to `False`):
@@ -266,6 +271,7 @@ class EvaluationArguments:
     samples_per_shard: int = 256
     seed: int = 0
     test_timeout: float = TIMEOUT
+    ray_address: str | None = None
     num_workers: int | None = None
     use_cpu: bool = False
     gguf_file: str | None = None

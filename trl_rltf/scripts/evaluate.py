@@ -26,7 +26,7 @@ from trl import ModelConfig
 from .. import __version__
 from ..critic import Critic, CriticSampler
 from ..data import load_apps, load_mbpp, visible_tests
-from ..execution import LocalRunner
+from ..execution import Runner
 from ..generation import Sampling, prompt_lengths
 from ..metrics import (
     EmptySampler,
@@ -45,12 +45,13 @@ from .arguments import EvaluationArguments
 from .parser import ScriptParser
 from .policy import load_policy
 from .problems import APPS, MBPP
+from .runners import make_runner
 from .tables import console, evaluation_table
 from .vllm_policy import load_vllm_sampler
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
-_MAY_CHANGE = ("dataset_name", "num_workers", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
+_MAY_CHANGE = ("dataset_name", "num_workers", "ray_address", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
             console.print(f"{len(problems) - len(with_solution)} problems have no reference solution: left out.")
         problems = problems.select(with_solution)
     folder = Path(script_args.output_dir or f"outputs/{script_args.benchmark}-{_label(script_args, model_args)}")
-    with LocalRunner(script_args.num_workers, timeout=script_args.test_timeout, allow_code_eval=True) as runner:
+    with make_runner(
+        script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
+    ) as runner:
         result = evaluate_problems(
             problems,
             lambda: load_sampler(script_args, model_args, runner, problems),
@@ -181,7 +184,7 @@ def _settings(script_args: EvaluationArguments, model_args: ModelConfig) -> dict
 
 
 def load_sampler(
-    script_args: EvaluationArguments, model_args: ModelConfig, runner: LocalRunner, problems: Dataset
+    script_args: EvaluationArguments, model_args: ModelConfig, runner: Runner, problems: Dataset
 ) -> Sampler:
     """
     Load the model, or find its server, for an evaluation.
@@ -189,7 +192,7 @@ def load_sampler(
     Args:
         script_args ([`EvaluationArguments`]): Arguments of the run.
         model_args ([`~trl.ModelConfig`]): The model.
-        runner ([`~execution.LocalRunner`]): Runs the visible tests, with a critic.
+        runner ([`~execution.Runner`]): Runs the visible tests, with a critic.
         problems ([`~datasets.Dataset`]): Problems; the first process counts their long prompts.
     """
     if script_args.programs != "model":

@@ -17,7 +17,7 @@ from typing import Any
 from trl import ModelConfig, get_peft_config
 
 from ..critic import CriticRewardFunction
-from ..execution import LocalRunner
+from ..execution import Runner
 from ..generation import Sampling
 from ..metrics import Evaluation, PolicySampler, evaluate
 from ..mini.demo import DEMO_TRAINING
@@ -27,6 +27,7 @@ from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
 from .arguments import RLTFScriptArguments
 from .parser import ScriptParser
 from .problems import load_problems
+from .runners import make_runner
 from .tables import banner, report_training
 from .warm_start import load_policy_and_warm_start
 
@@ -48,7 +49,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
             "There are problems, but no `model_name_or_path`. The tiny model of the demo learns MiniAPPS only."
         )
     train_set, test_set = load_problems(script_args)
-    runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
+    runner = make_runner(script_args.ray_address, timeout=script_args.test_timeout)
 
     banner("1. Warm start")
     model, tokenizer = load_policy_and_warm_start(
@@ -99,13 +100,13 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
     trainer.accelerator.end_training()
 
 
-def make_reward(script_args: RLTFScriptArguments, runner: LocalRunner) -> Any:
+def make_reward(script_args: RLTFScriptArguments, runner: Runner) -> Any:
     """
     Make the reward function that the arguments describe.
 
     Args:
         script_args ([`RLTFScriptArguments`]): Feedback, weights and critic.
-        runner ([`~execution.LocalRunner`]): Runs the tests.
+        runner ([`~execution.Runner`]): Runs the tests.
 
     Returns:
         [`UnitTestRewardFunction`] or [`CriticRewardFunction`]: The reward function.

@@ -25,7 +25,7 @@ from ..completions import extract_program
 from ..critic import Critic, CriticTrainer, evaluate_critic
 from ..critic.model import LABEL_SETTINGS
 from ..critic.training import read_graded_samples, split_by_problem
-from ..execution import LocalRunner, Program
+from ..execution import Program, Runner
 from ..generation import Sampling, generate_completions
 from ..mini import make_mini_critic
 from ..mini.demo import DEMO_CRITIC_TRAINING
@@ -33,6 +33,7 @@ from .arguments import CriticScriptArguments
 from .parser import ScriptParser
 from .policy import load_policy
 from .problems import load_problems
+from .runners import make_runner
 from .tables import banner, console, critic_table
 from .warm_start import load_policy_and_warm_start
 
@@ -108,7 +109,7 @@ def load_samples(
         max_completion_length=script_args.max_completion_length,
         max_prompt_length=script_args.max_prompt_length,
     )
-    with LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True) as runner:
+    with make_runner(script_args.ray_address, timeout=script_args.test_timeout) as runner:
         parts = [
             sample_and_grade(policy, tokenizer, part, runner, sampling, script_args.num_samples, training_args.seed)
             for part in (train_set, test_set)
@@ -124,7 +125,7 @@ def sample_and_grade(
     policy: Any,
     tokenizer: Any,
     problems: Dataset,
-    runner: LocalRunner,
+    runner: Runner,
     sampling: Sampling,
     num_samples: int,
     seed: int,
@@ -136,7 +137,7 @@ def sample_and_grade(
         policy ([`~transformers.PreTrainedModel`]): The policy.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         problems ([`~datasets.Dataset`]): Problems.
-        runner ([`~execution.LocalRunner`]): Runs the tests.
+        runner ([`~execution.Runner`]): Runs the tests.
         sampling ([`~generation.Sampling`]): How to sample.
         num_samples (`int`): Samples per problem.
         seed (`int`): Seed of the sampling.

@@ -93,6 +93,20 @@ class Isolation:
         )
 
 
+def check_isolation(wanted: str) -> None:
+    """
+    Check the name of an isolation, which need not work on this machine.
+
+    Args:
+        wanted (`str`): As for `choose_isolation`.
+
+    Raises:
+        ValueError: If it is not one of the choices.
+    """
+    if wanted not in ISOLATION_CHOICES:
+        raise ValueError(f"`isolation` is {wanted!r}, but must be one of {', '.join(map(repr, ISOLATION_CHOICES))}.")
+
+
 def choose_isolation(wanted: str) -> Isolation:
     """
     Find the isolation that this machine offers.
@@ -109,8 +123,7 @@ def choose_isolation(wanted: str) -> Isolation:
         ValueError: If `wanted` is not one of these.
         SandboxError: If the demanded isolation does not work here. The message says what to install.
     """
-    if wanted not in ISOLATION_CHOICES:
-        raise ValueError(f"`isolation` is {wanted!r}, but must be one of {', '.join(map(repr, ISOLATION_CHOICES))}.")
+    check_isolation(wanted)
     limits = ("seccomp", "rlimits") if can_filter() else ("rlimits",)
     problems: list[str] = []
     for mechanism in MECHANISMS.values():
