@@ -41,7 +41,8 @@ class Benchmark:
     Args:
         hub_id (`str`): Id of its dataset on the Hub; empty for datasets with named columns.
         split (`str`): Split that is loaded by default.
-        read (`Callable`, *optional*): Reads a row. `None` for APPS and MBPP, which have loaders of their own.
+        read (`Callable`, *optional*): Reads a row. Not used with `load`.
+        load (`Callable`, *optional*): Loads all rows from a path, a split and a subset: for APPS and MBPP.
         subset (`str`, *optional*): Configuration that is loaded by default.
         files (`Callable[[str | None], list[str]]`, *optional*): Names the files of a subset, for a dataset that comes with a
             loading script.
@@ -52,13 +53,18 @@ class Benchmark:
     split: str
     read: Reader | None = None
     _: KW_ONLY
+    load: Callable[[str | Path, str, str | None], Dataset] | None = None
     subset: str | None = None
     files: Callable[[str | None], list[str]] | None = None
     has_dates: bool = False
 
 
+def _load_mbpp(path: str | Path, split: str, subset: str | None) -> Dataset:
+    return load_mbpp(path, split, name=subset or "full")
+
+
 BENCHMARKS: dict[str, Benchmark] = {
-    "apps": Benchmark("codeparrot/apps", "test"),
+    "apps": Benchmark("codeparrot/apps", "test", load=lambda path, split, subset: load_apps(path, split)),
     "code_contests": Benchmark("deepmind/code_contests", "test", read_code_contests),
     "columns": Benchmark("", "train", read_columns),
     "deepcoder": Benchmark("agentica-org/DeepCoder-Preview-Dataset", "test", read_deepcoder, subset="lcbv5"),
@@ -67,9 +73,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "livecodebench": Benchmark(
         "livecodebench/code_generation_lite", "test", read_livecodebench, files=release_files, has_dates=True
     ),
-    "mbpp": Benchmark("google-research-datasets/mbpp", "test", subset="full"),
+    "mbpp": Benchmark("google-research-datasets/mbpp", "test", load=_load_mbpp, subset="full"),
     "mbpp_plus": Benchmark("evalplus/mbppplus", "test", read_mbpp_plus),
-    "mbpp_sanitized": Benchmark("google-research-datasets/mbpp", "test", subset="sanitized"),
+    "mbpp_sanitized": Benchmark("google-research-datasets/mbpp", "test", load=_load_mbpp, subset="sanitized"),
     "open_r1": Benchmark("open-r1/verifiable-coding-problems-python", "train", read_open_r1),
     "taco": Benchmark("BAAI/TACO", "test", read_taco, subset="ALL"),
 }
@@ -186,15 +192,17 @@ def _problems(
     left_out: dict[str, list[str]],
     bad_rows: str,
 ) -> Iterator[dict[str, Any]]:
-    if benchmark.read is None:
-        yield from _with_limits(load_mbpp(path, split, name=subset or "full") if subset else load_apps(path, split))
+    if benchmark.load is not None:
+        rows = benchmark.load(path, split, subset)
+        yield from ({**row, "time_limit": None, "memory_limit": None} for row in rows)
         return
+    read = benchmark.read or read_columns
     files = None if benchmark.files is None or Path(path).expanduser().is_file() else benchmark.files(subset)
     for row in read_rows(path, split=split, subset=subset, files=files):
         try:
             if isinstance(row, BadRow):
                 raise row
-            yield benchmark.read(row, options)
+            yield read(row, options)
         except LeftOut as unusable:
             left_out[unusable.reason].append(unusable.where)
         except BadRow as error:
@@ -202,10 +210,6 @@ def _problems(
                 raise ValueError(f'{error} (`bad_rows="skip"` leaves such rows out.)') from error
             kind = f"with a malformed column `{error.column}`" if error.column else "that are not JSON objects"
             left_out[kind].append(str(error).partition(": ")[0])
-
-
-def _with_limits(dataset: Dataset) -> Iterator[dict[str, Any]]:
-    return ({**row, "time_limit": None, "memory_limit": None} for row in dataset)
 
 
 def _kept(

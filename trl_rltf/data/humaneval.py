@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import warnings
 from typing import Any
 
@@ -14,7 +15,20 @@ from .options import Options
 from .rows import Row
 
 
-_ANSWER = "answer_of_input"
+logger = logging.getLogger(__name__)
+_MAX_CHARACTERS = 2**20  # of an expected output
+# Program that runs a canonical solution. Integers of more than 4300 digits have no `repr`.
+_CALLS = """\
+{solution}
+
+def answer_of_input(index):
+    answer = {function}(*[{arguments}][index])
+    try:
+        is_short = len(repr(answer)) <= {limit}
+    except ValueError:
+        is_short = True
+    return [is_short, answer if is_short else None]
+"""
 
 
 def read_humaneval(row: Row, options: Options) -> dict[str, Any]:
@@ -22,7 +36,8 @@ def read_humaneval(row: Row, options: Options) -> dict[str, Any]:
     Read a row of HumanEval, or of HumanEval+ in either of its forms.
 
     The prompt is the start of the program: imports, sometimes helper functions, and the function under test up to its
-    docstring. Its imports and helper functions are part of the setup of the tests, so that a program may leave them out.
+    docstring. Its imports are part of the setup of the tests, so that a program may leave them out, and so are the helper
+    functions that the tests call; [`complete_program`] adds the other ones to a program.
 
     Args:
         row ([`~data.rows.Row`]): Columns `task_id`, `prompt`, `entry_point`, `canonical_solution` and `test`; or, in a file of
@@ -37,13 +52,14 @@ def read_humaneval(row: Row, options: Options) -> dict[str, Any]:
     """
     prompt, function = row.text("prompt"), _function(row)
     solution = prompt + row.text("canonical_solution")
-    before = _before_function(row, prompt, function)
-    if "base_input" in row.content:
+    script = "" if "base_input" in row.content else row.text("test")
+    before = _before_function(row, prompt, function, script)
+    if not script:
         tests = _tests_of_inputs(row, function, solution, options, is_mbpp=False)
         tests["setup"] = f"{before}\n{tests['setup']}"
         column = "base_input"
     else:
-        tests = {"asserts": [f"check({function})"], "setup": f"{before}\n{row.text('test')}"}
+        tests = {"asserts": [f"check({function})"], "setup": f"{before}\n{script}"}
         column = "test"
     return row.problem(
         prompt,
@@ -93,15 +109,18 @@ def _function(row: Row) -> str:
     return function
 
 
-def _before_function(row: Row, prompt: str, function: str) -> str:
-    """Imports and helper functions of a prompt of HumanEval."""
+def _before_function(row: Row, prompt: str, function: str, script: str) -> str:
+    """Imports of a prompt of HumanEval, and its helper functions that the tests use."""
     body = _parse(row, "prompt", f"{prompt}\n    pass\n")
     if not any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
         raise row.bad("prompt", f"it does not define `{function}`, the function of `entry_point`")
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef)
-    return "\n".join(
-        ast.unparse(node) for node in body if isinstance(node, kinds) and getattr(node, "name", "") != function
-    )
+    used = [
+        node
+        for node in body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        or (isinstance(node, ast.FunctionDef) and node.name != function and f"{node.name}(" in script)
+    ]
+    return "\n".join(map(ast.unparse, used))
 
 
 def _tests_of_script(row: Row, script: str) -> dict[str, Any]:
@@ -133,9 +152,19 @@ def _tests_of_inputs(row: Row, function: str, solution: str, options: Options, *
         raise row.bad("base_input", "it is empty, but a problem needs at least one input")
     try:
         arguments = ",\n".join(map(literal, inputs))
-        source = f"{solution}\n\ndef {_ANSWER}(index):\n    return {function}(*[{arguments}][index])\n"
-        outputs = options.run_solution(source, _ANSWER, len(inputs))
-        return make_tests(function, inputs, outputs, atol=atol, is_mbpp=is_mbpp)
+        source = _CALLS.format(solution=solution, function=function, arguments=arguments, limit=_MAX_CHARACTERS)
+        answers = options.run_solution(source, "answer_of_input", len(inputs))
+        short = [(given, answer) for given, (is_short, answer) in zip(inputs, answers, strict=True) if is_short]
+        if len(short) < len(inputs):
+            logger.warning(
+                "%s: %d of %d tests are left out, whose expected outputs are longer than %d characters",
+                row.where,
+                len(inputs) - len(short),
+                len(inputs),
+                _MAX_CHARACTERS,
+            )
+        given, outputs = zip(*short, strict=True) if short else ((), ())
+        return make_tests(function, given, outputs, atol=atol, is_mbpp=is_mbpp)
     except RuntimeError as error:
         raise row.bad("canonical_solution", f"it fails on an input of the row ({error})") from error
     except (TypeError, ValueError) as error:

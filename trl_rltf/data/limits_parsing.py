@@ -62,7 +62,7 @@ def parse_bytes(limit: Any) -> int | None:
 def _scaled(limit: Any, units: Mapping[str, float]) -> float | None:
     if _is_number(limit):
         return float(limit)
-    found = _QUANTITY.search(limit) if isinstance(limit, str) else None
+    found = _QUANTITY.fullmatch(limit.strip()) if isinstance(limit, str) else None
     if found is None:
         return None
     unit = found["unit"].lower()
