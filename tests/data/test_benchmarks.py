@@ -207,6 +207,14 @@ def test_infinite_and_long_outputs_are_compared_and_a_nan_is_not_tested(tmp_path
     assert grade(runner, programs) == [Outcome.PASS, Outcome.FAILURE]
 
 
+def test_a_test_with_a_very_long_output_is_left_out_with_a_warning(tmp_path, runner, monkeypatch, caplog):
+    monkeypatch.setattr("trl_rltf.data.humaneval._MAX_CHARACTERS", 10)
+    row = evalplus_row(canonical_solution="    return 'x' * x\n", base_input=[[1], [20]], plus_input=[[3]])
+    (loaded,) = load_benchmark("humaneval_plus", write_lines(tmp_path / "Plus.jsonl", [row]), runner=runner)
+    assert len(json.loads(loaded["tests"])["asserts"]) == 2
+    assert "line 1: 1 of 3 tests are left out, whose expected outputs are longer than 10 characters" in caplog.text
+
+
 def test_any_zero_of_a_polynomial_is_right_in_humaneval_plus(tmp_path, runner):
     row = evalplus_row(
         entry_point="find_zero",

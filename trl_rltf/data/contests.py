@@ -22,9 +22,10 @@ _TESTS = ("public_tests", "private_tests", "generated_tests")
 
 def read_code_contests(row: Row, options: Options) -> dict[str, Any]:
     """
-    Read a row of CodeContests, with its public, private and generated tests and its solutions in Python 3.
+    Read a row of CodeContests.
 
-    The dataset has no prompt; the one of APPS is used.
+    All its tests are kept, public, private and generated, and its solutions in Python 3. The dataset has no prompt; the one of
+    APPS is used.
 
     Args:
         row ([`~data.rows.Row`]): The columns of `deepmind/code_contests`.
@@ -61,7 +62,11 @@ def read_code_contests(row: Row, options: Options) -> dict[str, Any]:
 
 
 def _lists(row: Row, column: str, first: str, second: str) -> tuple[list[Any], list[Any]]:
-    """Two lists of equal length in a column; JSON Lines files may have a list of mappings instead."""
+    """
+    Two lists of equal length in a column.
+
+    JSON Lines files may have a list of mappings instead.
+    """
     value = row.parsed(column) or {}
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         return [item.get(first) for item in value], [item.get(second) for item in value]

@@ -1,5 +1,5 @@
 """
-Turn inputs and expected outputs of EvalPlus into asserts that compare as EvalPlus does.
+Turn inputs and outputs of EvalPlus into asserts with the same comparison.
 
 The rules are those of `unsafe_execute` in evalplus/eval/__init__.py, version 0.3.1: equal values pass; if the expected value is
 a float or a list or tuple of floats, or if the problem has a tolerance `atol`, values of the same type within
@@ -42,7 +42,7 @@ def polynomial(coefficients, x):
     return sum(coefficient * x**power for power, coefficient in enumerate(coefficients))
 """,
 }
-# Problems of MBPP+ with rules of their own, by the function that they ask for (evalplus/eval/_special_oracle.py).
+# Problems of MBPP+ with separate rules, by the function that they ask for (evalplus/eval/_special_oracle.py).
 _COMPARED_AS_SETS = frozenset(
     "similar_elements find_char_long common_in_nested_lists extract_singly larg_nnum intersection_array find_dissimilar "
     "Diff".split()

@@ -1,4 +1,8 @@
-"""Read rows of HumanEval (Chen et al. 2021), and of HumanEval+ and MBPP+ (Liu et al. 2023)."""
+"""
+Read rows of HumanEval, HumanEval+ and MBPP+.
+
+HumanEval is of Chen et al. 2021, the other two are EvalPlus, of Liu et al. 2023.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +128,11 @@ def _before_function(row: Row, prompt: str, function: str, script: str) -> str:
 
 
 def _tests_of_script(row: Row, script: str) -> dict[str, Any]:
-    """Tests from a script of MBPP+: the loop at its end is the test, and everything before it is the setup."""
+    """
+    Tests from a script of MBPP+.
+
+    The loop at its end is the test, and everything before it is the setup.
+    """
     body = _parse(row, "test", script)
     if not body:
         raise row.bad("test", "it has no statement, but must be a script that ends with a loop over the inputs")
@@ -143,7 +151,11 @@ def _parse(row: Row, column: str, text: str) -> list[ast.stmt]:
 
 
 def _tests_of_inputs(row: Row, function: str, solution: str, options: Options, *, is_mbpp: bool) -> dict[str, Any]:
-    """Tests from the inputs of EvalPlus, with the outputs of the canonical solution, which runs in the sandbox."""
+    """
+    Tests from the inputs of EvalPlus.
+
+    The expected outputs are those of the canonical solution, which runs in the sandbox.
+    """
     inputs = [*_inputs(row, "base_input", is_mbpp), *_inputs(row, "plus_input", is_mbpp)]
     atol = row.get("atol") or 0
     if not isinstance(atol, (int, float)) or isinstance(atol, bool) or not 0 <= atol < float("inf"):

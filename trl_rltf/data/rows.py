@@ -1,4 +1,4 @@
-"""Read the columns of one row of a benchmark, and say what is wrong with them."""
+"""Read the columns of one row of a benchmark, and describe its faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class BadRow(ValueError):
 
 class LeftOut(Exception):
     """
-    A row of the right format that cannot be graded, such as a problem without tests.
+    A row of the right format that cannot be graded.
+
+    It is, for example, a problem without tests.
 
     Args:
         row ([`Row`]): The row.

@@ -100,7 +100,11 @@ def _rows_of_folder(folder: Path, split: str, subset: str | None, files: Sequenc
 
 
 def _files_of_split(folder: Path, split: str, subset: str | None) -> list[Path]:
-    """Files of a split in the first of the folders that a snapshot of the Hub may have them in."""
+    """
+    Files of a split.
+
+    They are in the first of the folders that a snapshot of the Hub may have them in.
+    """
     for place in [*([folder / subset] if subset is not None else []), folder / "data", folder]:
         found = [
             file
@@ -177,7 +181,11 @@ def _open(file: Path) -> IO[bytes]:
 
 
 def _first_character(stream: IO[bytes]) -> bytes:
-    """The first character that is not white space or a byte order mark; the stream starts again after that mark."""
+    """
+    The first character that is not white space or a byte order mark.
+
+    The stream starts again after that mark.
+    """
     start = 3 if stream.read(3) == b"\xef\xbb\xbf" else 0
     stream.seek(start)
     while (character := stream.read(1)).isspace():

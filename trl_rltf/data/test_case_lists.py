@@ -1,4 +1,4 @@
-"""Read rows whose tests are lists of test cases: open-r1, DeepCoder, and datasets with other column names."""
+"""Read rows with lists of test cases: open-r1, DeepCoder, and other datasets."""
 
 from __future__ import annotations
 
