@@ -1,10 +1,13 @@
 """Benchmarks by name: on real problems where they are at hand, else on rows of ours in the published formats."""
 
 import base64
+import contextlib
 import gzip
 import importlib.util
+import itertools
 import json
 import pickle
+import random
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -16,8 +19,10 @@ from datasets import Dataset, DatasetDict
 
 from trl_rltf.data import BENCHMARKS, KNOWN_FLAWS, Columns, complete_program, load_benchmark
 from trl_rltf.data import sources as sources_module
-from trl_rltf.data.rows import BadRow, Row
-from trl_rltf.execution import LocalRunner, Outcome, Program, parse_tests
+from trl_rltf.data.benchmarks import BENCHMARK_FEATURES
+from trl_rltf.data.options import Options
+from trl_rltf.data.rows import BadRow, LeftOut, Row
+from trl_rltf.execution import ExecutionReport, LocalRunner, Outcome, Program, parse_tests
 
 
 COLUMNS = [
@@ -719,6 +724,7 @@ def test_each_subset_of_deepcoder_is_read(tmp_path, runner):
 
 # ---------------------------------------------------------------------- other datasets, by their columns
 
+NAN = float("nan")
 ADD_TESTS = {"inputs": ["1 2"], "outputs": ["3"]}
 
 
@@ -791,6 +797,105 @@ def test_a_malformed_row_is_named_with_its_column(tmp_path, name, row, message):
     with pytest.raises(ValueError, match=f"rows.jsonl, line 1, {message}.*`bad_rows=") as error:
         load_benchmark(name, write_lines(tmp_path / "rows.jsonl", [row]), **dates)
     assert isinstance(error.value.__cause__, BadRow)
+
+
+GOOD_ROWS = {
+    "humaneval": HUMANEVAL_ROW,
+    "humaneval_plus": evalplus_row(),
+    "mbpp_plus": mbpp_plus_row(722, "f", "def f(x, n): return x", [[{"a": [1]}, 2]]),
+    "livecodebench": functional_row(),
+    "code_contests": code_contests_row(),
+    "taco": taco_row(),
+    "open_r1": open_r1_row(),
+    "deepcoder": {
+        "problem": "Add.",
+        "starter_code": "",
+        "metadata": "{}",
+        "tests": json.dumps([{"input": "1", "output": "2"}]),
+    },
+    "columns": {"prompt": "Add.", "tests": ADD_TESTS, "solutions": ["print(3)"], "time_limit": "2 s"},
+}
+ODD_VALUES = [
+    *(
+        None,
+        0,
+        -1,
+        3.5,
+        NAN,
+        float("inf"),
+        True,
+        "",
+        " ",
+        "x",
+        "[",
+        "{}",
+        "[]",
+        "[1]",
+        "null",
+        "\ud800",
+        "\0",
+        "9" * 5000,
+        b"x",
+    ),
+    *([], [1], [[]], [None], {}, {"a": 1}, [{}], "[" * 200, 10**400, {"seconds": "x", "nanos": 1}),
+    *({"inputs": []}, {"inputs": 1, "outputs": 2}, {"input": [1], "output": ["a"]}, [{"input": 1, "output": []}]),
+]
+
+
+def damaged(value, rng):
+    """The value with one part, also inside of JSON text, replaced by an odd one."""
+    if isinstance(value, str):
+        try:
+            content = json.loads(value)
+        except ValueError:
+            content = None
+        if isinstance(content, (dict, list)) and content:
+            return json.dumps(damaged(content, rng), default=str)
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        name = rng.choice(list(value))
+        return {**value, name: damaged(value[name], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        index = rng.randrange(len(value))
+        return [*value[:index], damaged(value[index], rng), *value[index + 1 :]]
+    return rng.choice(ODD_VALUES)
+
+
+class OddAnswers:
+    """A grader that runs nothing and gives odd answers, for rows with canonical solutions."""
+
+    def run(self, programs):
+        answers = itertools.cycle([1, 0.5, NAN, None, [0.5], [[0.5]], (1,), {1}, {1: [NAN]}, "x", 10**5000, object()])
+        for program in programs:
+            for arguments in program.tests["inputs"]:
+                program.checker(arguments, [True, next(answers)], arguments[0])
+        return [ExecutionReport(Outcome.PASS) for _ in programs]
+
+
+class NoAnswers:
+    """A grader that does not know checkers."""
+
+    def run(self, programs):
+        return [ExecutionReport(Outcome.PASS) for _ in programs]
+
+
+def test_a_grader_without_checkers_is_named(tmp_path):
+    file = write_lines(tmp_path / "Plus.jsonl", [evalplus_row()])
+    with pytest.raises(ValueError, match=r"the runner kept no answers: it has to call `Program\.checker`"):
+        load_benchmark("humaneval_plus", file, runner=NoAnswers())
+
+
+@pytest.mark.parametrize("name", GOOD_ROWS)
+def test_no_damage_of_a_row_becomes_another_error_than_a_sentence(name):
+    rng = random.Random(name)
+    good = GOOD_ROWS[name]
+    rows = [{**good, column: value} for column in [*good, "other"] for value in ODD_VALUES]
+    rows += [damaged(good, rng) for _ in range(300)]
+    problems = []
+    for content in rows:
+        with contextlib.suppress(BadRow, LeftOut):
+            row = Row("here", content if isinstance(content, dict) else {})
+            problems.append(BENCHMARKS[name].read(row, Options(start_date="2024-01-01", runner=OddAnswers())))
+    assert len(Dataset.from_list(problems, features=BENCHMARK_FEATURES)) == len(problems)
 
 
 def test_malformed_rows_can_be_skipped_and_are_counted_by_column(tmp_path, caplog):

@@ -24,6 +24,8 @@ from trl_rltf.data.limits_parsing import parse_bytes, parse_seconds
         (0, None),
         (-1, None),
         (True, None),
+        (10**400, None),
+        ({"seconds": 10**400}, None),
         (None, None),
     ],
 )

@@ -158,7 +158,7 @@ def _tests_of_inputs(row: Row, function: str, solution: str, options: Options, *
     """
     inputs = [*_inputs(row, "base_input", is_mbpp), *_inputs(row, "plus_input", is_mbpp)]
     atol = row.get("atol") or 0
-    if not isinstance(atol, (int, float)) or isinstance(atol, bool) or not 0 <= atol < float("inf"):
+    if not isinstance(atol, (int, float)) or isinstance(atol, bool) or not 0 <= atol < 1e300:
         raise row.bad("atol", f"it is {atol!r}, but must be a tolerance, at least 0")
     if not inputs:
         raise row.bad("base_input", "it is empty, but a problem needs at least one input")
@@ -176,7 +176,7 @@ def _tests_of_inputs(row: Row, function: str, solution: str, options: Options, *
                 _MAX_CHARACTERS,
             )
         given, outputs = zip(*short, strict=True) if short else ((), ())
-        return make_tests(function, given, outputs, atol=atol, is_mbpp=is_mbpp)
+        return make_tests(function, given, outputs, atol=float(atol), is_mbpp=is_mbpp)
     except RuntimeError as error:
         raise row.bad("canonical_solution", f"it fails on an input of the row ({error})") from error
     except (TypeError, ValueError) as error:

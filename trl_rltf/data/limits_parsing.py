@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 
+_MAX = 2**63  # a column of limits has 64-bit integers
 _QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-zA-Z]*)")
 _SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "ms": 1e-3, "millisecond": 1e-3, "minute": 60.0}
 # Contests write `MB` and mean 2**20 bytes.
@@ -71,8 +71,8 @@ def _scaled(limit: Any, units: Mapping[str, float]) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_MAX < value < _MAX
 
 
 def _positive(amount: float | None) -> float | None:
-    return amount if amount is not None and 0 < amount < math.inf else None
+    return amount if amount is not None and 0 < amount < _MAX else None

@@ -117,13 +117,11 @@ def livecodebench_tests(
     if not cases:
         raise LeftOut(row, "without tests")
     inputs, outputs = ([_text(row, column, case, name) for case in cases] for name in ("input", "output"))
-    kinds = {case.get("testtype") for case in cases}
-    if kinds == {"stdin"}:
+    kinds = sorted({str(case.get("testtype")) for case in cases})
+    if kinds == ["stdin"]:
         return {"inputs": inputs, "outputs": outputs}
-    if kinds != {"functional"}:
-        raise row.bad(
-            column, f"the tests are of type {sorted(map(str, kinds))}, but must all be 'stdin' or 'functional'"
-        )
+    if kinds != ["functional"]:
+        raise row.bad(column, f"the tests are of type {kinds}, but must all be 'stdin' or 'functional'")
     if not isinstance(function, str) or not function.isidentifier():
         raise row.bad("metadata", f"`func_name` is {function!r}, but must be the name of the function under test")
     name = f"Solution().{function}" if "class Solution" in starter_code else function

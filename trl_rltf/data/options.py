@@ -98,6 +98,8 @@ class Options:
         (report,) = self._runner().run([Program(source, tests, checker=keep)])
         if report.outcome is not Outcome.PASS:
             raise RuntimeError(f"{report.error_type or report.outcome.name}: {report.error_message or 'no answer'}")
+        if len(answers) < num_calls:
+            raise RuntimeError("the runner kept no answers: it has to call `Program.checker`, as `LocalRunner` does")
         return [answers[index] for index in calls]
 
     def _runner(self) -> Runner:

@@ -192,7 +192,7 @@ class Row:
             problem_id (`str`): Name of the problem.
             time_limit (`float`, *optional*): Seconds per test, if the benchmark gives a limit.
             memory_limit (`int`, *optional*): Bytes of memory, if the benchmark gives a limit.
-            columns (`Any`): `solutions`, `difficulty` and `starter_code`, see [`~data.problems.make_problem`].
+            columns (`Any`): Values of the columns `solutions`, `difficulty` and `starter_code`, see [`~data.problems.make_problem`].
 
         Returns:
             `dict[str, Any]`: One row with the columns of `BENCHMARK_FEATURES`.
@@ -200,6 +200,11 @@ class Row:
         Raises:
             BadRow: If the tests are malformed or empty.
         """
+        for column, text in (("problem_id", problem_id), ("difficulty", columns.get("difficulty", ""))):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise self.bad(column, f"the text contains half a surrogate pair ({error})") from error
         try:
             problem = make_problem(
                 prompt,

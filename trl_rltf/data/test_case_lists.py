@@ -167,11 +167,11 @@ def tests_of_cases(row: Row, column: str, cases: Any) -> dict[str, Any]:
         raise LeftOut(row, "without tests")
     if any(case.get("input") is None or case.get("output") is None for case in cases):
         raise row.bad(column, "a test case lacks `input` or `output`")
-    names = {case.get("fn_name") or None for case in cases}
-    if len(names) != 1:
-        raise row.bad(column, f"the test cases name different functions ({', '.join(sorted(map(str, names)))})")
+    function = cases[0].get("fn_name") or None
+    other = next((name for case in cases if (name := case.get("fn_name") or None) != function), function)
+    if other != function:
+        raise row.bad(column, f"the test cases name different functions ({function!r} and {other!r})")
     inputs, outputs = ([case[name] for case in cases] for name in ("input", "output"))
-    (function,) = names
     if function is None:
         return {"inputs": inputs, "outputs": outputs}
     return {
