@@ -53,11 +53,20 @@ KNOWN_FLAWS: dict[str, tuple[Flaw, ...]] = {
     ),
     "humaneval_plus": _PROMPTS_OF_HUMANEVAL,
     "mbpp_plus": (
-        Flaw(("Mbpp/164", "164"), "any answer is accepted: the statement does not define one", _MBPP_ORACLES),
+        Flaw(
+            ("Mbpp/164", "164"),
+            "the statement does not define the answer; by the files of EvalPlus any answer is right",
+            _MBPP_ORACLES,
+        ),
         Flaw(
             ("Mbpp/295", "295", "Mbpp/558", "558", "Mbpp/581", "581"),
-            "the statement has two readings, and the answers of both are accepted",
+            "the statement has two readings; by the files of EvalPlus the answers of both are right",
             _MBPP_ORACLES,
+        ),
+        Flaw(
+            ("737", "787", "794"),
+            "the script that makes the form on the Hub compares their answers but asserts nothing, so that any answer is right",
+            "tools/mbpp/to_original_fmt.py in github.com/evalplus/evalplus",
         ),
     ),
     "livecodebench": (
