@@ -25,8 +25,10 @@ _MAX_CHARACTERS = 2**20  # of an expected output
 _CALLS = """\
 {solution}
 
+arguments_of_tests = [{arguments}]
+
 def answer_of_input(index):
-    answer = {function}(*[{arguments}][index])
+    answer = {function}(*arguments_of_tests[index])
     try:
         is_short = len(repr(answer)) <= {limit}
     except ValueError:
