@@ -41,3 +41,38 @@ def mbpp_prompt(text: str, tests: Sequence[str]) -> str:
         f"You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n"
         f"{shown}\n\n"
     )
+
+
+def livecodebench_prompt(question: str, *, starter_code: str = "") -> str:
+    """
+    Write the prompt of LiveCodeBench for models that follow instructions.
+
+    Its system message and its question, which the benchmark sends as two messages to models with a chat template, are one text.
+
+    Args:
+        question (`str`): Problem statement.
+        starter_code (`str`, *optional*, defaults to `""`): Code with which the solution has to begin; without it, the program
+            reads standard input.
+
+    Returns:
+        `str`: Prompt; the completion has the program in a fenced block.
+    """
+    if starter_code:
+        task = (
+            "You will use the following starter code to write the solution to the problem and enclose your code within "
+            "delimiters."
+        )
+    else:
+        task = (
+            "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample "
+            "inputs). Enclose your code within delimiters as follows. Ensure that when the python program runs, it reads the "
+            "inputs, runs the algorithm and writes output to STDOUT."
+        )
+    return (
+        "You are an expert Python programmer. You will be given a question (problem specification) and will generate a correct "
+        "Python program that matches the specification and passes all tests.\n\n"
+        f"### Question:\n{question}\n\n"
+        f"### Format: {task}\n"
+        f"```python\n{starter_code or '# YOUR CODE HERE'}\n```\n\n"
+        "### Answer: (use the provided format with backticks)\n\n"
+    )

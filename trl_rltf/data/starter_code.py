@@ -1,0 +1,52 @@
+"""Join a completion with the code that its prompt begins with."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+
+def complete_program(starter_code: str, program: str) -> str:
+    """
+    Make a whole program of the code that a prompt begins with and a completion.
+
+    A base model continues the prompt of HumanEval, and a model that follows instructions writes the function again,
+    often without the imports and helper functions of the prompt.
+
+    - If the program defines the last function of the starter code, what it lacks of the imports and of the other functions of
+      the starter code is put before it.
+    - If not, the program continues the starter code.
+
+    Args:
+        starter_code (`str`): Column `starter_code` of a problem. An empty one leaves the program as it is.
+        program (`str`): Program of a completion.
+
+    Returns:
+        `str`: The whole program.
+    """
+    functions = re.findall(r"^(?:async )?def (\w+)", starter_code, re.MULTILINE)
+    if not functions:
+        return program
+    defined = set(re.findall(r"^(?:async )?def (\w+)", program, re.MULTILINE))
+    if functions[-1] not in defined:
+        return starter_code + program
+    missing = [
+        ast.unparse(node)
+        for node in _statements(starter_code)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        or (isinstance(node, ast.FunctionDef) and node.name not in {*defined, functions[-1]})
+    ]
+    return "\n".join([*missing, program])
+
+
+def _statements(starter_code: str) -> list[ast.stmt]:
+    """Statements of starter code, whose last function may lack a body."""
+    for text in (f"{starter_code}\n    pass\n", starter_code):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(text).body
+        except (SyntaxError, ValueError):
+            continue
+    return []
