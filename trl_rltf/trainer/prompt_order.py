@@ -58,7 +58,7 @@ class PassRates:
         return self._last.get(row) in (0.0, 1.0)
 
     def metrics(self) -> dict[str, float]:
-        """Numbers to log, over the rows with at least one group; none before the first group."""
+        """Numbers to log, over the rows with at least one group."""
         if not self._counts:
             return {}
         rates = [passed / drawn for passed, drawn in self._counts.values()]

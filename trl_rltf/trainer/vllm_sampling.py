@@ -1,4 +1,4 @@
-"""Sampling through vLLM: greedy decoding, and a warning where the settings leave no gradient."""
+"""Decode greedily with vLLM, and warn where settings leave no gradient."""
 
 from __future__ import annotations
 
