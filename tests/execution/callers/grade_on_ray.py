@@ -49,7 +49,9 @@ runner = RayRunner(
     num_cpus=0,
     num_workers=1,
     batch_size=1,
-    wall_timeout=60.0,
+    max_concurrent_batches=1,  # else a program that prints may wait for one that sleeps
+    timeout=1.0,
+    wall_timeout=60.0 if action == "interrupted" else None,
     allow_code_eval=True,
     name=names[0] if names else None,
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ISOLATIONS
-from processes import wait_until
+from processes import descendants, is_running, running, wait_until
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf.execution import LocalRunner, Outcome, Program, SandboxError
@@ -159,9 +160,6 @@ def test_a_checker_that_raises_makes_its_program_not_gradable(shared):
 
 def test_no_grader_imports_torch(shared, tmp_path):
     def record_modules(given, answer, expected):
-        import os
-        import sys
-
         (tmp_path / str(os.getpid())).write_text(" ".join(sys.modules))
         return True
 
@@ -223,8 +221,6 @@ def test_a_forked_process_cannot_use_the_runner(cluster, start_script):
 
 def test_a_closed_runner_can_be_used_again_and_leaves_no_process(ray_runner, sharing_cpus, tmp_path):
     def record_process(given, answer, expected):
-        import os
-
         (tmp_path / str(os.getpid())).touch()
         return True
 
@@ -232,8 +228,6 @@ def test_a_closed_runner_can_be_used_again_and_leaves_no_process(ray_runner, sha
     program = Program(SUM_PROGRAM, SUM_TESTS, record_process)
     assert runner.run([program])[0].outcome is Outcome.PASS
     (pid,) = [int(path.name) for path in tmp_path.iterdir()]
-    from processes import descendants, running
-
     pids = [pid, *(child.pid for child in descendants(pid))]
     assert len(pids) > 1  # the worker of the sandbox
     runner.close()
@@ -251,8 +245,6 @@ def test_ctrl_c_keeps_the_finished_reports(cluster, shared, start_script):
 
 def test_two_processes_share_the_graders_of_a_name(cluster, ray_runner, start_script, tmp_path):
     def record_process(given, answer, expected):
-        import os
-
         (tmp_path / str(os.getpid())).touch()
         return True
 
@@ -266,8 +258,6 @@ def test_two_processes_share_the_graders_of_a_name(cluster, ray_runner, start_sc
     assert len(ours) == 3
     runner.close()  # the other process still uses them
     other_pids = [int(pid) for pid in theirs]
-    from processes import is_running
-
     assert all(map(is_running, other_pids))
     assert other.communicate("go on\n", timeout=60)[0] == "PASS\n"
     assert wait_until(lambda: not any(map(is_running, other_pids)))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from support import SUM_PROGRAM, SUM_TESTS
 
-from trl_rltf.execution import Outcome, Program
+from trl_rltf.execution import Outcome, Program, SandboxError
+from trl_rltf.execution.sandbox.isolation import choose_isolation
 
 
 pytestmark = pytest.mark.slow
@@ -75,8 +76,6 @@ def interesting(session):
 
 @pytest.mark.parametrize("level", ["bubblewrap", "namespaces", "landlock"])
 def test_the_files_of_ray_are_out_of_reach(level, ray_runner, session):
-    from trl_rltf.execution.sandbox.isolation import SandboxError, choose_isolation
-
     try:
         choose_isolation(level)
     except SandboxError as error:
