@@ -35,7 +35,9 @@ def check_settings(
     environment_factory: Any = None,
 ) -> None:
     """
-    Refuse settings and arguments of a trainer that contradict each other, and warn of those that leave no gradient.
+    Refuse settings and arguments of a trainer that contradict each other.
+
+    Sampling that leaves no gradient with vLLM is warned of.
 
     Args:
         args ([`RLTFConfig`]): Settings.

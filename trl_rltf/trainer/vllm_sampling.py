@@ -1,4 +1,4 @@
-"""Sampling through vLLM: greedy decoding, and a warning where the settings leave no gradient."""
+"""Sample through vLLM: greedy decoding, and a warning of lost gradients."""
 
 from __future__ import annotations
 
