@@ -1,4 +1,4 @@
-"""Decode greedily with vLLM, and warn where settings leave no gradient."""
+"""Sample through vLLM: greedy decoding, and a warning of lost gradients."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decoding_greedily(generation: Any) -> Iterator[None]:
 
 def changed_distribution(args: RLTFConfig) -> dict[str, Any]:
     """
-    Return the settings with which vLLM samples from another distribution than the model's at this temperature.
+    Return the settings that change the distribution which vLLM samples from.
 
     vLLM returns log-probs of the distribution that it samples from, after truncation and penalties. TRL computes log-probs
     over the whole vocabulary, at `temperature` and without penalties.
