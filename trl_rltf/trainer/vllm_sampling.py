@@ -72,7 +72,7 @@ def changed_distribution(args: RLTFConfig) -> dict[str, Any]:
 
 def warn_of_vanishing_ratio(args: RLTFConfig) -> None:
     """
-    Warn where TRL's correction for vLLM would multiply the gradient by a number close to 0.
+    Warn where TRL's correction for vLLM would take away the gradient.
 
     The ratio of a sequence is the product, over its tokens, of the share of the probability that truncation leaves: 0.99 per
     token is 0.4 after 96 tokens, and 0.006 after 512. A ratio per token is at least `top_p`.
