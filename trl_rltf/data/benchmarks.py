@@ -209,7 +209,7 @@ def _problems(
             reason = f"with a malformed column `{row.column}`" if row.column else unnamed
             notices.append(RowNotice("malformed", str(row).partition(": ")[0], reason, str(row)))
         else:
-            yield {"time_limit": None, "memory_limit": None, **row}
+            yield {**dict.fromkeys(BENCHMARK_FEATURES), **row}
 
 
 def _read(

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ..data import (
     BENCHMARKS,
+    CheckedProblem,
     CheckThresholds,
     Columns,
     Finding,
@@ -40,6 +41,9 @@ from .runners import make_runner
 
 
 _FOUND_NOTHING, _FOUND_FAULTS, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
+# Malformed rows cannot be kept.
+_CHOICES = [str(finding) for finding in Finding if finding is not Finding.MALFORMED]
+_LEFT_OUT = [str(finding) for finding in LEFT_OUT_BY_DEFAULT if finding is not Finding.MALFORMED]
 _DESCRIPTION = """Run the reference solutions, the empty program and one-line cheats of each problem twice, and report the problems \
 whose tests accept a wrong program or refuse a right one. Exit status: 0 if no problem is left out, 1 if some are, 2 for bad input, \
 130 after Ctrl-C; the same command resumes."""
@@ -61,8 +65,27 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         report_file, output = _outputs(args)
         notices: list[RowNotice] = []
         problems = _load(args, notices)
+        settings = {name: getattr(args, name) for name in ("num_runs", "test_timeout")}
+        finished = FinishedChecks(
+            report_file.with_name(f"{report_file.name}.unfinished"), settings, args.num_solutions
+        )
+        began = time.perf_counter()
         with make_runner(args.ray_address, timeout=args.test_timeout, num_workers=args.num_workers) as runner:
-            return _check(problems, notices, runner, thresholds, args, report_file, output)
+            is_interrupted = _run(problems, runner, args, finished)
+        results, findings = _find(problems, notices, finished, thresholds)
+        report = CheckReport(
+            args.dataset,
+            {**settings, "num_solutions": args.num_solutions, **dataclasses.asdict(thresholds)},
+            notices,
+            results,
+            findings,
+            [Finding(name) for name in args.leave_out],
+            len(problems),
+            time.perf_counter() - began,
+        )
+        return _finish(report, problems, finished, report_file, output, is_interrupted)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except OSError as error:
         _fail(parser, f"{error.filename}: {error.strerror}." if error.filename is not None else str(error))
     except (ValueError, SandboxError) as error:
@@ -107,11 +130,10 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     add(
         "--leave_out",
         nargs="*",
-        choices=list(Finding),
-        type=Finding,
-        default=list(LEFT_OUT_BY_DEFAULT),
+        choices=_CHOICES,
+        default=_LEFT_OUT,
         metavar="FINDING",
-        help=f"findings that leave a problem out, of {', '.join(Finding)} (default: {', '.join(LEFT_OUT_BY_DEFAULT)})",
+        help=f"findings that leave a problem out, of {', '.join(_CHOICES)} (default: {', '.join(_LEFT_OUT)})",
     )
     add("--report", type=Path, help="file for the JSON report (default: outputs/check-<dataset>.json)")
     add("--output", type=Path, help="file (.jsonl) or folder for the problems that are not left out")
@@ -173,54 +195,39 @@ def _columns(pairs: list[str]) -> Columns | None:
     return Columns(**chosen) if chosen else None
 
 
-def _check(
-    problems: Dataset,
-    notices: list[RowNotice],
-    runner: Runner,
-    thresholds: CheckThresholds,
-    args: argparse.Namespace,
-    report_file: Path,
-    output: Path | None,
-) -> int:
-    began = time.perf_counter()
-    settings = {name: getattr(args, name) for name in ("num_runs", "test_timeout")}
-    finished = FinishedChecks(report_file.with_name(f"{report_file.name}.unfinished"), settings)
-    keys = [finished.key(problem, args.num_solutions) for problem in problems]
-    pending = [index for index, key in enumerate(keys) if finished.get(key) is None]
-    is_interrupted = False
+def _run(problems: Dataset, runner: Runner, args: argparse.Namespace, finished: FinishedChecks) -> bool:
+    """Check the problems that are not finished. Returns whether Ctrl-C ended this."""
+    pending = [index for index, problem in enumerate(problems) if finished.get(problem) is None]
+    rows = (problems[index] for index in pending)
+    checked = check_problems(rows, runner, num_solutions=args.num_solutions, num_runs=args.num_runs)
+    done = len(problems) - len(pending)
     try:
-        rows = (problems[index] for index in pending)
-        checked = check_problems(rows, runner, num_solutions=args.num_solutions, num_runs=args.num_runs)
-        with tqdm(total=len(keys), initial=len(keys) - len(pending), unit="problem", disable=None) as progress:
-            for index, problem in zip(pending, checked, strict=True):
-                finished.add(keys[index], problem)
+        with tqdm(total=len(problems), initial=done, unit="problem", disable=None) as progress:
+            for index, result in zip(pending, checked, strict=True):
+                finished.add(problems[index], result)
                 progress.update()
     except KeyboardInterrupt:
-        is_interrupted = True
+        return True
     finally:
         finished.close()
-    found = find_duplicates(problems)
+    return False
+
+
+def _find(
+    problems: Dataset, notices: list[RowNotice], finished: FinishedChecks, thresholds: CheckThresholds
+) -> tuple[list[CheckedProblem], list[dict[Finding, str]]]:
+    """Results of the finished problems, and their findings."""
     renamed = {notice.where for notice in notices if notice.kind == "renamed"}
     results, findings = [], []
-    for row_findings, problem_id, key in zip(found, problems["problem_id"], keys, strict=True):
-        problem = finished.get(key)
-        if problem is None:
+    for problem, found in zip(problems, find_duplicates(problems), strict=True):
+        result = finished.get(problem)
+        if result is None:
             continue
-        if problem_id in renamed:
-            row_findings = {Finding.DUPLICATE_ID: "an earlier row has the same id", **row_findings}
-        results.append(problem)
-        findings.append({**row_findings, **find_faults(problem, thresholds)})
-    report = CheckReport(
-        args.dataset,
-        {**settings, "num_solutions": args.num_solutions, **dataclasses.asdict(thresholds)},
-        notices,
-        results,
-        findings,
-        args.leave_out,
-        len(problems),
-        time.perf_counter() - began,
-    )
-    return _finish(report, problems, finished, report_file, output, is_interrupted)
+        if problem["problem_id"] in renamed:
+            found = {Finding.DUPLICATE_ID: "an earlier row has the same id", **found}
+        results.append(result)
+        findings.append({**found, **find_faults(result, thresholds)})
+    return results, findings
 
 
 def _finish(
@@ -235,15 +242,13 @@ def _finish(
     report.show(console)
     write_report(report, report_file)
     lines = [f"Report: {report_file}"]
-    if is_interrupted:
-        lines.append("Interrupted. The same command resumes the check.")
-    else:
-        finished.delete()
-        if output is not None:
-            lines.append(f"{write_clean_subset(problems, report, output)} problems: {output}")
+    if output is not None and not is_interrupted:
+        lines.append(f"{write_clean_subset(problems, report, output)} problems: {output}")
     console.print("   ".join(lines), soft_wrap=True, highlight=False)
     if is_interrupted:
+        console.print("Interrupted. The same command resumes the check.")
         return _INTERRUPTED
+    finished.delete()
     return _FOUND_FAULTS if report.has_faults else _FOUND_NOTHING
 
 

@@ -119,8 +119,8 @@ class CheckReport:
 
     def _summary(self) -> Iterator[str]:
         classes = Counter(map(_class_of_references, self.problems))
-        parts = [f"{name} in {classes[name]}" for name in _CLASSES if classes[name]]
-        yield f"Reference solutions: {', '.join(parts) or 'none'} problems."
+        parts = [f"{name} {classes[name]}" for name in _CLASSES if classes[name]]
+        yield f"Problems by their reference solutions: {', '.join(parts)}."
         ratios = defaultdict(list)
         for problem in self.problems:
             for cheat in problem.cheats:
@@ -132,25 +132,25 @@ class CheckReport:
         if seconds:
             slowest = max(seconds, key=lambda name: seconds[name])
             yield (
-                f"CPU seconds of the fastest reference solution: median {statistics.median(seconds.values()):.2f}, most "
-                f"{seconds[slowest]:.2f} (problem {slowest}). Memory is not measured."
+                f"CPU seconds of the fastest reference solution: median {statistics.median(seconds.values()):.3f}, most "
+                f"{seconds[slowest]:.3f} (problem {slowest}). Memory is not measured."
             )
         num_programs = sum(len(problem.programs) for problem in self.problems)
-        yield f"{num_programs} programs in {self.seconds:.0f} s."
+        yield f"{num_programs} programs, {self.settings['num_runs']} runs each, in {self.seconds:.1f} s."
 
 
-_CLASSES = ("all pass", "the first passes and others fail", "the first fails and others pass", "none passes", "none")
+_CLASSES = ("all pass", "the first passes", "another one passes", "none passes", "there is none")
 
 
 def _class_of_references(problem: CheckedProblem) -> str:
     passes = [program.passes for program in problem.references]
     if not passes:
-        return "none"
+        return "there is none"
     if not any(passes):
         return "none passes"
     if all(passes):
         return "all pass"
-    return "the first passes and others fail" if passes[0] else "the first fails and others pass"
+    return "the first passes" if passes[0] else "another one passes"
 
 
 def write_report(report: CheckReport, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -145,8 +145,3 @@ def _faults_of_references(problem: CheckedProblem) -> dict[Finding, str]:
     if len(failing) == len(references):
         return {Finding.NO_REFERENCE_PASSES: text}
     return {Finding.SOME_REFERENCES_FAIL if references[0].passes else Finding.FIRST_REFERENCE_FAILS: text}
-
-
-def leaves_out(findings: Iterable[Finding], chosen: Sequence[Finding]) -> bool:
-    """Whether a problem with these findings is left out of the clean subset."""
-    return any(finding in chosen for finding in findings)
