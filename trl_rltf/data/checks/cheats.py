@@ -10,7 +10,7 @@ from typing import Any
 
 from ...execution import UnitTest, parse_tests
 from ...execution.wire.long_integers import any_number_of_digits
-from ...execution.wire.plain_values import load_json
+from ...execution.wire.plain_values import dump_json, load_json
 from ..literals import literal
 from ..visible_test_parsing import visible_tests
 
@@ -41,27 +41,27 @@ def make_cheats(problem: Mapping[str, Any]) -> dict[str, str]:
         ValueError: If the tests are malformed.
     """
     tests = parse_tests(problem["tests"])
+    text = problem["tests"] if isinstance(problem["tests"], str) else dump_json(problem["tests"])
     if tests.mode == "stdin":
-        programs = _printing_cheats(problem, tests.cases)
+        prompt = problem.get("prompt")
+        shown = visible_tests({"prompt": prompt, "tests": text}) if isinstance(prompt, str) else None
+        programs = _printing_cheats(tests.cases, shown)
     elif tests.mode == "call":
         answers = [_short(literal(case.expected)) for case in tests.cases]
         programs = _returning_cheats([tests.required[0][0]], answers)
     else:
         names = [group[0] for group in tests.required] or list(tests.built_in[:1])
-        content = problem["tests"]
-        content = load_json(content) if isinstance(content, str) else content
-        programs = _returning_cheats(names, [_short(answer) for answer in _asserted_answers(content)])
+        programs = _returning_cheats(names, [_short(answer) for answer in _asserted_answers(load_json(text))])
     names_of: dict[str, str] = {}
     for name, source in programs:
         names_of.setdefault(source, name)
     return {name: source for source, name in names_of.items() if source}
 
 
-def _printing_cheats(problem: Mapping[str, Any], cases: Sequence[UnitTest]) -> list[tuple[str, str]]:
+def _printing_cheats(cases: Sequence[UnitTest], shown: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     answers = [case.expected if len(case.expected) <= _MAX_CHARACTERS else None for case in cases]
     # Outputs that differ in white space count as equal.
     constant = _most_common(answers, key=lambda answer: " ".join(answer.split()))
-    shown = visible_tests(problem) if isinstance(problem.get("prompt"), str) else None
     first = shown["outputs"][0] if shown else answers[0]
     texts = (("constant", constant), ("first_example", first))
     return [
