@@ -79,7 +79,7 @@ def test_each_fault_is_found_and_the_rest_is_the_clean_subset(check, tmp_path):
     assert (report["is_complete"], report["num_problems"], report["num_left_out"]) == (True, 11, 7)
     assert report["counts"]["cheat_passes"] == 3
     assert "row without tests" in printed
-    assert "7 problems are left out" in printed
+    assert "11 of 11 problems checked, 7 left out." in printed
     assert "all pass 6, the first passes 1, another one passes 1, none passes 2, there is none 1" in printed
     clean = load_benchmark("columns", "clean.jsonl")
     assert clean["problem_id"] == ["right", "right (2)", "unknown", "some"]

@@ -90,8 +90,12 @@ class CheckReport:
 
     def show(self, console: Console) -> None:
         """Print the table and a summary."""
-        title = f"{self.dataset}: {len(self.problems)} of {self.num_problems} problems checked"
-        table = Table("finding", title=title, caption=f"{sum(self.is_left_out)} problems are left out.")
+        console.print(
+            f"{self.dataset}: {len(self.problems)} of {self.num_problems} problems checked, {sum(self.is_left_out)} left out.",
+            soft_wrap=True,
+            highlight=False,
+        )
+        table = Table("finding")
         for name in ("problems", "share"):
             table.add_column(name, justify="right")
         table.add_column("left out")
@@ -105,7 +109,8 @@ class CheckReport:
             share = f"{len(names) / len(self.problems):.1%}"
             left_out = "yes" if finding in self.leave_out else "no"
             table.add_row(str(finding), str(len(names)), share, left_out, ", ".join(names[:_NUM_NAMES]))
-        console.print(table)
+        if table.row_count:
+            console.print(table)
         for line in self._summary():
             console.print(line, soft_wrap=True, highlight=False)
 
@@ -127,7 +132,7 @@ class CheckReport:
                 ratios[cheat.name].append(cheat.pass_ratio)
         if ratios:
             shares = [f"{name} {statistics.fmean(values):.1%}" for name, values in ratios.items()]
-            yield f"Share of the tests that a cheat passes, mean over the problems: {', '.join(shares)}."
+            yield f"Share of the tests that a cheat passes, mean over the problems that have it: {', '.join(shares)}."
         seconds = {p.problem_id: p.cpu_seconds for p in self.problems if p.cpu_seconds is not None}
         if seconds:
             slowest = max(seconds, key=lambda name: seconds[name])
