@@ -30,36 +30,71 @@ def row(tests, *solutions, prompt="Solve it.", name="problem"):
 # ---------------------------------------------------------------------- cheats
 
 
+def cheats_of(tests, **columns):
+    return make_cheats(row(tests, **columns)).programs
+
+
+def statement(*examples):
+    """A statement that shows examples, in the form of APPS."""
+    shown = "\n".join(f"Input\n{given}\n\nOutput\n{answer}\n" for given, answer in examples)
+    return f"Count.\n\n-----Examples-----\n{shown}"
+
+
 def test_cheats_of_standard_input_print_an_answer_or_the_input():
     tests = {"inputs": ["1", "2", "3"], "outputs": ["no", "yes\n", "yes"]}
-    assert make_cheats(row(tests)) == {
+    assert cheats_of(tests) == {
         "constant": "print('yes')",
-        "first_example": "print('no')",
+        "first_test": "print('no')",
         "echo": "import sys; print(sys.stdin.read(), end='')",
         "first_line": "print(input())",
     }
 
 
-def test_the_first_example_of_standard_input_is_that_of_the_statement():
-    prompt = "Count.\n\n-----Examples-----\nInput\n7\n\nOutput\n9\n"
-    assert make_cheats(row({"inputs": ["1"], "outputs": ["2"]}, prompt=prompt))["first_example"] == "print('9')"
+def test_the_example_that_a_statement_shows_is_a_cheat():
+    assert cheats_of({"inputs": ["1"], "outputs": ["2"]}, prompt=statement((7, 9)))["shown_example"] == "print('9')"
+
+
+def test_several_examples_of_a_statement_are_a_table(runner):
+    prompt = statement((7, 9), (1, 2))
+    cheat = cheats_of({"inputs": ["1"], "outputs": ["2"]}, prompt=prompt)["shown_example"]
+    tests = {"inputs": [" 7\n", "1\n", "5\n"], "outputs": ["9\n", "2\n", "9\n"]}
+    assert runner.run([Program(cheat, tests)])[0].outcome is Outcome.PASS
 
 
 def test_a_cheat_that_equals_another_one_is_listed_once():
-    assert "first_example" not in make_cheats(row({"inputs": ["1"], "outputs": ["2"]}))
+    tests = {"inputs": ["1", "2"], "outputs": ["2", "2 \n"]}
+    assert list(cheats_of(tests)) == ["constant", "echo", "first_line"]
+    assert list(cheats_of(tests, prompt=statement((1, 2)))) == ["shown_example", "echo", "first_line"]
+
+
+@pytest.mark.parametrize(
+    ("tests", "has_one_answer"),
+    [
+        ({"inputs": ["1"], "outputs": ["2"]}, True),
+        ({"inputs": ["1", "2"], "outputs": ["2", "2"]}, False),
+        ({"fn_name": "f", "inputs": [[1]], "outputs": [2]}, True),
+        ({"asserts": ["assert f(1) == 2"]}, True),
+        ({"asserts": ["assert f(1) == 2", "assert f(2) == 2"]}, False),
+        ({"asserts": ["check(f)"], "setup": "def check(g):\n    assert g(1) == 2\n    assert g(2) == 2"}, False),
+    ],
+)
+def test_the_only_answer_is_no_cheat(tests, has_one_answer):
+    cheats = make_cheats(row(tests))
+    assert cheats.has_one_answer is has_one_answer
+    assert ("constant" in cheats.programs) is not has_one_answer
+    assert "first_test" not in cheats.programs
 
 
 def test_answers_too_long_for_a_short_program_are_left_out():
     tests = {"inputs": ["1", "2"], "outputs": ["x" * 10_001, "2"]}
-    assert make_cheats(row(tests))["constant"] == "print('2')"
-    assert list(make_cheats(row({"inputs": ["1"], "outputs": ["x" * 10_001]}))) == ["echo", "first_line"]
+    assert list(cheats_of(tests)) == ["echo", "first_line"]
 
 
 def test_cheats_of_calls_return_a_value_the_first_argument_or_nothing():
     tests = {"fn_name": "f", "inputs": [[1], [2], [3]], "outputs": [[1.5], ["a"], ["a"]]}
-    assert make_cheats(row(json.dumps(tests))) == {
+    assert cheats_of(json.dumps(tests)) == {
         "constant": "def f(*args, **kwargs): return ['a']",
-        "first_example": "def f(*args, **kwargs): return [1.5]",
+        "first_test": "def f(*args, **kwargs): return [1.5]",
         "first_argument": "def f(*args, **kwargs): return args[0] if args else None",
         "none": "def f(*args, **kwargs): return None",
     }
@@ -79,11 +114,8 @@ def test_cheats_of_calls_return_a_value_the_first_argument_or_nothing():
     ],
 )
 def test_the_answer_of_an_assert_is_the_constant_that_it_compares_with(text, answer):
-    cheats = make_cheats(row({"asserts": [text]}))
-    if answer == "None":
-        assert f"def f(*args, **kwargs): return {answer}" in cheats.values()
-    else:
-        assert cheats["constant"] == f"def f(*args, **kwargs): return {answer}"
+    cheats = cheats_of({"asserts": [text, text, "assert f(3) == 'other'"]})
+    assert cheats["constant"] == f"def f(*args, **kwargs): return {answer}"
 
 
 def test_answers_of_humaneval_are_in_the_function_that_checks():
@@ -91,17 +123,17 @@ def test_answers_of_humaneval_are_in_the_function_that_checks():
         "asserts": ["check(f)"],
         "setup": "def check(candidate):\n    assert candidate(1) == 3\n    assert candidate(2) == 4\n    assert candidate(5) == 4",
     }
-    assert make_cheats(row(tests))["constant"] == "def f(*args, **kwargs): return 4"
+    assert cheats_of(tests)["constant"] == "def f(*args, **kwargs): return 4"
 
 
 def test_a_class_that_tests_use_gets_methods(runner):
-    tests = {"asserts": ["assert Solution().size([1, 2]) == 2"]}
-    cheat = make_cheats(row(tests))["constant"]
+    tests = {"asserts": ["assert Solution().size([1, 2]) == 2", "assert Solution(3).size([5, 6]) == 2"]}
+    cheat = cheats_of(tests)["constant"]
     assert runner.run([Program(cheat, tests)])[0].outcome is Outcome.PASS
 
 
 def test_an_assert_without_a_constant_has_cheats_without_a_constant():
-    assert list(make_cheats(row({"asserts": ["assert f(1) == f(2)"]}))) == ["first_argument", "none"]
+    assert list(cheats_of({"asserts": ["assert f(1) == f(2)"]})) == ["first_argument", "none"]
 
 
 # ---------------------------------------------------------------------- runs
@@ -171,6 +203,12 @@ def test_a_cheat_may_be_a_finding_from_a_share_of_the_tests(runner):
     problem = row(SUM_TESTS, SUM_PROGRAM)
     assert findings(problem, runner, CheckThresholds(cheat_pass_ratio=0.5)) == {Finding.CHEAT_PASSES}
     assert findings(problem, runner, CheckThresholds(cheat_pass_ratio=0.51)) == set()
+
+
+def test_tests_that_the_example_of_the_statement_passes_are_found(runner):
+    problem = row({"inputs": ["1"], "outputs": ["2"]}, "print(int(input()) + 1)", prompt=statement((1, 2)))
+    assert findings(problem, runner) == {Finding.EXAMPLE_PASSES, Finding.ONE_ANSWER}
+    assert findings({**problem, "prompt": statement((2, 3))}, runner) == {Finding.ONE_ANSWER}
 
 
 def test_tests_that_the_empty_program_passes_are_found(runner):

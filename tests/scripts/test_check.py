@@ -16,6 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Programs run with resource limit
 CALLS = {"fn_name": "add", "inputs": [[1, 2], [3, 4]], "outputs": [3, 7]}
 CONSTANT = {"inputs": ["1", "2"], "outputs": ["YES", "YES"]}
 COIN = {"inputs": [str(i) for i in range(40)], "outputs": [str(i % 2) for i in range(40)]}
+ONE = {"inputs": ["1\n"], "outputs": ["2\n"]}
 ASSERTS = {"asserts": ["assert same([2, 1]) == [2, 1]", "assert same(3) == 3"]}
 # Id, prompt, tests and solutions; one row per fault.
 ROWS = [
@@ -29,9 +30,10 @@ ROWS = [
     ("constant", "Always yes.", CONSTANT, ["print('YES')"]),
     ("empty", "Print nothing.", {"inputs": ["1", "2"], "outputs": ["\n", ""]}, ["print()"]),
     ("same", "Return it.", ASSERTS, ["def same(x): return x"]),
+    ("shown", "Add one.\n-----Example-----\nInput\n1\n\nOutput\n2\n", ONE, ["print(int(input()) + 1)"]),
     ("flaky", "Toss a coin.", COIN, ["import os\nprint(os.urandom(1)[0] % 2)"]),
 ]
-LEFT_OUT = ["twice", "wrong", "second", "constant", "empty", "same", "flaky"]
+LEFT_OUT = ["twice", "wrong", "second", "constant", "empty", "same", "shown", "flaky"]
 
 
 def write_rows(path, rows):
@@ -72,15 +74,16 @@ def test_each_fault_is_found_and_the_rest_is_the_clean_subset(check, tmp_path):
         "constant": ["cheat_passes"],
         "empty": ["empty_passes", "cheat_passes"],
         "same": ["cheat_passes"],
+        "shown": ["example_passes", "one_answer"],
         "flaky": ["no_reference_passes", "flaky"],
     }
     assert [row["problem_id"] for row in report["problems"] if row["is_left_out"]] == LEFT_OUT
     assert [row["kind"] for row in report["rows_left_out"]] == ["malformed", "left_out"]
-    assert (report["is_complete"], report["num_problems"], report["num_left_out"]) == (True, 11, 7)
+    assert (report["is_complete"], report["num_problems"], report["num_left_out"]) == (True, 12, 8)
     assert report["counts"]["cheat_passes"] == 3
     assert "row without tests" in printed
-    assert "11 of 11 problems checked, 7 left out." in printed
-    assert "all pass 6, the first passes 1, another one passes 1, none passes 2, there is none 1" in printed
+    assert "12 of 12 problems checked, 8 left out." in printed
+    assert "all pass 7, the first passes 1, another one passes 1, none passes 2, there is none 1" in printed
     clean = load_benchmark("columns", "clean.jsonl")
     assert clean["problem_id"] == ["right", "right (2)", "unknown", "some"]
     assert clean[3]["solutions"] == [SUM_PROGRAM, SUM_PROGRAM + "\n"]
@@ -102,6 +105,8 @@ def test_the_caller_chooses_which_findings_leave_a_problem_out(check, tmp_path):
     status, report, _ = check(file, "--leave_out", "no_reference", "duplicate_id")
     assert status == 1
     assert [row["problem_id"] for row in report["problems"] if row["is_left_out"]] == ["right (2)", "unknown"]
+    status, report, _ = check(file, "--keep", "cheat_passes", "duplicate_prompt")
+    assert (status, report["num_left_out"]) == (0, 0)
 
 
 def test_two_checks_give_the_same_report_except_for_the_times(check, tmp_path):
@@ -126,7 +131,7 @@ def test_columns_benchmark_and_number_of_problems_can_be_chosen(check, tmp_path)
     file.write_text("\n".join([json.dumps(row), "{"]))
     status, report, _ = check(file, "--benchmark", "mbpp", "--split", "train")
     assert status == 1
-    assert findings(report) == {"601": ["cheat_passes"]}
+    assert findings(report) == {"601": ["one_answer"]}
     assert "line 2" in report["rows_left_out"][0]["message"]
 
 

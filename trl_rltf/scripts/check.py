@@ -79,7 +79,7 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             notices,
             results,
             findings,
-            [Finding(name) for name in args.leave_out],
+            [Finding(name) for name in args.leave_out if name not in args.keep],
             len(problems),
             time.perf_counter() - began,
         )
@@ -135,6 +135,7 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
         metavar="FINDING",
         help=f"findings that leave a problem out, of {', '.join(_CHOICES)} (default: {', '.join(_LEFT_OUT)})",
     )
+    add("--keep", nargs="+", choices=_CHOICES, default=[], metavar="FINDING", help="findings to remove from that list")
     add("--report", type=Path, help="file for the JSON report (default: outputs/check-<dataset>.json)")
     add("--output", type=Path, help="file (.jsonl) or folder for the problems that are not left out")
     add("--test_timeout", type=float, default=TIMEOUT, help=f"CPU seconds per test (default: {TIMEOUT:g})")

@@ -5,37 +5,53 @@ from __future__ import annotations
 import ast
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ...execution import UnitTest, parse_tests
+from ...execution import parse_tests
 from ...execution.wire.long_integers import any_number_of_digits
 from ...execution.wire.plain_values import dump_json, load_json
 from ..literals import literal
 from ..visible_test_parsing import visible_tests
 
 
+SHOWN_EXAMPLE = "shown_example"  # the cheat that the statement invites
 _MAX_CHARACTERS = 10_000  # of an answer: a longer one is no short program
 _FIRST_ARGUMENT = "args[0] if args else None"
 # Calls of these make constants, such as `set([1, 2])`.
 _CONSTRUCTORS = frozenset("set frozenset tuple list dict float int complex".split())
 
 
-def make_cheats(problem: Mapping[str, Any]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Cheats:
+    """
+    Cheats for one problem.
+
+    Args:
+        programs (`dict[str, str]`): Programs by the names of the cheats.
+        has_one_answer (`bool`): Whether the tests have a single expected output, which a program can contain.
+    """
+
+    programs: dict[str, str]
+    has_one_answer: bool
+
+
+def make_cheats(problem: Mapping[str, Any]) -> Cheats:
     """
     Write the cheats for a problem.
 
-    - Standard input: print the most common expected output, the output of the first example, the input, or its first line.
+    - Standard input: print the output that the statement shows (of several examples, that of the input), the most common expected
+      output, that of the first test, the input, or its first line.
     - Functions: return the most common expected value, that of the first test, the first argument, or `None`.
 
-    The first example is that of the statement; if it shows none, the first test.
+    A program that contains the only expected output always passes, which says nothing about cheats: it is not among them.
 
     Args:
         problem (`Mapping[str, Any]`): A row with `tests`, and `prompt` as text if there is one.
 
     Returns:
-        `dict[str, str]`: Programs by the names of the cheats. Equal programs are listed once, and answers of more than 10,000
-        characters are left out.
+        [`Cheats`]: The programs. Equal ones are listed once, and answers of more than 10,000 characters are left out.
 
     Raises:
         ValueError: If the tests are malformed.
@@ -45,41 +61,62 @@ def make_cheats(problem: Mapping[str, Any]) -> dict[str, str]:
     if tests.mode == "stdin":
         prompt = problem.get("prompt")
         shown = visible_tests({"prompt": prompt, "tests": text}) if isinstance(prompt, str) else None
-        programs = _printing_cheats(tests.cases, shown)
+        answers = [case.expected for case in tests.cases]
+        programs = _printing_cheats(answers, shown or {"inputs": [], "outputs": []})
+        num_answers = len(answers)
     elif tests.mode == "call":
-        answers = [_short(literal(case.expected)) for case in tests.cases]
+        answers = [literal(case.expected) for case in tests.cases]
         programs = _returning_cheats([tests.required[0][0]], answers)
+        num_answers = len(answers)
     else:
         names = [group[0] for group in tests.required] or list(tests.built_in[:1])
-        programs = _returning_cheats(names, [_short(answer) for answer in _asserted_answers(load_json(text))])
+        answers = _asserted_answers(load_json(text))
+        programs = _returning_cheats(names, answers)
+        num_answers = max(len(answers), len(tests.cases)) if answers else 0
     names_of: dict[str, str] = {}
     for name, source in programs:
         names_of.setdefault(source, name)
-    return {name: source for source, name in names_of.items() if source}
+    return Cheats({name: source for source, name in names_of.items() if source}, num_answers == 1)
 
 
-def _printing_cheats(cases: Sequence[UnitTest], shown: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    answers = [case.expected if len(case.expected) <= _MAX_CHARACTERS else None for case in cases]
-    # Outputs that differ in white space count as equal.
-    constant = _most_common(answers, key=lambda answer: " ".join(answer.split()))
-    first = shown["outputs"][0] if shown else answers[0]
-    texts = (("constant", constant), ("first_example", first))
+def _printing_cheats(answers: Sequence[str], shown: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    texts = {SHOWN_EXAMPLE: shown["outputs"][0]} if len(shown["outputs"]) == 1 else {}
+    if len(answers) > 1:
+        # Outputs that differ in white space count as equal.
+        texts["constant"] = _most_common(answers, key=_tokens)
+        texts["first_test"] = answers[0]
+    first_names = {_tokens(answer): name for name, answer in reversed(texts.items())}
     return [
-        *((name, f"print({text.rstrip()!r})") for name, text in texts if text is not None),
+        *([(SHOWN_EXAMPLE, _table(shown))] if len(shown["outputs"]) > 1 else []),
+        *(
+            (name, f"print({answer.rstrip()!r})")
+            for name, answer in texts.items()
+            if len(answer) <= _MAX_CHARACTERS and first_names[_tokens(answer)] == name
+        ),
         ("echo", "import sys; print(sys.stdin.read(), end='')"),
         ("first_line", "print(input())"),
     ]
 
 
-def _returning_cheats(names: Sequence[str], answers: Sequence[str | None]) -> list[tuple[str, str]]:
-    first = answers[0] if answers else None
-    texts = (("constant", _most_common(answers, key=str)), ("first_example", first))
-    expressions = [
-        *((name, text) for name, text in texts if text is not None),
-        ("first_argument", _FIRST_ARGUMENT),
-        ("none", "None"),
-    ]
-    return [(name, "\n".join(_definition(known, text) for known in names)) for name, text in expressions]
+def _table(shown: Mapping[str, list[str]]) -> str:
+    """A program that knows the examples of the statement, and prints the first output for any other input."""
+    answers = dict(zip(map(_tokens, shown["inputs"]), map(str.rstrip, shown["outputs"]), strict=True))
+    first = next(iter(answers.values()))
+    return f"import sys; print({answers!r}.get(' '.join(sys.stdin.read().split()), {first!r}))"
+
+
+def _tokens(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _returning_cheats(names: Sequence[str], answers: Sequence[str]) -> list[tuple[str, str]]:
+    texts = {"constant": _most_common(answers, key=str), "first_test": answers[0]} if len(answers) > 1 else {}
+    expressions = {
+        **{name: answer for name, answer in texts.items() if len(answer) <= _MAX_CHARACTERS},
+        "first_argument": _FIRST_ARGUMENT,
+        "none": "None",
+    }
+    return [(name, "\n".join(_definition(known, text) for known in names)) for name, text in expressions.items()]
 
 
 def _definition(name: str, answer: str) -> str:
@@ -90,17 +127,10 @@ def _definition(name: str, answer: str) -> str:
     return f"class {name}:\n    def __init__(self, *args, **kwargs): pass\n    {method}"
 
 
-def _short(answer: str) -> str | None:
-    return answer if len(answer) <= _MAX_CHARACTERS else None
-
-
-def _most_common(answers: Iterable[str | None], key: Any) -> str | None:
+def _most_common(answers: Sequence[str], key: Callable[[str], str]) -> str:
     """The first answer of the largest class of equal answers."""
-    known = [answer for answer in answers if answer is not None]
-    if not known:
-        return None
-    ((most_common, _),) = Counter(map(key, known)).most_common(1)
-    return next(answer for answer in known if key(answer) == most_common)
+    ((most_common, _),) = Counter(map(key, answers)).most_common(1)
+    return next(answer for answer in answers if key(answer) == most_common)
 
 
 def _asserted_answers(tests: Mapping[str, Any]) -> list[str]:

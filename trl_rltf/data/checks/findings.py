@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from .cheats import SHOWN_EXAMPLE
 from .results import CheckedProblem
 
 
@@ -23,7 +24,9 @@ class Finding(enum.StrEnum):
     FIRST_REFERENCE_FAILS = "first_reference_fails"
     SOME_REFERENCES_FAIL = "some_references_fail"
     EMPTY_PASSES = "empty_passes"
+    EXAMPLE_PASSES = "example_passes"
     CHEAT_PASSES = "cheat_passes"
+    ONE_ANSWER = "one_answer"
     FLAKY = "flaky"
     SLOW = "slow"
     SELF_GRADED = "self_graded"
@@ -37,6 +40,7 @@ LEFT_OUT_BY_DEFAULT = (
     Finding.NO_REFERENCE_PASSES,
     Finding.FIRST_REFERENCE_FAILS,
     Finding.EMPTY_PASSES,
+    Finding.EXAMPLE_PASSES,
     Finding.CHEAT_PASSES,
     Finding.FLAKY,
     Finding.SLOW,
@@ -113,11 +117,13 @@ def find_faults(problem: CheckedProblem, thresholds: CheckThresholds) -> dict[Fi
     empty, *cheats = problem.cheats
     if empty.passes:
         found[Finding.EMPTY_PASSES] = f"the empty program passes all {empty.num_tests} tests"
-    strong = [cheat for cheat in cheats if cheat.pass_ratio >= thresholds.cheat_pass_ratio]
-    if strong:
-        best = max(strong, key=lambda cheat: cheat.num_passed)
-        passed = f"{best.num_passed} of {best.num_tests} tests"
-        found[Finding.CHEAT_PASSES] = f"{best.name} passes {passed}: {best.source[:200]}"
+    for cheat in cheats:
+        finding = Finding.EXAMPLE_PASSES if cheat.name == SHOWN_EXAMPLE else Finding.CHEAT_PASSES
+        if cheat.pass_ratio >= thresholds.cheat_pass_ratio and finding not in found:
+            passed = f"{cheat.num_passed} of {cheat.num_tests} tests"
+            found[finding] = f"{cheat.name} passes {passed}: {cheat.source[:200]}"
+    if problem.has_one_answer:
+        found[Finding.ONE_ANSWER] = "the tests have a single expected output, which a program can contain"
     flaky = [program for program in problem.programs if program.is_flaky]
     if flaky:
         tests = f", tests {', '.join(map(str, flaky[0].flaky_tests[:5]))}" if flaky[0].flaky_tests else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...execution import Program, Runner
-from .cheats import make_cheats
+from .cheats import Cheats, make_cheats
 from .results import CheckedProblem, CheckedProgram
 
 
@@ -53,37 +53,44 @@ def _check(
         part = list(itertools.islice(problems, problems_per_call))
         if not part:
             return
-        sources = [_programs(problem, num_solutions) for problem in part]
+        cheats = [_cheats(problem) for problem in part]
+        sources = [_programs(problem, found, num_solutions) for problem, found in zip(part, cheats, strict=True)]
         programs = [
             Program(source, problem["tests"])
             for problem, named in zip(part, sources, strict=True)
-            if isinstance(named, dict)
             for source in named.values()
         ]
         # A runner grades equal programs of one call once, so that each run is a call.
         reports = iter(zip(*(runner.run(programs) for _ in range(num_runs)), strict=True))
-        for index, (problem, named) in enumerate(zip(part, sources, strict=True), start=start):
+        for index, (problem, found, named) in enumerate(zip(part, cheats, sources, strict=True), start=start):
             problem_id = str(problem.get("problem_id", index))
-            if isinstance(named, ValueError):
-                yield CheckedProblem(problem_id, [], [], error=str(named))
+            if isinstance(found, ValueError):
+                yield CheckedProblem(problem_id, [], [], error=str(found))
                 continue
             checked = [
                 CheckedProgram.from_reports(name, "" if _is_reference(name) else source, next(reports))
                 for name, source in named.items()
             ]
             references = [program for program in checked if _is_reference(program.name)]
-            yield CheckedProblem(problem_id, references, checked[len(references) :])
+            others = checked[len(references) :]
+            yield CheckedProblem(problem_id, references, others, has_one_answer=found.has_one_answer)
 
 
-def _programs(problem: Mapping[str, Any], num_solutions: int) -> dict[str, str] | ValueError:
-    """Programs of a problem by their names, or the error of malformed tests."""
+def _cheats(problem: Mapping[str, Any]) -> Cheats | ValueError:
+    """Cheats of a problem, or the error of malformed tests."""
     try:
-        cheats = make_cheats(problem)
+        return make_cheats(problem)
     except ValueError as error:
         return error
+
+
+def _programs(problem: Mapping[str, Any], cheats: Cheats | ValueError, num_solutions: int) -> dict[str, str]:
+    """Programs of a problem by their names; none if its tests are malformed."""
+    if isinstance(cheats, ValueError):
+        return {}
     solutions = list(problem.get("solutions") or ())[:num_solutions]
     references = {f"reference {index}": source for index, source in enumerate(solutions)}
-    return {**references, "empty": "", **cheats}
+    return {**references, "empty": "", **cheats.programs}
 
 
 def _is_reference(name: str) -> bool:

@@ -111,6 +111,7 @@ class CheckedProblem:
         problem_id (`str`): Name of the problem.
         references (`list[CheckedProgram]`): Reference solutions.
         cheats (`list[CheckedProgram]`): The empty program, which is the first, and the cheats.
+        has_one_answer (`bool`, *optional*, defaults to `False`): Whether the tests have a single expected output.
         error (`str`, *optional*, defaults to `""`): What is malformed in the tests. Such a problem has no programs.
     """
 
@@ -118,6 +119,7 @@ class CheckedProblem:
     references: list[CheckedProgram]
     cheats: list[CheckedProgram]
     _: KW_ONLY
+    has_one_answer: bool = False
     error: str = ""
 
     @classmethod
@@ -135,7 +137,7 @@ class CheckedProblem:
             TypeError: If the fields are not those of this class.
         """
         programs = {name: [CheckedProgram(**row) for row in content[name]] for name in ("references", "cheats")}
-        return cls(content["problem_id"], **programs, error=content["error"])
+        return cls(**{**content, **programs})
 
     @property
     def programs(self) -> list[CheckedProgram]:
