@@ -228,9 +228,9 @@ def test_verdicts_that_differ_between_two_runs_are_found(runner):
 
 def test_a_slow_reference_is_found(runner):
     program = "import time\nwhile time.process_time() < 0.3: pass\n" + SUM_PROGRAM
-    problem = row(SUM_TESTS, program)
-    assert findings(problem, runner, CheckThresholds(max_seconds=0.2)) == {Finding.SLOW}
-    assert findings(problem, runner, CheckThresholds(max_seconds=30.0)) == set()
+    result = check(row(SUM_TESTS, program), runner)
+    assert list(find_faults(result, CheckThresholds(max_seconds=0.2))) == [Finding.SLOW]
+    assert find_faults(result, CheckThresholds(max_seconds=30.0)) == {}
 
 
 def test_tests_in_the_process_of_the_program_are_found(runner):

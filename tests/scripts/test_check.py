@@ -186,8 +186,8 @@ def test_bad_input_ends_with_a_sentence_and_status_2(arguments, message, tmp_pat
 @pytest.fixture
 def start_check(start_script, tmp_path):
     """A function that starts the command on many problems, and waits until some are finished."""
-    program = f"import time\ntime.sleep(0.02)\n{SUM_PROGRAM}"
-    rows = [(f"problem {i}", f"Prompt {i}.", SUM_TESTS, [f"{program}# {i}"]) for i in range(200)]
+    program = f"import time\ntime.sleep(0.03)\n{SUM_PROGRAM}"
+    rows = [(f"problem {i}", f"Prompt {i}.", SUM_TESTS, [f"{program}# {i}"]) for i in range(40)]
     write_rows(tmp_path / "many.jsonl", rows)
 
     def start():
@@ -211,10 +211,10 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(start_check,
     assert "Traceback" not in errors
     report = json.loads((tmp_path / "report.json").read_text())
     assert not report["is_complete"]
-    assert 0 < report["num_checked"] < 200
+    assert 0 < report["num_checked"] < 40
     lines = unfinished.read_text().splitlines()
     status, report, _ = check("many.jsonl")
-    assert (status, report["num_checked"]) == (0, 200)
+    assert (status, report["num_checked"]) == (0, 40)
     # A result that was kept has the times of the first process.
     kept = [json.loads(line)[1] for line in lines if line]
     assert [row["references"] for row in report["problems"][: len(kept)]] == [row["references"] for row in kept]
@@ -228,7 +228,7 @@ def test_a_killed_check_is_resumed_with_a_line_that_was_cut_off(start_check, che
     whole = unfinished.read_text().splitlines()
     unfinished.write_text("\n".join(whole[:-1]) + "\n" + whole[-1][:40])
     status, report, _ = check("many.jsonl")
-    assert (status, report["num_checked"], report["is_complete"]) == (0, 200, True)
+    assert (status, report["num_checked"], report["is_complete"]) == (0, 40, True)
 
 
 def test_a_row_that_changed_is_checked_again(start_check, check, tmp_path):
