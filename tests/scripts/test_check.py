@@ -33,7 +33,7 @@ ROWS = [
     ("shown", "Add one.\n-----Example-----\nInput\n1\n\nOutput\n2\n", ONE, ["print(int(input()) + 1)"]),
     ("flaky", "Toss a coin.", COIN, ["import os\nprint(os.urandom(1)[0] % 2)"]),
 ]
-LEFT_OUT = ["twice", "wrong", "second", "constant", "empty", "same", "shown", "flaky"]
+LEFT_OUT = ["twice", "wrong", "second", "some", "constant", "empty", "same", "shown", "flaky"]
 
 
 def write_rows(path, rows):
@@ -79,23 +79,30 @@ def test_each_fault_is_found_and_the_rest_is_the_clean_subset(check, tmp_path):
     }
     assert [row["problem_id"] for row in report["problems"] if row["is_left_out"]] == LEFT_OUT
     assert [row["kind"] for row in report["rows_left_out"]] == ["malformed", "left_out"]
-    assert (report["is_complete"], report["num_problems"], report["num_left_out"]) == (True, 12, 8)
+    assert (report["is_complete"], report["num_problems"], report["num_left_out"]) == (True, 12, 9)
     assert report["counts"]["cheat_passes"] == 3
     assert "row without tests" in printed
-    assert "12 of 12 problems checked, 8 left out." in printed
+    assert "12 of 12 problems checked, 9 left out." in printed
     assert "all pass 7, the first passes 1, another one passes 1, none passes 2, there is none 1" in printed
     clean = load_benchmark("columns", "clean.jsonl")
-    assert clean["problem_id"] == ["right", "right (2)", "unknown", "some"]
-    assert clean[3]["solutions"] == [SUM_PROGRAM, SUM_PROGRAM + "\n"]
+    assert clean["problem_id"] == ["right", "right (2)", "unknown"]
+    assert clean[0]["solutions"] == [SUM_PROGRAM]
+
+
+def test_solutions_that_fail_are_removed_from_problems_that_are_kept(check, tmp_path):
+    file = write_rows(tmp_path / "rows.jsonl", ROWS[6:7])
+    status, _, _ = check(file, "--keep", "some_references_fail", "--output", "clean.jsonl", "--num_solutions", "2")
+    assert status == 0
+    assert load_benchmark("columns", "clean.jsonl")[0]["solutions"] == [SUM_PROGRAM, SUM_PROGRAM + "\n"]
 
 
 def test_the_clean_subset_is_clean_and_a_folder_can_hold_it(check, tmp_path):
-    file = write_rows(tmp_path / "rows.jsonl", ROWS[4:9])
+    file = write_rows(tmp_path / "rows.jsonl", ROWS[3:9])
     assert check(file, "--output", "clean")[0] == 1
     status, report, _ = check("clean", "--output", "again.jsonl")
     assert status == 0
     assert report["num_left_out"] == 0
-    assert load_benchmark("columns", "again.jsonl")["problem_id"] == ["some"]
+    assert load_benchmark("columns", "again.jsonl")["problem_id"] == ["unknown"]
 
 
 def test_the_caller_chooses_which_findings_leave_a_problem_out(check, tmp_path):

@@ -32,13 +32,14 @@ class Finding(enum.StrEnum):
     SELF_GRADED = "self_graded"
 
 
-# The others say that a problem is not checked completely, or concern its solutions and not its tests.
+# The others say what the check cannot see, and show no wrong verdict.
 LEFT_OUT_BY_DEFAULT = (
     Finding.MALFORMED,
     Finding.NOT_GRADABLE,
     Finding.DUPLICATE_PROMPT,
     Finding.NO_REFERENCE_PASSES,
     Finding.FIRST_REFERENCE_FAILS,
+    Finding.SOME_REFERENCES_FAIL,
     Finding.EMPTY_PASSES,
     Finding.EXAMPLE_PASSES,
     Finding.CHEAT_PASSES,
