@@ -1,4 +1,4 @@
-"""The console command: `trl-rltf train | evaluate | grade | check | train-critic | demo`."""
+"""The console command: `trl-rltf train`, `evaluate`, `grade`, `check`, and more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report what a check of a dataset found: a table, a JSON file and the clean subset."""
+"""Report the findings of a check: a table, a JSON file and the clean subset."""
 
 from __future__ import annotations
 

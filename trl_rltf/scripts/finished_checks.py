@@ -1,4 +1,4 @@
-"""Keep the problems that a check has finished, so that the same command resumes it."""
+"""Keep the finished problems of a check, so that the same command resumes it."""
 
 from __future__ import annotations
 

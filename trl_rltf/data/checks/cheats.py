@@ -1,4 +1,4 @@
-"""Write short programs that do not solve a problem, and that its tests must not accept."""
+"""Write short programs that do not solve a problem, and must not pass its tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..visible_test_parsing import visible_tests
 
 
 SHOWN_EXAMPLE = "shown_example"  # the cheat that the statement invites
-_MAX_CHARACTERS = 10_000  # of an answer: a longer one is no short program
+_MAX_CHARACTERS = 10_000  # of an answer: a longer one does not make a short program
 _FIRST_ARGUMENT = "args[0] if args else None"
 # Calls of these make constants, such as `set([1, 2])`.
 _CONSTRUCTORS = frozenset("set frozenset tuple list dict float int complex".split())
@@ -99,7 +99,7 @@ def _printing_cheats(answers: Sequence[str], shown: Mapping[str, list[str]]) -> 
 
 
 def _table(shown: Mapping[str, list[str]]) -> str:
-    """A program that knows the examples of the statement, and prints the first output for any other input."""
+    """A program that prints the output of an example, for other inputs the first."""
     answers = dict(zip(map(_tokens, shown["inputs"]), map(str.rstrip, shown["outputs"]), strict=True))
     first = next(iter(answers.values()))
     return f"import sys; print({answers!r}.get(' '.join(sys.stdin.read().split()), {first!r}))"
