@@ -239,17 +239,18 @@ def _finish(
     output: Path | None,
     is_interrupted: bool,
 ) -> int:
-    console = Console()
-    report.show(console)
     write_report(report, report_file)
     lines = [f"Report: {report_file}"]
-    if output is not None and not is_interrupted:
-        lines.append(f"{write_clean_subset(problems, report, output)} problems: {output}")
+    if not is_interrupted:
+        if output is not None:
+            lines.append(f"{write_clean_subset(problems, report, output)} problems: {output}")
+        finished.delete()
+    console = Console()  # after the files are written, since its pipe may be closed
+    report.show(console)
     console.print("   ".join(lines), soft_wrap=True, highlight=False)
     if is_interrupted:
         console.print("Interrupted. The same command resumes the check.")
         return _INTERRUPTED
-    finished.delete()
     return _FOUND_FAULTS if report.has_faults else _FOUND_NOTHING
 
 

@@ -1,4 +1,4 @@
-"""Report the findings of a check: a table, a JSON file and the clean subset."""
+"""Report the findings of a check as a table, a JSON file and a clean subset."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def write_report(report: CheckReport, path: Path) -> None:
 
 def write_clean_subset(problems: Dataset, report: CheckReport, path: Path) -> int:
     """
-    Write the problems that are not left out, without the reference solutions that fail.
+    Write the problems that are not left out, without solutions that fail.
 
     Args:
         problems ([`~datasets.Dataset`]): The dataset; all of its problems are in the report.

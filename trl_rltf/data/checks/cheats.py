@@ -134,7 +134,7 @@ def _most_common(answers: Sequence[str], key: Callable[[str], str]) -> str:
 
 
 def _asserted_answers(tests: Mapping[str, Any]) -> list[str]:
-    """Expressions of the constants that asserts, and functions of their setup, compare with."""
+    """Constants that asserts compare with, also those in functions of their setup."""
     with any_number_of_digits(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         script = "\n".join([*tests["asserts"], tests.get("setup") or ""])
