@@ -27,8 +27,8 @@ from ..unit_tests.formats import Checker
 LEASE_SECONDS = 300.0
 _MAX_CHECKERS = 256
 
-# Tests as the caller wrote them, and the pickled checker.
-Problem = tuple[Mapping[str, Any] | str, bytes | None]
+# Tests as the caller wrote them, the pickled checker, and the limits: seconds and bytes.
+Problem = tuple[Mapping[str, Any] | str, bytes | None, float | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class GradingRequest:
     """
     Programs that are sent together.
 
-    Programs with equal tests name the same problem.
+    Programs with equal tests and limits name the same problem.
 
     Args:
         sources (`list[str]`): Source of each program.
-        problems (`list[Problem]`): The distinct tests.
+        problems (`list[Problem]`): The distinct tests, with their limits.
         problem_of (`list[int]`): Index of the tests of each program.
         key (`str`, *optional*): Name of the request, made up.
     """
@@ -150,11 +150,12 @@ class Grader:
             self._num_running += 1
             self._open.add(request.key)
         try:
-            problems = [(tests, self._checker(pickled)) for tests, pickled in request.problems]
-            programs = [
-                Program(source, *problems[index])
-                for source, index in zip(request.sources, request.problem_of, strict=True)
-            ]
+            checkers = [self._checker(pickled) for _, pickled, _, _ in request.problems]
+            programs = []
+            for source, index in zip(request.sources, request.problem_of, strict=True):
+                tests, _, timeout, memory_limit = request.problems[index]
+                program = Program(source, tests, checkers[index], timeout=timeout, memory_limit=memory_limit)
+                programs.append(program)
             reports = []
             for report in self._runner.stream(programs):
                 reports.append(report)

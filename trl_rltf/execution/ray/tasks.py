@@ -53,12 +53,14 @@ class Task:
     def request(self) -> GradingRequest:
         """Write the message to the grader."""
         request = GradingRequest()
-        problems: dict[int, int] = {}
+        problems: dict[tuple[int, float | None, int | None], int] = {}
         for job in self.jobs:
-            index = problems.setdefault(id(job.tests), len(problems))
+            program = job.program
+            key = id(job.tests), program.timeout, program.memory_limit
+            index = problems.setdefault(key, len(problems))
             if index == len(request.problems):
-                request.problems.append((job.program.tests, job.checker))
-            request.sources.append(job.program.source)
+                request.problems.append((program.tests, job.checker, program.timeout, program.memory_limit))
+            request.sources.append(program.source)
             request.problem_of.append(index)
         self.key = request.key
         return request
