@@ -13,6 +13,7 @@ TIMEOUT = 4.0  # CPU seconds per test
 MEMORY_LIMIT = 2**30  # bytes of address space per process
 OUTPUT_LIMIT = 2**24  # bytes of output per test, and per file
 MAX_PROCESSES = 64  # at a time
+LIMIT_COLUMNS = ("time_limit", "memory_limit")  # of a problem, in a dataset
 _MIN_MEMORY = 2**26  # bytes of address space that Python itself needs
 _WALL_PER_CPU_SECOND = 3
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..execution import Program, parse_tests
-from ..execution.limits import problem_limits
+from ..execution.limits import LIMIT_COLUMNS, problem_limits
 
 
 NO_TESTS = (
     "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
     '`{"inputs": ["1 2\\n"], "outputs": ["3\\n"]}`; the loaders of `trl_rltf.data` make it.'
 )
-LIMITS = ("time_limit", "memory_limit")
 
 
 def check_columns(tests: Iterable[Any], columns: Mapping[str, Any], where: str) -> None:
@@ -68,7 +67,7 @@ def make_programs(sources: Sequence[str], tests: Sequence[Any], columns: Mapping
 
 def _rows(columns: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Limits of each row; nothing without such columns."""
-    names = [name for name in LIMITS if columns.get(name) is not None]
+    names = [name for name in LIMIT_COLUMNS if columns.get(name) is not None]
     if names:
         for values in zip(*(columns[name] for name in names), strict=True):
             yield dict(zip(names, values, strict=True))

@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 from ..completions.program import ExtractedProgram, completion_text, extract_program
 from ..completions.tokens import token_ranges
 from ..execution import ExecutionReport, LocalRunner, Outcome, Runner
+from ..execution.limits import LIMIT_COLUMNS
 from ..execution.program import check_opt_in
 from .audit import check_share, log_audits, with_audits
-from .columns import LIMITS, NO_TESTS, check_columns, make_programs
+from .columns import NO_TESTS, check_columns, make_programs
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
 from .outcome_logs import log_outcomes
@@ -162,7 +163,7 @@ class UnitTestRewardFunction:
         """
         if tests is None:
             raise ValueError(NO_TESTS)
-        limits = [(name, columns.get(name)) for name in LIMITS]
+        limits = [(name, columns.get(name)) for name in LIMIT_COLUMNS]
         for name, column in [("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids), *limits]:
             if column is not None and len(column) != len(completions):
                 raise ValueError(
@@ -211,7 +212,7 @@ class UnitTestRewardFunction:
         """
         if "tests" not in dataset.column_names:
             raise ValueError(NO_TESTS)
-        names = ("problem_id", *LIMITS)
+        names = ("problem_id", *LIMIT_COLUMNS)
         columns = {name: dataset[name] for name in names if name in dataset.column_names}
         check_columns(dataset["tests"], columns, "row {}")
 

@@ -9,7 +9,7 @@ from ..host.pool import Batch
 from ..program import Program
 from ..report import ExecutionReport
 from ..unit_tests.unit_test import UnitTests
-from .grader import GradingRequest
+from .grader import GradingRequest, Problem
 
 
 class RemoteJob(Job):
@@ -59,7 +59,7 @@ class Task:
             key = id(job.tests), program.timeout, program.memory_limit
             index = problems.setdefault(key, len(problems))
             if index == len(request.problems):
-                request.problems.append((program.tests, job.checker, program.timeout, program.memory_limit))
+                request.problems.append(Problem(program.tests, job.checker, program.timeout, program.memory_limit))
             request.sources.append(program.source)
             request.problem_of.append(index)
         self.key = request.key
