@@ -27,6 +27,7 @@ SHORT = [
     *("--gradient_checkpointing", "False", "--dataloader_pin_memory", "False"),
 ]
 ARGUMENTS = {
+    "audit_weak_tests.py": ["--max_steps", "5", "--warm_start_steps", "1"],
     "custom_token_reward.py": ["--max_steps", "2"],
     "evaluate_apps.py": ["--dataset_name", "apps", "--dataset_test_split", "train", "--programs", "reference"],
     "evaluate_mbpp.py": ["--dataset_name", "mbpp.jsonl", "--programs", "reference"],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from trl_rltf.execution import parse_tests
 from trl_rltf.execution.audit_tests import split_audit_tests
+from trl_rltf.execution.wire.plain_values import dump_json
 
 
 def stdin_tests(number):
@@ -66,7 +67,7 @@ def test_a_larger_share_keeps_the_audit_tests_of_a_smaller_one():
             "asserts": None,
         },
         {
-            "asserts": ["assert f(1) == 2", "assert f(2) == 3", "assert g() == 1"],
+            "asserts": ["assert f(1) == 2", "assert f(2) == 3", "assert f(g()) == 1"],
             "setup": "import math\ndef g():\n    return 1",
         },
         {"inputs": [["a", "b"], "c"], "outputs": ["d", ["e", "f"]]},
@@ -74,13 +75,12 @@ def test_a_larger_share_keeps_the_audit_tests_of_a_smaller_one():
     ids=["call", "asserts", "lines"],
 )
 def test_both_parts_of_each_format_are_tests(tests):
-    from trl_rltf.execution.wire.plain_values import dump_json
-
     whole = parse_tests(dump_json(tests))
     parts = [parse_tests(part) for part in split_audit_tests(dump_json(tests), 0.3)]
     assert sum(len(part.cases) for part in parts) == len(whole.cases)
-    expected = [case.probe for case in whole.cases]
-    assert sorted((case.probe for part in parts for case in part.cases), key=expected.index) == expected
+    expected = [(case.statements, case.input, case.expected) for case in whole.cases]
+    found = [(case.statements, case.input, case.expected) for part in parts for case in part.cases]
+    assert sorted(found, key=expected.index) == expected
 
 
 @pytest.mark.parametrize(

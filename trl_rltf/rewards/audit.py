@@ -30,7 +30,7 @@ def with_audits(programs: Sequence[Program], share: float) -> tuple[list[Program
     """
     Add a program with the audit tests to each program that has some.
 
-    As a program of its own, it changes neither the outcome of the rewarded tests nor their error: an audit test may raise or
+    It is a separate program, so that it changes neither the outcome of the rewarded tests nor their error: an audit test may raise or
     run out of time.
 
     Args:

@@ -29,8 +29,8 @@ def bound_resources(memory_limit: int, max_open_files: int, max_user_processes: 
     Bound this process and all that it starts, for good.
 
     Args:
-        memory_limit (`int`): Bytes of address space of this process. Its programs get limits of their own, which may be larger:
-            the hard limit stays as it is.
+        memory_limit (`int`): Bytes of address space of this process. It is a soft limit, since a program may have more: each
+            process of a program takes its hard limit when it is forked.
         max_open_files (`int`): Open files per process.
         max_user_processes (`int`): Processes and threads of the user, those of other programs included.
     """
