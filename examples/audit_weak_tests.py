@@ -56,23 +56,18 @@ def main(args):
     pairs = Dataset.from_list([{"prompt": row["prompt"], "completion": draft} for draft in drafts])
     SFTTrainer(model, warm_start, train_dataset=pairs, processing_class=tokenizer).train()
 
-    trainer = RLTFTrainer(
-        model=model,
-        reward_funcs=UnitTestRewardFunction(audit_tests=args.audit_tests, allow_code_eval=True),
-        args=RLTFConfig(
-            output_dir=args.output_dir,
-            learning_rate=3e-4,
-            max_steps=args.max_steps,
-            per_device_train_batch_size=64,
-            num_generations=64,
-            max_completion_length=64,
-            logging_steps=5,
-            **shared,
-        ),
-        train_dataset=problem,
-        processing_class=tokenizer,
-        callbacks=[Gauge()],
+    config = RLTFConfig(
+        args.output_dir,
+        learning_rate=3e-4,
+        max_steps=args.max_steps,
+        per_device_train_batch_size=64,
+        num_generations=64,
+        max_completion_length=64,
+        logging_steps=5,
+        **shared,
     )
+    reward = UnitTestRewardFunction(audit_tests=args.audit_tests, allow_code_eval=True)
+    trainer = RLTFTrainer(model, reward, config, problem, processing_class=tokenizer, callbacks=[Gauge()])
     trainer.train()
     prompt = tokenizer(row["prompt"], return_tensors="pt")
     completion = model.generate(**prompt, max_new_tokens=64, do_sample=False)[0, prompt["input_ids"].shape[1] :]

@@ -3,7 +3,6 @@
 import pickle
 
 import pytest
-from datasets import Dataset
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import TokenReward, UnitTestRewardFunction
@@ -250,42 +249,6 @@ def test_the_reward_function_needs_the_opt_in(monkeypatch):
     with pytest.raises(ValueError, match="HF_ALLOW_CODE_EVAL"):
         UnitTestRewardFunction()
     UnitTestRewardFunction(LocalRunner(isolation="process", allow_code_eval=True))
-
-
-LIMITED = {"inputs": [""], "outputs": ["3"]}
-BUSY = "import time\nwhile time.process_time() < 0.4:\n    pass\nprint(3)"
-
-
-def test_the_limits_of_a_problem_replace_those_of_the_runner(runner):
-    extra = {}
-    memory = "memory = bytearray(96 * 2**20)\nprint(3)"
-    rewards = UnitTestRewardFunction(runner)(
-        completions=[BUSY, BUSY, BUSY, memory, memory],
-        tests=[LIMITED] * 5,
-        time_limit=[None, 0.1, 2, None, 1.0],
-        memory_limit=[None, 2**28, None, 64_000_000, None],
-        log_extra=extra.__setitem__,
-    )
-    assert rewards == [1, 0, 1, 0, 1]
-    assert extra["error_type"] == ["", "TimeoutError", "", "MemoryError", ""]
-
-
-def test_malformed_limits_name_the_row_and_the_problem(runner):
-    arguments = {"completions": ["", ""], "tests": [LIMITED] * 2, "problem_id": ["p0", "p1"]}
-    with pytest.raises(
-        ValueError, match=r"row 1 of the batch \(problem 'p1'\): `time_limit` is -1, but must be a number"
-    ):
-        UnitTestRewardFunction(runner)(**arguments, time_limit=[None, -1])
-    with pytest.raises(ValueError, match="There are 1 `memory_limit` and 2 `completions`"):
-        UnitTestRewardFunction(runner)(**arguments, memory_limit=[None])
-
-
-def test_the_limits_of_a_dataset_are_checked_before_training(runner):
-    rows = {"prompt": ["a", "b"], "tests": ['{"inputs": [""], "outputs": [""]}'] * 2}
-    function = UnitTestRewardFunction(runner)
-    function.check_dataset(Dataset.from_dict({**rows, "time_limit": [None, 1.5], "memory_limit": [2**20, None]}))
-    with pytest.raises(ValueError, match="row 1: `memory_limit` is 0"):
-        function.check_dataset(Dataset.from_dict({**rows, "memory_limit": [None, 0]}))
 
 
 def test_a_token_reward_is_a_number_and_survives_pickling():

@@ -45,7 +45,7 @@ def check_limits(limits: Mapping[str, Any]) -> None:
         if value is None and name == "program_timeout":
             continue
         is_time = name.endswith(("timeout", "time_limit"))
-        most = 10**9 if is_time else 2**63 - 1  # what the kernel takes
+        most = 10**9 if is_time else 2**63 - 1  # the kernel takes no larger number of bytes
         is_number = isinstance(value, (int, float) if is_time else int) and not isinstance(value, bool)
         if not is_number or not 0 < value <= most:
             expected, limit = ("a number of seconds", "10**9") if is_time else ("a whole number", "2**63 - 1")

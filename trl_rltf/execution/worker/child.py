@@ -197,9 +197,8 @@ class ChildProcess:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _signal.signal(_SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         resource.setrlimit(resource.RLIMIT_CPU, self._cpu_bound)
-        resource.setrlimit(
-            resource.RLIMIT_AS, self._memory_bound
-        )  # the worker has only a soft limit, which can be raised
+        # The limit of the worker is a soft one, which its children could raise.
+        resource.setrlimit(resource.RLIMIT_AS, self._memory_bound)
 
     def _enter_sandbox(self, first_closed: int) -> None:
         self._child_setup()
