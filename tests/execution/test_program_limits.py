@@ -33,9 +33,8 @@ def test_a_program_may_have_more_time_than_its_runner_gives_or_less():
 
 def test_the_elapsed_time_of_a_test_is_three_times_its_own_limit():
     with LocalRunner(num_workers=1, timeout=5.0, isolation="process") as local:
-        short, long = local.run(
-            [Program(SLEEPS.format(seconds=s), DONE, timeout=0.4) for s in (4, 0.3)],
-        )
+        tests = {"inputs": ["", ""], "outputs": ["done", "done"]}
+        short, long = local.run([Program(SLEEPS.format(seconds=s), tests, timeout=0.4) for s in (4, 0.3)])
     assert short.error_message == "the test took longer than 1.2 s (`wall_timeout`)"
     assert long.outcome is Outcome.PASS
 
