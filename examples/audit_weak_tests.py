@@ -54,7 +54,8 @@ def main(args):
 
     config = RLTFConfig(
         args.output_dir,
-        learning_rate=3e-4,
+        learning_rate=1e-3,
+        lr_scheduler_type="constant",
         ce_loss_weight=0,
         gradient_checkpointing=False,
         max_steps=args.max_steps,

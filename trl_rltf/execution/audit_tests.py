@@ -1,4 +1,4 @@
-"""Divide the tests of a problem: those that are rewarded, and those that audit the reward."""
+"""Divide the tests of a problem into rewarded tests and audit tests."""
 
 from __future__ import annotations
 

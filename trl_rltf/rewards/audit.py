@@ -1,4 +1,4 @@
-"""Run tests that do not count in the reward, to see whether a policy learns the rewarded ones by heart."""
+"""Run tests that do not count in the reward, and log how many of them pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the columns of a dataset that unit tests need: the tests, and the limits of a problem."""
+"""Read the columns that unit tests need: the tests, and limits of a problem."""
 
 from __future__ import annotations
 
