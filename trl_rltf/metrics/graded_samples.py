@@ -82,12 +82,17 @@ def check_problem_limits(problems: Dataset) -> None:
     Raises:
         ValueError: If a limit is malformed. The message names the row.
     """
-    names = [name for name in ("problem_id", *LIMIT_COLUMNS) if name in problems.column_names]
+    names = [name for name in LIMIT_COLUMNS if name in problems.column_names]
+    if not names:
+        return
+    if "problem_id" in problems.column_names:
+        names.append("problem_id")
     for index, problem in enumerate(problems.select_columns(names)):
         try:
             problem_limits(problem)
         except ValueError as error:
-            raise ValueError(f"row {index} (problem {problem.get('problem_id')!r}): {error}") from error
+            name = f" (problem {problem['problem_id']!r})" if "problem_id" in problem else ""
+            raise ValueError(f"row {index}{name}: {error}") from error
 
 
 class SampleCounter:
