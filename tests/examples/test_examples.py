@@ -1,4 +1,4 @@
-"""Each example runs from a copy in an empty folder, for at most two steps."""
+"""Each example runs from a copy in an empty folder, most of them for at most two steps."""
 
 import json
 import re
@@ -27,6 +27,7 @@ SHORT = [
     *("--gradient_checkpointing", "False", "--dataloader_pin_memory", "False"),
 ]
 ARGUMENTS = {
+    "audit_weak_tests.py": ["--max_steps", "15"],
     "custom_token_reward.py": ["--max_steps", "2"],
     "evaluate_apps.py": ["--dataset_name", "apps", "--dataset_test_split", "train", "--programs", "reference"],
     "evaluate_mbpp.py": ["--dataset_name", "mbpp.jsonl", "--programs", "reference"],
@@ -133,6 +134,14 @@ def test_graded_programs_get_the_outcomes_that_their_names_say(results):
         "does not compile": "SYNTAX_ERROR",
         "does not end": "RUNTIME_ERROR",
     }
+
+
+def test_the_gap_shows_that_a_policy_learns_a_weak_test_by_heart(results):
+    printed = results["audit_weak_tests.py"][0]
+    gaps = [float(gap) for gap in re.findall(r"^step \d+: passes .* gap (-?[\d.]+)$", printed, re.MULTILINE)]
+    assert len(gaps) == 3
+    assert gaps[0] < 0.15
+    assert gaps[-1] > 0.2
 
 
 def test_trained_models_are_saved(results, folder):

@@ -252,3 +252,40 @@ def test_a_gain_is_paired_problem_by_problem():
 def test_a_gain_needs_the_same_problems():
     with pytest.raises(ValueError, match="needs the same problems, but there are 1 and 2"):
         of_counts(4, 1).gain_over(of_counts(4, 1, 2), 1)
+
+
+class Busy(FixedSampler):
+    """A program that needs 0.4 s and 96 MiB, for each of the problems."""
+
+    def sample(self, problems, num_samples, seed):
+        source = "import time\nwhile time.process_time() < 0.4:\n    pass\nmemory = bytearray(96 * 2**20)\nprint(3)"
+        return [[source] * num_samples for _ in problems]
+
+
+def test_problems_are_graded_within_their_limits(runner, folder):
+    tests = '{"inputs": [""], "outputs": ["3"]}'
+    limits = [(None, None), (0.1, None), (2.0, 2**28), (None, 2**26)]
+    rows = [
+        {**TWO_PROBLEMS[0], "problem_id": str(i), "tests": tests, "time_limit": seconds, "memory_limit": size}
+        for i, (seconds, size) in enumerate(limits)
+    ]
+    shown = {"visible_tests": lambda row: row["tests"]}
+    result = evaluate(Dataset.from_list(rows), Busy(), runner, 1, folder=folder, **shown)
+    assert result.num_correct == (1, 0, 1, 0)
+    assert [problem.num_kept for problem in result.counts] == [1, 0, 1, 0]
+
+
+def test_malformed_limits_are_refused_before_anything_is_sampled(folder):
+    problems = TWO_PROBLEMS.add_column("time_limit", [1.0, -1.0])
+    with pytest.raises(ValueError, match=r"row 1 \(problem '1'\): `time_limit` is -1.0, but must be"):
+        evaluate(problems, lambda: pytest.fail("it was loaded"), ReportsByName(), 2, folder=folder)
+
+
+def test_a_run_is_not_resumed_with_other_limits(tmp_path):
+    arguments = {"num_samples": 2, "folder": tmp_path / "run"}
+    evaluate(TWO_PROBLEMS, FixedSampler(), ReportsByName(), **arguments)
+    # A column without limits changes nothing.
+    nothing = TWO_PROBLEMS.add_column("time_limit", [None, None])
+    evaluate(nothing, FixedSampler(), ReportsByName(), **arguments)
+    with pytest.raises(ValueError, match="problems"):
+        evaluate(TWO_PROBLEMS.add_column("time_limit", [None, 2.0]), FixedSampler(), ReportsByName(), **arguments)

@@ -94,6 +94,40 @@ def test_bad_rows_are_named_and_no_file_is_overwritten(files, tmp_path, rows, me
     assert output.read_text() == "precious"
 
 
+def test_a_program_is_graded_within_the_limits_of_its_line_or_of_its_tests(tmp_path, run_grade):
+    busy = "import time\nwhile time.process_time() < 0.4:\n    pass\nmemory = bytearray(96 * 2**20)\nprint(3)"
+    one = {"inputs": [""], "outputs": ["3"]}
+    tests = [
+        {"problem_id": "short", "tests": one, "time_limit": 0.1},
+        {"problem_id": "small", "tests": one, "memory_limit": 2**26, "time_limit": None},
+    ]
+    programs = [
+        {"problem_id": "short", "source": busy},
+        {"problem_id": "short", "source": busy, "time_limit": 2},
+        {"problem_id": "small", "source": busy},
+        {"problem_id": "small", "source": busy, "memory_limit": 2**28},
+        {"tests": one, "source": busy, "time_limit": 0.1},
+        {"tests": one, "source": busy},
+    ]
+    files = write_lines(tmp_path / "p.jsonl", programs), "--tests", write_lines(tmp_path / "t.jsonl", tests)
+    result = run_grade(*files)
+    assert result.returncode == 0, result.stderr
+    errors = [json.loads(line)["error_type"] for line in result.stdout.splitlines()]
+    assert errors == ["TimeoutError", None, "MemoryError", None, "TimeoutError", None]
+
+
+@pytest.mark.parametrize("in_tests", [True, False])
+def test_a_malformed_limit_is_named(tmp_path, in_tests, run_grade):
+    limit = {"time_limit": "2 s"}
+    tests = [{"problem_id": "sum", "tests": SUM_TESTS, **(limit if in_tests else {})}]
+    programs = [{"problem_id": "sum", "source": "", **({} if in_tests else limit)}]
+    files = write_lines(tmp_path / "p.jsonl", programs), "--tests", write_lines(tmp_path / "t.jsonl", tests)
+    result = run_grade(*files)
+    assert result.returncode == 2
+    name = "t.jsonl" if in_tests else "p.jsonl"
+    assert f"{name}, line 1: `time_limit` is '2 s', but must be a number of seconds" in result.stderr
+
+
 def test_a_missing_or_malformed_file_is_named(files, tmp_path, run_grade):
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"source": ""\n')

@@ -11,6 +11,7 @@ import torch
 
 from ..completions import extract_program
 from ..execution import Outcome, Program, Runner
+from ..execution.limits import problem_limits
 from ..generation.completion import Completion
 from ..generation.sampling import (
     Sampling,
@@ -257,8 +258,8 @@ class CriticSampler:
     def _passed(self, problems: Sequence[Mapping[str, Any]], completions: list[list[Completion]]) -> list[list[bool]]:
         tests = [self.visible_tests(row) for row in problems]
         programs = [
-            Program(self.program(text), visible)
-            for visible, texts in zip(tests, completions, strict=True)
+            Program(self.program(text), visible, **problem_limits(row))
+            for row, visible, texts in zip(problems, tests, completions, strict=True)
             for text in texts
             if visible is not None
         ]

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from .errors import GradingInterrupted, SandboxError
 from .host.job import Job
 from .host.pool import Batch
+from .limits import check_program_limits
 from .program import Program
 from .report import ExecutionReport, Outcome
 from .unit_tests.formats import Checker
@@ -106,8 +107,8 @@ class BatchRunner(ABC):
             `NOT_GRADABLE`.
 
         Raises:
-            ValueError: If the tests of a program are malformed, its source is not a string, or its checker is not a function.
-                The message gives the index of the program.
+            ValueError: If the tests of a program are malformed, its source is not a string, its checker is not a function, or one
+                of its limits is out of range. The message gives the index of the program.
             TypeError: If an item is not a [`Program`].
             GradingInterrupted: On Ctrl-C. It is a `KeyboardInterrupt`, and its `reports` hold the finished reports.
             SandboxError: If no worker starts. It has `reports`, too.
@@ -180,7 +181,7 @@ class BatchRunner(ABC):
     def _submit(self, programs: Sequence[Program]) -> tuple[list[Job], Batch]:
         if isinstance(programs, Program):
             raise TypeError("`programs` is a single `Program`, but must be a list of them. Put it in a list.")
-        distinct: dict[tuple[str, int], tuple[int, Program, UnitTests]] = {}
+        distinct: dict[tuple[str, int, float | None, int | None], tuple[int, Program, UnitTests]] = {}
         keys = []
         for index, program in enumerate(programs):
             if not isinstance(program, Program):
@@ -192,7 +193,7 @@ class BatchRunner(ABC):
                 tests = self._parse(program)
             except ValueError as error:
                 raise ValueError(f"program {index}: {error}") from error
-            keys.append((program.source, id(tests)))
+            keys.append((program.source, id(tests), program.timeout, program.memory_limit))
             distinct.setdefault(keys[-1], (index, program, tests))
         unique = dict(zip(distinct, self._make_jobs(list(distinct.values())), strict=True))
         jobs, batch = [unique[key] for key in keys], Batch(list(unique.values()))
@@ -210,6 +211,7 @@ class BatchRunner(ABC):
         checker = self.checker if program.checker is None else program.checker
         if checker is not None and not callable(checker):
             raise ValueError(f"`checker` is {checker!r}, but must be a function.")
+        check_program_limits(program.timeout, program.memory_limit)
         return self._parsed.parse(program.tests, self.strict_comparison, checker)
 
     def _reset_after_fork(self) -> None:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
-from .wire.messages import WorkerLimits
+from .wire.messages import ProgramLimits, WorkerLimits
 
 
 TIMEOUT = 4.0  # CPU seconds per test
 MEMORY_LIMIT = 2**30  # bytes of address space per process
 OUTPUT_LIMIT = 2**24  # bytes of output per test, and per file
 MAX_PROCESSES = 64  # at a time
+LIMIT_COLUMNS = ("time_limit", "memory_limit")  # of a problem, in a dataset
 _MIN_MEMORY = 2**26  # bytes of address space that Python itself needs
+_WALL_PER_CPU_SECOND = 3
+
+
+class ProblemLimits(TypedDict):
+    """
+    Limits of a problem, as arguments of [`Program`].
+
+    Args:
+        timeout (`float` or `None`): CPU seconds per test.
+        memory_limit (`int` or `None`): Bytes of address space per process.
+    """
+
+    timeout: float | None
+    memory_limit: int | None
 
 
 def check_limits(limits: Mapping[str, Any]) -> None:
@@ -24,15 +39,17 @@ def check_limits(limits: Mapping[str, Any]) -> None:
         limits (`Mapping[str, float]`): Each limit by the name of its argument. Only `program_timeout` may be `None`.
 
     Raises:
-        ValueError: If a limit is not a number above 0, or if it is too small to work.
+        ValueError: If a limit is not a number above 0, or if it is too small or too large to work.
     """
     for name, value in limits.items():
         if value is None and name == "program_timeout":
             continue
-        is_time = name.endswith("timeout")
-        if isinstance(value, bool) or not isinstance(value, (int, float) if is_time else int) or not value > 0:
-            expected = "a number of seconds" if is_time else "a whole number"
-            raise ValueError(f"`{name}` is {value!r}, but must be {expected} above 0.")
+        is_time = name.endswith(("timeout", "time_limit"))
+        most = 10**9 if is_time else 2**63 - 1  # the kernel takes no larger number of bytes
+        is_number = isinstance(value, (int, float) if is_time else int) and not isinstance(value, bool)
+        if not is_number or not 0 < value <= most:
+            expected, limit = ("a number of seconds", "10**9") if is_time else ("a whole number", "2**63 - 1")
+            raise ValueError(f"`{name}` is {value!r}, but must be {expected} above 0 and at most {limit}.")
         if name == "memory_limit" and value < _MIN_MEMORY:
             raise ValueError(f"`memory_limit` is {value} bytes, but Python itself needs at least 2**26 (64 MiB).")
 
@@ -66,7 +83,7 @@ def worker_limits(
     check_limits({"timeout": timeout})
     limits: WorkerLimits = {
         "timeout": timeout,
-        "wall_timeout": 3 * timeout if wall_timeout is None else wall_timeout,
+        "wall_timeout": _WALL_PER_CPU_SECOND * timeout if wall_timeout is None else wall_timeout,
         "program_timeout": program_timeout,
         "memory_limit": memory_limit,
         "output_limit": output_limit,
@@ -74,6 +91,67 @@ def worker_limits(
     }
     check_limits(limits)
     return limits
+
+
+def program_limits(timeout: float | None, memory_limit: int | None, wall_timeout: float | None) -> ProgramLimits:
+    """
+    Find the limits of a program that differ from those of its runner.
+
+    Args:
+        timeout (`float` or `None`): CPU seconds per test of the program; `None` for those of the runner.
+        memory_limit (`int` or `None`): Bytes of address space per process; `None` for those of the runner.
+        wall_timeout (`float` or `None`): Elapsed seconds per test that the runner was given.
+
+    Returns:
+        [`~execution.wire.messages.ProgramLimits`]: The limits, as a worker gets them.
+    """
+    limits: ProgramLimits = {}
+    if timeout is not None:
+        limits["timeout"] = timeout
+        if wall_timeout is None:
+            limits["wall_timeout"] = _WALL_PER_CPU_SECOND * timeout
+    if memory_limit is not None:
+        limits["memory_limit"] = memory_limit
+    return limits
+
+
+def check_program_limits(timeout: Any, memory_limit: Any) -> None:
+    """
+    Check the limits of a program.
+
+    Args:
+        timeout (`float` or `None`): CPU seconds per test.
+        memory_limit (`int` or `None`): Bytes of address space per process.
+
+    Raises:
+        ValueError: As `check_limits` does.
+    """
+    given = {"timeout": timeout, "memory_limit": memory_limit}
+    check_limits({name: value for name, value in given.items() if value is not None})
+
+
+def problem_limits(row: Mapping[str, Any]) -> ProblemLimits:
+    """
+    Read the limits of a problem from `time_limit` and `memory_limit` of its row.
+
+    Args:
+        row (`Mapping[str, Any]`): The row. Both columns may be absent or `None`: the limit of the runner then holds. Fewer bytes
+            than Python itself needs, which some contests give, are raised to 2**26.
+
+    Returns:
+        [`ProblemLimits`]: The limits, as arguments of [`Program`].
+
+    Raises:
+        ValueError: If a limit is not a number above 0.
+    """
+    seconds, size = row.get("time_limit"), row.get("memory_limit")
+    if isinstance(size, float) and size.is_integer():  # a column of numbers and nulls may be one of floats
+        size = int(size)
+    if isinstance(size, int) and 0 < size < _MIN_MEMORY and not isinstance(size, bool):
+        size = _MIN_MEMORY
+    found = {"time_limit": seconds, "memory_limit": size}
+    check_limits({name: value for name, value in found.items() if value is not None})
+    return {"timeout": seconds, "memory_limit": size}
 
 
 def default_num_workers() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from .report import ExecutionReport
@@ -21,11 +21,17 @@ class Program:
         tests (`Mapping` or `str`): Unit tests in one of the three formats, see [`parse_tests`].
         checker (`Callable[[Any, Any, Any], bool]`, *optional*): Decides whether an answer is right, instead of the checker
             of the runner; see [`LocalRunner`].
+        timeout (`float`, *optional*): CPU seconds per test, instead of those of the runner. The elapsed seconds per test are three
+            times as many, unless the runner was given a `wall_timeout`.
+        memory_limit (`int`, *optional*): Bytes of address space per process, instead of those of the runner; at least 2**26.
     """
 
     source: str
     tests: Mapping[str, Any] | str
     checker: Checker | None = None
+    _: KW_ONLY
+    timeout: float | None = None
+    memory_limit: int | None = None
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from .limits import (
     TIMEOUT,
     check_limits,
     default_num_workers,
+    program_limits,
     worker_limits,
 )
 from .program import Program, check_opt_in
@@ -40,7 +41,8 @@ class LocalRunner(BatchRunner):
             Number of programs that run at the same time. Defaults to the number of usable CPU cores, shared between the
             processes that `accelerate launch` started on this machine.
         timeout (`float`, *optional*, defaults to `4.0`):
-            CPU seconds per test. A busy machine does not change the verdict.
+            CPU seconds per test. A busy machine does not change the verdict. A [`Program`] may have another `timeout` and another
+            `memory_limit`.
         wall_timeout (`float`, *optional*):
             Elapsed seconds per test, for programs that sleep. Defaults to three times `timeout`.
         program_timeout (`float`, *optional*):
@@ -121,6 +123,7 @@ class LocalRunner(BatchRunner):
             warnings.warn(self.sandbox.warning, stacklevel=2)
         self.timeout = timeout
         self.wall_timeout: float = self._limits["wall_timeout"]
+        self._given_wall_timeout = wall_timeout
         self.stop_on_first_failure = stop_on_first_failure
         self.process_per_test = process_per_test
         self.whole_module = whole_module
@@ -133,6 +136,7 @@ class LocalRunner(BatchRunner):
                 stop_on_first_failure=self.stop_on_first_failure,
                 process_per_test=self.process_per_test,
                 whole_module=self.whole_module,
+                limits=program_limits(program.timeout, program.memory_limit, self._given_wall_timeout),
             )
             for _, program, tests in distinct
         ]

@@ -15,7 +15,8 @@ from datasets import Dataset
 from tqdm.auto import tqdm
 
 from ..execution import Runner
-from .graded_samples import SampleCounter, VisibleTests, grade
+from ..execution.limits import LIMIT_COLUMNS
+from .graded_samples import SampleCounter, VisibleTests, check_problem_limits, grade
 from .pass_at_k.pass_at_k import estimate_pass_at_k
 from .samplers import Sampler
 from .shards import ShardedRun
@@ -178,6 +179,7 @@ def evaluate(
 
     Args:
         problems ([`~datasets.Dataset`]): Problems, with columns `prompt` and `tests`; with a folder, all columns of `load_apps`.
+            `time_limit` (seconds per test) and `memory_limit` (bytes), if there, replace the limits of the runner.
         sampler ([`Sampler`] or `Callable`): Source of the programs, or a function without arguments that loads it. The function
             is called if samples are missing, and on the first process.
         runner ([`~execution.Runner`]): Grades the programs, with a folder while the next shard is sampled.
@@ -197,13 +199,14 @@ def evaluate(
         [`Evaluation`] or `None`: The counts; with a folder, on the first process, after all processes have finished.
 
     Raises:
-        ValueError: If there is nothing to sample, several processes have no folder, or the folder holds a run with other
-            settings, problems or weights.
+        ValueError: If there is nothing to sample, a limit of a problem is malformed, several processes have no folder, or the
+            folder holds a run with other settings, problems or weights.
     """
     if num_samples < 1 or len(problems) == 0:
         raise ValueError(f"There is nothing to sample: {num_samples} samples for each of {len(problems)} problems.")
     if samples_per_shard < 1:
         raise ValueError(f"`samples_per_shard` is {samples_per_shard}, but must be at least 1.")
+    check_problem_limits(problems)
     if folder is None:
         if world_size != 1:
             raise ValueError(
@@ -276,7 +279,9 @@ def _plan(problems: Dataset, problems_per_shard: int) -> list[list[int]]:
 def _digest(problems: Dataset) -> str:
     digest = hashlib.sha256()
     for row in problems:
-        digest.update(json.dumps([row["problem_id"], row["prompt"], row["tests"], row["solutions"]]).encode())
+        parts = [row["problem_id"], row["prompt"], row["tests"], row["solutions"]]
+        limits = {name: row[name] for name in LIMIT_COLUMNS if row.get(name) is not None}
+        digest.update(json.dumps([*parts, limits] if limits else parts).encode())
     return digest.hexdigest()
 
 

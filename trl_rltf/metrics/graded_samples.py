@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from datasets import Dataset
+
 from ..execution import Outcome, Program, Runner
+from ..execution.limits import LIMIT_COLUMNS, problem_limits
 from ..generation.completion import Completion
 from .samplers import Sampler
 from .statistics import ProblemCounts
@@ -25,7 +28,7 @@ def grade(
     Grade samples, on the visible tests of their problems too.
 
     Args:
-        problems (`Sequence[Mapping]`): Rows of the problems.
+        problems (`Sequence[Mapping]`): Rows of the problems. Their `time_limit` and `memory_limit` replace the limits of the runner.
         completions (`Sequence[Sequence[str]]`): Completions of each problem.
         sampler ([`Sampler`]): Finds the program of a completion.
         runner ([`~execution.Runner`]): Runs the tests.
@@ -37,11 +40,12 @@ def grade(
     visible = [None if visible_tests is None else visible_tests(problem) for problem in problems]
     programs = []
     for problem, shown, texts in zip(problems, visible, completions, strict=True):
+        limits = problem_limits(problem)
         for text in texts:
             source = sampler.program(text)
-            programs.append(Program(source, problem["tests"]))
+            programs.append(Program(source, problem["tests"], **limits))
             if shown is not None:
-                programs.append(Program(source, shown))
+                programs.append(Program(source, shown, **limits))
     reports = iter(runner.run(programs))
     for problem, shown, texts in zip(problems, visible, completions, strict=True):
         for number, text in enumerate(texts):
@@ -66,6 +70,29 @@ def grade(
                 "is_clipped": text.is_clipped if isinstance(text, Completion) else None,
                 "completion": text,
             }
+
+
+def check_problem_limits(problems: Dataset) -> None:
+    """
+    Check the limits of problems before anything is sampled.
+
+    Args:
+        problems ([`~datasets.Dataset`]): The problems.
+
+    Raises:
+        ValueError: If a limit is malformed. The message names the row.
+    """
+    names = [name for name in LIMIT_COLUMNS if name in problems.column_names]
+    if not names:
+        return
+    if "problem_id" in problems.column_names:
+        names.append("problem_id")
+    for index, problem in enumerate(problems.select_columns(names)):
+        try:
+            problem_limits(problem)
+        except ValueError as error:
+            name = f" (problem {problem['problem_id']!r})" if "problem_id" in problem else ""
+            raise ValueError(f"row {index}{name}: {error}") from error
 
 
 class SampleCounter:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ..completions.program import ExtractedProgram, completion_text, extract_program
 from ..completions.tokens import token_ranges
-from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
+from ..execution import ExecutionReport, LocalRunner, Outcome, Runner
+from ..execution.limits import LIMIT_COLUMNS
 from ..execution.program import check_opt_in
+from .audit import check_share, log_audits, with_audits
+from .columns import NO_TESTS, check_columns, make_programs
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
+from .outcome_logs import log_outcomes
 from .penalty import penalized_tokens, spread_penalty
 from .token_reward import TokenReward
 
@@ -24,10 +28,6 @@ _PENALTY_UNITS: Mapping[str, Literal["statement", "expression"]] = {
     "expression_penalty": "expression",
 }
 _ERRORS = (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
-_NO_TESTS = (
-    "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
-    '`{"inputs": ["1 2\\n"], "outputs": ["3\\n"]}`; the loaders of `trl_rltf.data` make it.'
-)
 
 
 class UnitTestRewardFunction:
@@ -66,6 +66,10 @@ class UnitTestRewardFunction:
         coarse_rewards (`Mapping[Outcome, float]`, *optional*):
             Reward of each outcome class. Defaults to 1 for `PASS` and 0 for the others, so that coarse and adaptive reward
             together are the share of tests passed.
+        audit_tests (`float`, *optional*, defaults to `0.0`):
+            Share of each problem's tests that is kept out of the reward, such as `0.3`. How many of them pass is logged as
+            `audit/pass_ratio`, and how far the rewarded tests are ahead as `audit/gap`: a policy that learns to pass weak tests
+            without solving the problem has a large gap. A problem with one test has no audit test.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
             Tokenizer that finds the tokens of a line or an error. [`RLTFTrainer`] passes its own; without one, all tokens of a
             completion get the reward of the completion.
@@ -90,6 +94,7 @@ class UnitTestRewardFunction:
         normalize_span: bool = False,
         adaptive_runtime_errors: bool = True,
         coarse_rewards: Mapping[Outcome, float] | None = None,
+        audit_tests: float = 0.0,
         processing_class: Any = None,
         allow_code_eval: bool | None = None,
     ):
@@ -108,6 +113,8 @@ class UnitTestRewardFunction:
                 f"`normalize_span=True` needs a penalty, but `token_feedback` is {token_feedback!r}. Use "
                 f"{' or '.join(map(repr, _PENALTY_UNITS))}."
             )
+        check_share(audit_tests)
+        self.audit_tests = audit_tests
         self.outcome_reward = OutcomeReward(
             coarse_weight=coarse_weight,
             adaptive_weight=adaptive_weight,
@@ -144,30 +151,33 @@ class UnitTestRewardFunction:
             processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
             log_extra (`Callable`, *optional*): TRL's hook for columns of the completions table.
             log_metric (`Callable`, *optional*): TRL's hook for metrics.
-            **columns: Other columns of the dataset; `problem_id` is used in error messages.
+            **columns: Other columns of the dataset: `time_limit` (seconds per test) and `memory_limit` (bytes) replace the limits
+                of the runner where they are not `None`; `problem_id` is used in error messages.
 
         Returns:
             `list[TokenReward | None]`: One entry per completion; `None` if the sandbox failed, so that TRL leaves it out.
 
         Raises:
             ValueError: If there is no column `tests`, an entry of it is malformed (the message names the row), or the number of
-                prompts, tests or token ids is not that of the completions.
+                prompts, tests, token ids or limits is not that of the completions.
         """
         if tests is None:
-            raise ValueError(_NO_TESTS)
-        for name, column in (("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids)):
+            raise ValueError(NO_TESTS)
+        limits = [(name, columns.get(name)) for name in LIMIT_COLUMNS]
+        for name, column in [("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids), *limits]:
             if column is not None and len(column) != len(completions):
                 raise ValueError(
                     f"There are {len(column)} `{name}` and {len(completions)} `completions`, but each completion needs one."
                 )
-        _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
+        check_columns(tests, columns, "row {} of the batch")
         texts = [completion_text(completion) for completion in completions]
         programs = [extract_program(text) for text in texts]
+        graded = make_programs([program.code for program in programs], tests, columns)
+        graded, audited = with_audits(graded, self.audit_tests)
         began = time.perf_counter()
-        reports = self.runner.run(
-            [Program(program.code, entry) for program, entry in zip(programs, tests, strict=True)]
-        )
+        all_reports = self.runner.run(graded)
         seconds = time.perf_counter() - began
+        reports = all_reports[: len(texts)]
         tokenizer = self.processing_class or processing_class
         ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
         groups = [str(entry) for entry in (tests if prompts is None else prompts)]
@@ -184,7 +194,10 @@ class UnitTestRewardFunction:
             rewards.append(TokenReward(reward, [reward + delta for delta in deltas], None, report.outcome))
             if self._active_feedback is not None and report.outcome in _ERRORS:
                 localized.append(is_localized)
-        _log(reports, localized, seconds, log_extra, log_metric)
+        log_outcomes(reports, localized, sum(r.num_run for r in all_reports), seconds, log_extra, log_metric)
+        if self.audit_tests:
+            audits = dict(zip(audited, all_reports[len(texts) :], strict=True))
+            log_audits(reports, audits, log_extra, log_metric)
         return rewards
 
     def check_dataset(self, dataset: Any) -> None:
@@ -195,12 +208,13 @@ class UnitTestRewardFunction:
             dataset ([`~datasets.Dataset`]): Training or evaluation set.
 
         Raises:
-            ValueError: If there is no column `tests`, or an entry of it is malformed. The message names the row.
+            ValueError: If there is no column `tests`, or an entry of it or of the limits is malformed. The message names the row.
         """
         if "tests" not in dataset.column_names:
-            raise ValueError(_NO_TESTS)
-        problem_ids = dataset["problem_id"] if "problem_id" in dataset.column_names else None
-        _check_tests(dataset["tests"], problem_ids, "row {}")
+            raise ValueError(NO_TESTS)
+        names = ("problem_id", *LIMIT_COLUMNS)
+        columns = {name: dataset[name] for name in names if name in dataset.column_names}
+        check_columns(dataset["tests"], columns, "row {}")
 
     def _token_feedback(self, completed: Sequence[_Completed], tokenizer: Any) -> list[tuple[list[float], bool]]:
         """Token rewards of each completion, and whether tokens of an error were found."""
@@ -283,54 +297,3 @@ class _Completed:
     program: ExtractedProgram
     text: str
     ids: Sequence[int]
-
-
-def _check_tests(tests: Iterable[Any], problem_ids: Sequence[Any] | None, where: str) -> None:
-    checked = set()
-    for index, entry in enumerate(tests):
-        if isinstance(entry, str) and entry in checked:  # the completions of a group have equal tests
-            continue
-        try:
-            parse_tests(entry)
-        except ValueError as error:
-            name = "" if problem_ids is None else f" (problem {problem_ids[index]!r})"
-            raise ValueError(f"{where.format(index)}{name}, column `tests`: {error}") from error
-        if isinstance(entry, str):
-            checked.add(entry)
-
-
-def _log(
-    reports: Sequence[ExecutionReport],
-    localized: Sequence[bool],
-    seconds: float,
-    log_extra: Callable[[str, list[Any]], None] | None,
-    log_metric: Callable[[str, float], None] | None,
-) -> None:
-    if log_extra is not None:
-        log_extra("outcome", [report.outcome.name for report in reports])
-        log_extra("tests_passed", [f"{report.num_passed}/{report.num_tests}" for report in reports])
-        log_extra("error_type", [_storable(report.error_type) for report in reports])
-        log_extra("error_line", [report.span.line if report.span else None for report in reports])
-        log_extra("first_failure", [str(report.first_failure or "") for report in reports])
-        log_extra("trailing_error", [_storable(report.trailing_error_type) for report in reports])
-    if log_metric is None or not reports:
-        return
-    for outcome in Outcome:
-        log_metric(f"outcome/{outcome.name.lower()}", sum(r.outcome is outcome for r in reports) / len(reports))
-    # The tests graded the functions; the code after these (an example, a truncated line) raised an error.
-    log_metric("outcome/trailing_error", sum(r.trailing_error_type is not None for r in reports) / len(reports))
-    graded = [report for report in reports if report.outcome is not Outcome.NOT_GRADABLE]
-    if graded:
-        log_metric("outcome/pass_ratio", sum(r.pass_ratio for r in graded) / len(graded))
-    if localized:
-        log_metric("outcome/localized", sum(localized) / len(localized))
-    # Programs that took part in their own verdict. The share depends on the tests of the batch, not on the policy.
-    log_metric("grading/self_graded", sum(bool(report.self_graded_tests) for report in reports) / len(reports))
-    log_metric("grading/seconds", seconds)
-    log_metric("grading/programs_per_second", len(reports) / max(seconds, 1e-9))
-    log_metric("grading/tests_per_second", sum(report.num_run for report in reports) / max(seconds, 1e-9))
-
-
-def _storable(name: str | None) -> str:
-    # A metaclass may name a class by a lone surrogate, which a parquet file cannot hold.
-    return (name or "").encode("utf-8", "replace").decode()

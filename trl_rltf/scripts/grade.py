@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_args
 
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, SandboxError, parse_tests
-from ..execution.limits import MEMORY_LIMIT, TIMEOUT
+from ..execution.limits import MEMORY_LIMIT, TIMEOUT, problem_limits
 from ..execution.program import check_opt_in
 from ..execution.runner import IsolationChoice
 from ..execution.wire.plain_values import dump_json, load_json
@@ -29,7 +29,8 @@ from ..execution.wire.plain_values import dump_json, load_json
 _FILES = ("programs", "tests", "output")  # the other arguments are those of the runner
 _INTERRUPTED = 130  # the exit status that a shell reports for Ctrl-C
 _DESCRIPTION = """Run Python programs against unit tests in a sandbox. Each line of PROGRAMS is a JSON object with `source`, and \
-with `problem_id` or `tests`; each line of the file of tests has `problem_id` and `tests`. Tests are {"inputs": [...], \
+with `problem_id` or `tests`; each line of the file of tests has `problem_id` and `tests`. Both may have `time_limit` (seconds \
+per test) and `memory_limit` (bytes). Tests are {"inputs": [...], \
 "outputs": [...]}, the same with "fn_name", or {"asserts": [...], "setup": "..."}."""
 
 
@@ -72,7 +73,12 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--tests", type=Path, help="JSON Lines, the tests of one problem per line")
     parser.add_argument("--output", type=Path, help="file for the reports, one per line (default: standard output)")
     parser.add_argument("--num_workers", type=int, help="programs that run at a time (default: the number of cores)")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT, help=f"CPU seconds per test (default: {TIMEOUT:g})")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT,
+        help=f"CPU seconds per test, without a `time_limit` (default: {TIMEOUT:g})",
+    )
     parser.add_argument(
         "--wall_timeout", type=float, help="elapsed seconds per test (default: three times the timeout)"
     )
@@ -85,7 +91,7 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
         "--memory_limit",
         type=int,
         default=MEMORY_LIMIT,
-        help=f"bytes of memory per process (default: {MEMORY_LIMIT >> 30} GiB)",
+        help=f"bytes of memory per process, without a `memory_limit` of the program (default: {MEMORY_LIMIT >> 30} GiB)",
     )
     parser.add_argument(
         "--isolation", choices=get_args(IsolationChoice), default="auto", help="isolation of the programs"
@@ -120,19 +126,20 @@ def _check_output(args: argparse.Namespace) -> None:
 
 
 def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], list[Program]]:
-    known: dict[str, Any] = {}
+    known: dict[str, tuple[Any, dict[str, Any]]] = {}
     for where, row in _rows(tests) if tests is not None else ():
         problem_id = _problem_id(row, where)
         if problem_id in known:
             raise ValueError(
                 f"{where}: another line has the tests of problem {problem_id!r}. Give each problem one line."
             )
-        known[problem_id] = _tests(row, where)
+        known[problem_id] = _tests(row, where), _limits(row, where)
     rows, found = [], []
     for where, row in _rows(programs):
         source = _column(row, "source", where)
         if not isinstance(source, str):
             raise ValueError(f"{where}: `source` is {_kind(source)}, but must be a string.")
+        limits = _limits(row, where)
         if row.get("tests") is not None:
             entry = _tests(row, where)
         else:
@@ -140,9 +147,10 @@ def _read(programs: Path, tests: Path | None) -> tuple[list[dict[str, Any]], lis
             if problem_id not in known:
                 remedy = "Name their file with --tests." if tests is None else f"{tests} has no line for that problem."
                 raise ValueError(f"{where}: there are no tests of problem {problem_id!r}. {remedy}")
-            entry = known[problem_id]
+            entry, given = known[problem_id]
+            limits = {**given, **limits}
         rows.append(row)
-        found.append(Program(source, entry))
+        found.append(Program(source, entry, **limits))
     if not found:
         raise ValueError(f"{programs}: there is no program in this file.")
     return rows, found
@@ -183,6 +191,14 @@ def _tests(row: dict[str, Any], where: str) -> Any:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     return tests
+
+
+def _limits(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """Limits that a row gives, as arguments of `Program`."""
+    try:
+        return {name: value for name, value in problem_limits(row).items() if value is not None}
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _kind(value: Any) -> str:

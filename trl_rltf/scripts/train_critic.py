@@ -26,6 +26,7 @@ from ..critic import Critic, CriticTrainer, evaluate_critic
 from ..critic.model import LABEL_SETTINGS
 from ..critic.training import read_graded_samples, split_by_problem
 from ..execution import Program, Runner
+from ..execution.limits import problem_limits
 from ..generation import Sampling, generate_completions
 from ..mini import make_mini_critic
 from ..mini.demo import DEMO_CRITIC_TRAINING
@@ -149,7 +150,9 @@ def sample_and_grade(
     prompts = [row["prompt"] for row in rows]
     completions = generate_completions(policy, tokenizer, prompts, sampling, seed=seed, description="sampling")
     programs = [extract_program(text).code for text in completions]
-    reports = runner.run([Program(text, row["tests"]) for text, row in zip(programs, rows, strict=True)])
+    reports = runner.run(
+        [Program(text, row["tests"], **problem_limits(row)) for text, row in zip(programs, rows, strict=True)]
+    )
     return [
         {name: row[name] for name in ("problem_id", "prompt")} | {"completion": text, "outcome": report.outcome.name}
         for row, text, report in zip(rows, completions, reports, strict=True)

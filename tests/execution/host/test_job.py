@@ -62,6 +62,7 @@ def test_the_request_describes_all_tests():
         "num_tests": 3,
         "spent": (0.0, 0.0),
         "process_per_test": False,
+        "limits": {},
     }
 
 

@@ -73,6 +73,16 @@ def test_the_reports_of_two_thousand_programs_are_those_of_a_local_runner(shared
     assert untimed(shared.run(programs)) == untimed(expected)
 
 
+def test_programs_are_graded_within_their_limits(shared):
+    source = "import time\nwhile time.process_time() < 0.4:\n    pass\nmemory = bytearray(96 * 2**20)\nprint(3)"
+    tests = {"inputs": [""], "outputs": ["3"]}
+    limits = [{"timeout": 0.1}, {"timeout": 2.0}, {"memory_limit": 2**26}, {}]
+    reports = shared.run([Program(source, tests, **one) for one in limits])
+    assert [report.error_type for report in reports] == ["TimeoutError", None, "MemoryError", None]
+    with pytest.raises(ValueError, match="program 0: `timeout` is 0, but must be"):
+        shared.run([Program(source, tests, timeout=0)])
+
+
 def test_reports_are_in_the_order_of_the_programs(shared):
     programs = [Program(f"print({number})", {"inputs": [""], "outputs": [f"{number}"]}) for number in range(100)]
     programs[::7] = [Program(SUM_PROGRAM, SUM_TESTS)] * len(programs[::7])  # equal programs run once

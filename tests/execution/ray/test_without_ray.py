@@ -7,9 +7,19 @@ import pytest
 from support import SUM_PROGRAM, SUM_TESTS, span_at
 
 from trl_rltf import __version__
-from trl_rltf.execution import ExecutionReport, GradingInterrupted, Outcome, SandboxError, Verdict
+from trl_rltf.execution import (
+    ExecutionReport,
+    GradingInterrupted,
+    Outcome,
+    Program,
+    SandboxError,
+    Verdict,
+    parse_tests,
+)
+from trl_rltf.execution.host.pool import Batch
 from trl_rltf.execution.ray import RayRunner
-from trl_rltf.execution.ray.grader import Grader, GradingRequest
+from trl_rltf.execution.ray.grader import Grader, GradingRequest, Problem
+from trl_rltf.execution.ray.tasks import RemoteJob, Task
 
 
 REPORT = ExecutionReport(Outcome.FAILURE, (Verdict.PASSED, Verdict.FAILED), span=span_at(1, 0, 1, 4), stdout="3\n")
@@ -80,15 +90,26 @@ def grader():
 
 
 def test_a_grader_grades_programs_with_the_tests_that_they_name(grader):
-    tests = [(SUM_TESTS, None), ({"inputs": ["1 2"], "outputs": ["4"]}, None)]
+    tests = [Problem(SUM_TESTS), Problem({"inputs": ["1 2"], "outputs": ["4"]})]
     reports = grader.grade(GradingRequest([SUM_PROGRAM] * 3, tests, [1, 0, 1]))
     assert [report.outcome for report in reports] == [Outcome.FAILURE, Outcome.PASS, Outcome.FAILURE]
+
+
+def test_a_grader_gets_the_limits_of_each_program(grader):
+    busy = "import time\nwhile time.process_time() < 0.4:\n    pass\nmemory = bytearray(2**27)\nprint(3)"
+    tests = {"inputs": [""], "outputs": ["3"]}
+    limits = [{"timeout": 0.1}, {"timeout": 2.0}, {"memory_limit": 2**26}, {"timeout": 2.0}]
+    parsed = parse_tests(tests)
+    jobs = [RemoteJob(Program(busy, tests, **one), parsed, None) for one in limits]
+    request = Task(jobs, Batch(jobs)).request()
+    assert request.problem_of == [0, 1, 2, 1]
+    assert [r.error_type for r in grader.grade(request)] == ["TimeoutError", None, "MemoryError", None]
 
 
 def test_a_checker_that_arrives_twice_is_loaded_once(grader):
     pickled = pickle.dumps(accepts_anything)
     wrong = {"inputs": ["1 2"], "outputs": ["4"]}
-    assert grader.grade(GradingRequest([SUM_PROGRAM], [(wrong, pickled)], [0]))[0].outcome is Outcome.PASS
+    assert grader.grade(GradingRequest([SUM_PROGRAM], [Problem(wrong, pickled)], [0]))[0].outcome is Outcome.PASS
     assert grader._checker(pickled) is grader._checker(bytes(pickled))
 
 
@@ -100,7 +121,7 @@ class accepts_anything:
 def test_a_checker_that_cannot_be_loaded_is_an_error_that_says_what_to_do(grader):
     pickled = pickle.dumps(accepts_anything).replace(b"accepts_anything", b"accepts_nothing_")
     with pytest.raises(ValueError, match=r"a checker cannot be loaded on the node .* Install its module there"):
-        grader.grade(GradingRequest([SUM_PROGRAM], [(SUM_TESTS, pickled)], [0]))
+        grader.grade(GradingRequest([SUM_PROGRAM], [Problem(SUM_TESTS, pickled)], [0]))
 
 
 def test_a_grader_refuses_clients_with_other_arguments_or_another_version(grader):

@@ -56,7 +56,12 @@ class Worker:
             file.fill_from(source, len(content))
         count = request["num_sent"]
         return dict(
-            supervisor.grade({"mode": mode, "num_tests": count, "spent": (0, 0), "process_per_test": False, **request})
+            supervisor.grade(
+                {
+                    **{"mode": mode, "num_tests": count, "spent": (0, 0), "process_per_test": False},
+                    **{"limits": {}, **request},
+                }
+            )
         )
 
 

@@ -13,7 +13,16 @@ from typing import Any
 from ..report import ExecutionReport, FirstFailure, Outcome, Span, Verdict
 from ..unit_tests.unit_test import UnitTests
 from ..wire.frames import STDOUT_SAMPLE, pack_parts
-from ..wire.messages import CaseResult, LocatedError, ProgramPayload, RefereePayload, ReplyHead, Request, ScriptPayload
+from ..wire.messages import (
+    CaseResult,
+    LocatedError,
+    ProgramLimits,
+    ProgramPayload,
+    RefereePayload,
+    ReplyHead,
+    Request,
+    ScriptPayload,
+)
 from ..wire.parsing import parse_json
 from .first_failure import answer_text, describe
 
@@ -29,6 +38,7 @@ class Job:
             pass. Tests are then sent in groups of 1, 2, 4, …
         process_per_test (`bool`, *optional*, defaults to `False`): Compile a script again for each test.
         whole_module (`bool`, *optional*, defaults to `False`): Count an error in trailing code.
+        limits ([`~execution.wire.messages.ProgramLimits`], *optional*): Limits of this program in place of those of the workers.
 
     Attributes:
         report ([`~execution.report.ExecutionReport`] or `None`): The report, once it is complete.
@@ -43,8 +53,10 @@ class Job:
         stop_on_first_failure: bool = False,
         process_per_test: bool = False,
         whole_module: bool = False,
+        limits: ProgramLimits | None = None,
     ):
         self._source = source
+        self._limits: ProgramLimits = limits or {}
         self._process_per_test = process_per_test
         self._whole_module = whole_module
         self._tests = tests
@@ -73,6 +85,7 @@ class Job:
             "num_tests": len(self._verdicts),
             "spent": (self._cpu, self._wall),
             "process_per_test": self._process_per_test,
+            "limits": self._limits,
         }
 
     def payloads(self) -> tuple[bytes, bytes]:

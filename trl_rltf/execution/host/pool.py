@@ -70,7 +70,8 @@ class WorkerPool:
     Args:
         num_workers (`int`): Number of workers at a time. A worker starts when it is needed, and keeps running.
         start_worker (`Callable[[], WorkerHandle]`): Starts one worker.
-        wall_timeout (`float`): Elapsed seconds per test. A worker that is silent for much longer is considered hung.
+        wall_timeout (`float`): Elapsed seconds per test, where a program has no other limit. A worker that is silent for much
+            longer is considered hung.
     """
 
     def __init__(self, num_workers: int, start_worker: Callable[[], WorkerHandle], wall_timeout: float):
@@ -199,7 +200,8 @@ class WorkerPool:
                 continue
             self._busy[worker] = job, batch
             try:
-                worker.queue(*parts, self._wall_timeout * (job.num_tests_sent + 1))
+                wall_timeout = parts[0]["limits"].get("wall_timeout", self._wall_timeout)
+                worker.queue(*parts, wall_timeout * (job.num_tests_sent + 1))
             except BaseException as error:
                 self._fail_job(worker, error)
                 continue

@@ -12,7 +12,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ... import __version__
 from ..errors import SandboxError
@@ -27,8 +27,22 @@ from ..unit_tests.formats import Checker
 LEASE_SECONDS = 300.0
 _MAX_CHECKERS = 256
 
-# Tests as the caller wrote them, and the pickled checker.
-Problem = tuple[Mapping[str, Any] | str, bytes | None]
+
+class Problem(NamedTuple):
+    """
+    What programs are graded with.
+
+    Args:
+        tests (`Mapping` or `str`): Tests as the caller wrote them.
+        checker (`bytes`, *optional*): The pickled checker.
+        timeout (`float`, *optional*): CPU seconds per test.
+        memory_limit (`int`, *optional*): Bytes of address space per process.
+    """
+
+    tests: Mapping[str, Any] | str
+    checker: bytes | None = None
+    timeout: float | None = None
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +66,11 @@ class GradingRequest:
     """
     Programs that are sent together.
 
-    Programs with equal tests name the same problem.
+    Programs with equal tests and limits name the same problem.
 
     Args:
         sources (`list[str]`): Source of each program.
-        problems (`list[Problem]`): The distinct tests.
+        problems (`list[Problem]`): The distinct tests, with their limits.
         problem_of (`list[int]`): Index of the tests of each program.
         key (`str`, *optional*): Name of the request, made up.
     """
@@ -150,10 +164,11 @@ class Grader:
             self._num_running += 1
             self._open.add(request.key)
         try:
-            problems = [(tests, self._checker(pickled)) for tests, pickled in request.problems]
+            problems = [(problem, self._checker(problem.checker)) for problem in request.problems]
             programs = [
-                Program(source, *problems[index])
+                Program(source, found.tests, checker, timeout=found.timeout, memory_limit=found.memory_limit)
                 for source, index in zip(request.sources, request.problem_of, strict=True)
+                for found, checker in [problems[index]]
             ]
             reports = []
             for report in self._runner.stream(programs):

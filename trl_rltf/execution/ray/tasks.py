@@ -9,7 +9,7 @@ from ..host.pool import Batch
 from ..program import Program
 from ..report import ExecutionReport
 from ..unit_tests.unit_test import UnitTests
-from .grader import GradingRequest
+from .grader import GradingRequest, Problem
 
 
 class RemoteJob(Job):
@@ -53,12 +53,14 @@ class Task:
     def request(self) -> GradingRequest:
         """Write the message to the grader."""
         request = GradingRequest()
-        problems: dict[int, int] = {}
+        problems: dict[tuple[int, float | None, int | None], int] = {}
         for job in self.jobs:
-            index = problems.setdefault(id(job.tests), len(problems))
+            program = job.program
+            key = id(job.tests), program.timeout, program.memory_limit
+            index = problems.setdefault(key, len(problems))
             if index == len(request.problems):
-                request.problems.append((job.program.tests, job.checker))
-            request.sources.append(job.program.source)
+                request.problems.append(Problem(program.tests, job.checker, program.timeout, program.memory_limit))
+            request.sources.append(program.source)
             request.problem_of.append(index)
         self.key = request.key
         return request

@@ -29,17 +29,19 @@ def bound_resources(memory_limit: int, max_open_files: int, max_user_processes: 
     Bound this process and all that it starts, for good.
 
     Args:
-        memory_limit (`int`): Bytes of address space per process.
+        memory_limit (`int`): Bytes of address space of this process. It is a soft limit, since a program may have more: each
+            process of a program takes its hard limit when it is forked.
         max_open_files (`int`): Open files per process.
         max_user_processes (`int`): Processes and threads of the user, those of other programs included.
     """
     for kind, bound in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, memory_limit),
         (resource.RLIMIT_NOFILE, max_open_files),
         (resource.RLIMIT_NPROC, max_user_processes),
     ):
         resource.setrlimit(kind, lowest_limit(kind, bound))
+    memory = lowest_limit(resource.RLIMIT_AS, memory_limit)[0]
+    resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
     # The hard limit stays: many solutions raise the soft one, and the address space already bounds the stack.
     soft = lowest_limit(resource.RLIMIT_STACK, _STACK_BYTES)[0]
     resource.setrlimit(resource.RLIMIT_STACK, (soft, resource.getrlimit(resource.RLIMIT_STACK)[1]))

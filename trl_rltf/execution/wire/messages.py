@@ -25,15 +25,30 @@ EndKind = Literal["done", "error", "timeout", "not_run"]
 Phase = Literal["compile", "run"]
 
 
+class ProgramLimits(TypedDict, total=False):
+    """
+    Limits of one program that differ from those of its worker.
+
+    Args:
+        timeout (`float`): CPU seconds per test.
+        wall_timeout (`float`): Elapsed seconds per test.
+        memory_limit (`int`): Bytes of address space per process; more than those of the worker are possible.
+    """
+
+    timeout: float
+    wall_timeout: float
+    memory_limit: int
+
+
 class WorkerLimits(TypedDict):
     """
-    Limits of each program.
+    Limits of each program that has no others.
 
     Args:
         timeout (`float`): CPU seconds per test.
         wall_timeout (`float`): Elapsed seconds per test.
         program_timeout (`float` or `None`): CPU seconds of all tests together; `None` for `timeout` per test and once more.
-        memory_limit (`int`): Bytes of address space per process.
+        memory_limit (`int`): Bytes of address space per process, also of the worker.
         output_limit (`int`): Bytes per test that a program may print, and bytes per file.
         max_processes (`int`): Processes at a time.
     """
@@ -153,6 +168,7 @@ class Request(TypedDict):
         num_tests (`int`): Number of tests of the program; some of them may have run already.
         spent (`tuple[float, float]`): CPU and elapsed seconds that the program has used in earlier requests.
         process_per_test (`bool`): Whether a script is compiled again for each test.
+        limits (`ProgramLimits`): Limits of this program in place of those of the worker.
     """
 
     mode: Mode
@@ -160,6 +176,7 @@ class Request(TypedDict):
     num_tests: int
     spent: tuple[float, float]
     process_per_test: bool
+    limits: ProgramLimits
 
 
 class Probe(TypedDict, total=False):

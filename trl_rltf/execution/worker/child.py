@@ -79,7 +79,8 @@ class ChildProcess:
 
     Args:
         control (`int`): Descriptor whose hang-up means that the caller is gone.
-        config (`WorkerConfig`): `memory_limit` and `output_limit` (bytes), `max_processes`, `scratch`.
+        config (`WorkerConfig`): `memory_limit` (bytes, until [`bound_memory`] is called) and `output_limit` (bytes),
+            `max_processes`, `scratch`.
         files ([`~execution.worker.files.MemoryFiles`]): The files that programs read from and write to.
         owns_namespace (`bool`): Whether this is the first process of a PID namespace.
         child_setup (`Callable`): Locks in the process of a program, before anything else.
@@ -102,6 +103,16 @@ class ChildProcess:
         self._cpu_of_children = _cpu_of_children()  # seconds, of all processes that were waited for
         self._file_bound = lowest_limit(resource.RLIMIT_FSIZE, config["output_limit"])
         self._cpu_bound = lowest_limit(resource.RLIMIT_CPU, _MAX_CPU_SECONDS)
+        self.bound_memory(config["memory_limit"])
+
+    def bound_memory(self, memory_limit: int) -> None:
+        """
+        Set the memory of the next processes.
+
+        Args:
+            memory_limit (`int`): Bytes of address space per process, fewer or more than this process may have.
+        """
+        self._memory_bound = lowest_limit(resource.RLIMIT_AS, memory_limit)
 
     def run(self, main: ChildTask, limits: Limits, num_tests: int, partner: ChildTask | None = None) -> ChildResult:
         """
@@ -186,6 +197,8 @@ class ChildProcess:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _signal.signal(_SIGINT, signal.default_int_handler)  # as in a fresh interpreter
         resource.setrlimit(resource.RLIMIT_CPU, self._cpu_bound)
+        # The limit of the worker is a soft one, which its children could raise.
+        resource.setrlimit(resource.RLIMIT_AS, self._memory_bound)
 
     def _enter_sandbox(self, first_closed: int) -> None:
         self._child_setup()

@@ -25,7 +25,7 @@ from .time_limits import Limits, TimeLimits
 
 
 if TYPE_CHECKING:
-    from ..wire.messages import EndKind, ErrorDescription, ErrorSite, ReplyHead, Request, WorkerConfig
+    from ..wire.messages import EndKind, ErrorDescription, ErrorSite, ReplyHead, Request, WorkerConfig, WorkerLimits
 
 
 _LOCATE_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Supervisor:
 
     Args:
         control (`int`): Descriptor on which requests come; its hang-up means that the caller is gone.
-        config (`WorkerConfig`): Limits and sandbox of all programs.
+        config (`WorkerConfig`): Sandbox of all programs, and limits of those that have no others.
         files ([`~execution.worker.files.MemoryFiles`]): The files that programs read from and write to.
         is_filtered (`bool`): Whether a filter of system calls keeps programs from this process and from System V objects.
         child_setup (`Callable`): Locks in the process of a program, before anything else.
@@ -53,7 +53,7 @@ class Supervisor:
         is_filtered: bool,
         child_setup: Callable[[], None],
     ):
-        self._timeout = config["timeout"]
+        self._limits: WorkerLimits = config
         self._output_limit = config["output_limit"]
         self._files = files
         self._is_filtered = is_filtered
@@ -81,6 +81,9 @@ class Supervisor:
         Raises:
             CallerGone: If the caller hangs up meanwhile.
         """
+        limits_of_program: WorkerLimits = {**self._limits, **request["limits"]}
+        self._time = TimeLimits(limits_of_program)
+        self._child.bound_memory(limits_of_program["memory_limit"])
         seen = Observations(request)
         budget: float | None = None  # seconds for the other tests, once one has timed out
         while pending := seen.pending():
@@ -92,7 +95,7 @@ class Supervisor:
                 break
             batch = pending[:1] if seen.reads_stdin and self._runs_one_test(seen) else pending
             if budget is not None:
-                per_test = min(_BUDGET_PER_TEST * self._timeout, budget)
+                per_test = min(_BUDGET_PER_TEST * self._time.timeout, budget)
                 limits = Limits(*map(min, limits, (per_test, per_test, budget, budget)))
             began = time.monotonic()
             stopped = self._run(seen, batch, limits)
@@ -101,7 +104,7 @@ class Supervisor:
             if not seen.compiled:
                 break
             if stopped is not None:
-                budget = _BUDGET_AFTER_TIMEOUT * self._timeout if budget is None else 0.0
+                budget = _BUDGET_AFTER_TIMEOUT * self._time.timeout if budget is None else 0.0
                 if budget == 0.0:
                     seen.withdraw_timeouts(batch)
             elif budget is not None:
@@ -109,6 +112,8 @@ class Supervisor:
         for name, error in (("error", seen.error), ("trailing", seen.trailing)):
             if error is not None and name not in seen.sites:
                 seen.sites[name] = self._locate(error)
+            if error is not None and error["type"] == "MemoryError" and not error["message"]:
+                error["message"] = f"a process may use {limits_of_program['memory_limit']} bytes (`memory_limit`)"
         if not self._is_filtered and _resource_state() != self._resources:
             return _tampered(seen, "the program changed limits or priority of the sandbox")
         return seen.reply()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 
 if TYPE_CHECKING:
-    from ..wire.messages import ErrorDescription, WorkerConfig
+    from ..wire.messages import ErrorDescription, WorkerLimits
 
 
 # Elapsed seconds per CPU second that do not count: on a busy machine a process waits for its turn.
@@ -33,16 +33,19 @@ class Limits(NamedTuple):
 
 class TimeLimits:
     """
-    The time limits of all programs of a worker.
+    The time limits of a program.
 
     Args:
-        config (`WorkerConfig`): `timeout`, `wall_timeout` and `program_timeout` (seconds, the last one optional).
+        limits (`WorkerLimits`): `timeout`, `wall_timeout` and `program_timeout` (seconds, the last one optional).
+
+    Attributes:
+        timeout (`float`): CPU seconds per test.
     """
 
-    def __init__(self, config: WorkerConfig):
-        self._timeout = config["timeout"]
-        self._wall_timeout = config["wall_timeout"]
-        self._program_timeout = config["program_timeout"]
+    def __init__(self, limits: WorkerLimits):
+        self.timeout = limits["timeout"]
+        self._wall_timeout = limits["wall_timeout"]
+        self._program_timeout = limits["program_timeout"]
 
     def left(self, num_tests: int, cpu: float, wall: float) -> Limits:
         """
@@ -58,7 +61,7 @@ class TimeLimits:
         """
         total_cpu, total_wall = self._totals(num_tests)
         elapsed = wall - WAITING_PER_CPU_SECOND * cpu
-        return Limits(self._timeout, self._wall_timeout, total_cpu - cpu, total_wall - elapsed)
+        return Limits(self.timeout, self._wall_timeout, total_cpu - cpu, total_wall - elapsed)
 
     def error(self, exceeded: str, num_tests: int) -> ErrorDescription:
         """
@@ -73,7 +76,7 @@ class TimeLimits:
         """
         total_cpu, total_wall = self._totals(num_tests)
         message = {
-            "cpu": f"the test used more than {self._timeout:g} s of CPU time (`timeout`)",
+            "cpu": f"the test used more than {self.timeout:g} s of CPU time (`timeout`)",
             "wall": f"the test took longer than {self._wall_timeout:g} s (`wall_timeout`)",
             "total_cpu": f"all tests together used more than {total_cpu:g} s of CPU time (`program_timeout`)",
             "total_wall": f"all tests together took longer than {total_wall:g} s (1.5 times `program_timeout`)",
@@ -82,5 +85,5 @@ class TimeLimits:
 
     def _totals(self, num_tests: int) -> tuple[float, float]:
         chosen = self._program_timeout
-        total_cpu = self._timeout * (num_tests + 1) if chosen is None else chosen
+        total_cpu = self.timeout * (num_tests + 1) if chosen is None else chosen
         return total_cpu, max(_ELAPSED_PER_PROGRAM_TIMEOUT * total_cpu, self._wall_timeout)
