@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..completions.program import ExtractedProgram, completion_text, extract_program
+from ..completions.conversation import final_program
+from ..completions.program import ExtractedProgram
 from ..completions.tokens import token_ranges
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner, parse_tests
-from ..execution.program import check_opt_in
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
 from .penalty import penalized_tokens, spread_penalty
@@ -23,6 +22,8 @@ _PENALTY_UNITS: Mapping[str, Literal["statement", "expression"]] = {
     "statement_penalty": "statement",
     "expression_penalty": "expression",
 }
+# Yields the programs, takes their reports, and returns the rewards.
+RewardSteps = Generator[list[Program], list[ExecutionReport], list[TokenReward | None]]
 _ERRORS = (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
 _NO_TESTS = (
     "The dataset has no column `tests`. Unit tests go there as JSON text, for example "
@@ -153,6 +154,23 @@ class UnitTestRewardFunction:
             ValueError: If there is no column `tests`, an entry of it is malformed (the message names the row), or the number of
                 prompts, tests or token ids is not that of the completions.
         """
+        steps = self._steps(
+            prompts, completions, completion_ids, tests, processing_class, log_extra, log_metric, **columns
+        )
+        return finish(steps, self.runner.run(next(steps)))
+
+    def _steps(
+        self,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] = (),
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        tests: Sequence[Any] | None = None,
+        processing_class: Any = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> RewardSteps:
+        """Reward completions as a call does, but yield their programs, to be graded by the caller."""
         if tests is None:
             raise ValueError(_NO_TESTS)
         for name, column in (("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids)):
@@ -161,12 +179,10 @@ class UnitTestRewardFunction:
                     f"There are {len(column)} `{name}` and {len(completions)} `completions`, but each completion needs one."
                 )
         _check_tests(tests, columns.get("problem_id"), "row {} of the batch")
-        texts = [completion_text(completion) for completion in completions]
-        programs = [extract_program(text) for text in texts]
+        found = [final_program(completion) for completion in completions]
+        programs, texts = [program for program, _ in found], [text for _, text in found]
         began = time.perf_counter()
-        reports = self.runner.run(
-            [Program(program.code, entry) for program, entry in zip(programs, tests, strict=True)]
-        )
+        reports = yield [Program(program.code, entry) for program, entry in zip(programs, tests, strict=True)]
         seconds = time.perf_counter() - began
         tokenizer = self.processing_class or processing_class
         ids: Sequence[Sequence[int]] = [[]] * len(texts) if completion_ids is None else completion_ids
@@ -243,37 +259,14 @@ class UnitTestRewardFunction:
         return feedback
 
 
-def unit_test_reward(
-    completions: Sequence[Any],
-    tests: Sequence[Any] | None = None,
-    processing_class: Any = None,
-    **columns: Any,
-) -> list[TokenReward | None]:
-    """
-    Reward completions by running their programs on unit tests (default settings).
-
-    It is a [`UnitTestRewardFunction`] without arguments, made at the first call, so that TRL's command line can name it:
-    `HF_ALLOW_CODE_EVAL=1 trl grpo --reward_funcs trl_rltf.rewards.unit_test_reward`.
-
-    Args:
-        completions (`Sequence`): Completions, as text or as chat messages.
-        tests (`Sequence`): Column of unit tests, one entry per completion.
-        processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
-        **columns: The other arguments that TRL passes, see [`UnitTestRewardFunction`].
-
-    Returns:
-        `list[TokenReward | None]`: One entry per completion; `None` if the sandbox failed.
-
-    Raises:
-        ValueError: If `HF_ALLOW_CODE_EVAL` is not 1, or the column `tests` is missing or malformed.
-    """
-    check_opt_in()  # at each call: the function below is made only once
-    return _default_function()(completions=completions, tests=tests, processing_class=processing_class, **columns)
-
-
-@functools.cache
-def _default_function() -> UnitTestRewardFunction:
-    return UnitTestRewardFunction()
+def finish(steps: RewardSteps, reports: list[ExecutionReport]) -> list[TokenReward | None]:
+    """Send the reports of its programs to a generator of `UnitTestRewardFunction._steps`, and return the rewards."""
+    try:
+        steps.send(reports)
+    except StopIteration as end:
+        rewards: list[TokenReward | None] = end.value
+        return rewards
+    raise AssertionError("The programs of a batch are graded once.")
 
 
 @dataclass(frozen=True, slots=True)
