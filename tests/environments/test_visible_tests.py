@@ -150,7 +150,7 @@ def test_running_programs_needs_an_opt_in(monkeypatch):
 
 @pytest.mark.parametrize("max_calls", [0, -1, 1.5, True, "3"])
 def test_a_bad_number_of_calls_is_refused(max_calls):
-    with pytest.raises(ValueError, match="`max_calls` is .* must be a whole number, at least 1"):
+    with pytest.raises(ValueError, match=r"`max_calls` is .* must be a whole number, at least 1"):
         UnitTestEnvironment(max_calls=max_calls)
 
 

@@ -48,23 +48,12 @@ class Scripted:
     """A trainer whose model writes the turns above, in place of sampled tokens."""
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations=1, has_tool_images=False):
-        replies = []
-        for index, ids in enumerate(prompt_ids):
-            if num_generations > 1:
-                self.conversations = self.conversations if index else []
-                self.conversations.append(iter(TURNS[index % len(TURNS)]))
-                self.open = list(range(len(prompt_ids)))
-        for index in self.open if num_generations > 1 else self.open_after_tools():
-            text = next(self.conversations[index])
-            replies.append(self.processing_class(f"{text}<|im_end|>")["input_ids"])
-            self.last[index] = text
-        return replies, None
-
-    last: dict[int, str] = {}
-
-    def open_after_tools(self):
-        self.open = [index for index in self.open if "<tool_call>" in self.last[index]]
-        return self.open
+        if num_generations > 1:  # the first turn of each completion
+            self.turns = [iter(TURNS[index % len(TURNS)]) for index in range(len(prompt_ids))]
+            self.calling = range(len(prompt_ids))
+        texts = {index: next(self.turns[index]) for index in self.calling}
+        self.calling = [index for index, text in texts.items() if "<tool_call>" in text]  # they have a next turn
+        return [self.processing_class(f"{text}<|im_end|>")["input_ids"] for text in texts.values()], None
 
 
 class ScriptedGRPO(Scripted, GRPOTrainer):
