@@ -1,11 +1,11 @@
 """The tool that a model calls: what it is told about its program, and what it is never told."""
 
 import json
+import textwrap
 from functools import partial
 
 import pytest
 from support import SUM_PROGRAM
-from transformers.utils import get_json_schema
 
 from trl_rltf.environments import UnitTestEnvironment
 from trl_rltf.execution import LocalRunner
@@ -95,12 +95,17 @@ def test_without_visible_tests_a_model_is_told_whether_its_program_runs(make_env
     assert environment.run_tests(code) == f"The problem has no visible tests. {answer}\nCalls left: 2"
 
 
+# It reads all of its memory before it makes the numbers that it looks for.
+SEARCH = """import gc
+texts = [repr(o)[:1000] for o in gc.get_objects()]
+numbers = ["".join(reversed(text)) for text in ("828172", "951413")]
+raise ValueError([text for text in texts if any(number in text for number in numbers)])"""
 SPIES = [
     "import sys\nraise ValueError(sys.stdin.read())",
     "import sys\nprint(sys.stdin.read())\nraise ValueError",
     "def add(*arguments):\n    raise ValueError(arguments)",
-    "import gc, sys\ntexts = [repr(o) for o in gc.get_objects()]\nraise ValueError([t for t in texts if '271828' in t or '314159' in t])",
-    "def add(*a):\n    import gc\n    raise ValueError([repr(o)[:80] for o in gc.get_objects() if '271828' in repr(o)])",
+    SEARCH,
+    "def add(*arguments):\n" + textwrap.indent(SEARCH, "    "),
     "import os\nraise ValueError(os.listdir('.'), open('/proc/self/environ').read())",
 ]
 
@@ -119,13 +124,14 @@ def test_hidden_tests_never_reach_the_model(make_environment, tests, code, has_v
     visible = {key: value[:1] if isinstance(value, list) else value for key, value in tests.items()}
     environment = make_environment()
     environment.reset(prompt=PROMPT, tests=tests, **({"visible_tests": visible} if has_visible else {}))
-    answer = environment.run_tests(code).replace(code, "")
-    answer = answer.replace("'271828' in", "").replace("'314159' in", "")  # the line of the error is shown
+    answer = environment.run_tests(code)
     assert "271828" not in answer
     assert "314159" not in answer
 
 
 def test_trl_can_describe_the_tool(environment):
+    from transformers.utils import get_json_schema
+
     schema = get_json_schema(environment.run_tests)["function"]
     assert schema["name"] == "run_tests"
     assert schema["parameters"]["required"] == ["code"]
