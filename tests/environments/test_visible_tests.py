@@ -129,6 +129,17 @@ def test_hidden_tests_never_reach_the_model(make_environment, tests, code, has_v
     assert "314159" not in answer
 
 
+def test_a_number_in_a_visible_test_is_found(make_environment):
+    environment = make_environment()
+    for visible in (
+        {"inputs": ["314159\n"], "outputs": ["1\n"]},
+        {"fn_name": "add", "inputs": [[314159]], "outputs": [1]},
+    ):
+        environment.reset(prompt=PROMPT, visible_tests=visible)
+        assert "314159" in environment.run_tests("import sys\nraise ValueError(sys.stdin.read())").partition("got:")[0]
+        assert "314159" in environment.run_tests(f"{SPIES[2]}\nadd(input())").partition("got:")[2]
+
+
 def test_trl_can_describe_the_tool(environment):
     from transformers.utils import get_json_schema
 

@@ -50,6 +50,11 @@ ARGUMENTS = {
             "4",
         ),
     ],
+    "train_repair.py": [
+        *("--warm_start_steps", "1", "--max_steps", "2", "--max_completion_length", "8", "--disable_tqdm", "True"),
+        *("--per_device_train_batch_size", "4", "--num_generations", "2", "--gradient_checkpointing", "False"),
+        *("--dataloader_pin_memory", "False", "--report_to", "none"),
+    ],
 }
 # In one process for all examples, since most of the time of each is the import of torch.
 RUN_ALL = """
@@ -136,5 +141,5 @@ def test_graded_programs_get_the_outcomes_that_their_names_say(results):
 
 
 def test_trained_models_are_saved(results, folder):
-    for name in ("custom-token-reward", "mini-apps", "mini-critic", "codet5-apps"):
+    for name in ("custom-token-reward", "mini-apps", "mini-critic", "codet5-apps", "repair"):
         assert (folder / "outputs" / name / "config.json").is_file(), name

@@ -43,6 +43,8 @@ class AsyncUnitTestRewardFunction:
         ValueError: If the user did not opt in to running model-written code, for the default function.
     """
 
+    __name__ = "unit_test_reward"
+
     def __init__(self, reward_function: UnitTestRewardFunction | None = None):
         reward_function = UnitTestRewardFunction() if reward_function is None else reward_function
         if not isinstance(reward_function, UnitTestRewardFunction):
@@ -57,7 +59,6 @@ class AsyncUnitTestRewardFunction:
             )
         self.reward_function = reward_function
         self._runner = reward_function.runner
-        self.__name__ = reward_function.__name__
 
     async def __call__(self, **columns: Any) -> list[TokenReward | None]:
         """
