@@ -116,7 +116,7 @@ class UnitTestEnvironment:
 
     def run_tests(self, code: str) -> str:
         """
-        Run the visible tests of the problem on a program, and report the first test that it does not pass.
+        Run the visible tests on a program, and report the first that it fails.
 
         Args:
             code: The whole program, in Python.

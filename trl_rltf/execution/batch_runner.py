@@ -52,7 +52,7 @@ class GradingFuture(Future[list[ExecutionReport]]):
         self._give_up = give_up
 
     def cancel(self) -> bool:
-        """Give up the programs that are left. Returns `False` if the reports are there already."""
+        """Give up the programs that are left. Returns `False` if all have a report."""
         if self.cancelled():
             return True
         if not super().cancel():
@@ -107,7 +107,7 @@ class BatchRunner(ABC):
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy in another process starts workers of its own, as a fork does.
+        # A copy in another process starts separate workers, as a fork does.
         return {**self.__dict__, "_parsed": None, "_pool": None, "_lock": None, "_owner": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -19,9 +19,9 @@ class _Submits(Protocol):
 
 class AsyncUnitTestRewardFunction:
     """
-    A [`UnitTestRewardFunction`] that is awaited, so that it runs together with other asynchronous reward functions.
+    A [`UnitTestRewardFunction`] that is awaited.
 
-    Rewards, metrics and columns are those of the function that it wraps. The event loop is free while programs are graded. If the
+    TRL runs it together with other asynchronous reward functions. Rewards, metrics and columns are those of the function that it wraps. The event loop is free while programs are graded. If the
     task is cancelled, the programs that are left are given up.
 
     Example:

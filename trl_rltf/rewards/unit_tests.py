@@ -170,7 +170,7 @@ class UnitTestRewardFunction:
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Any,
     ) -> RewardSteps:
-        """Reward completions as a call does, but yield their programs, to be graded by the caller."""
+        """Do what a call does, but yield the programs, and take their reports."""
         if tests is None:
             raise ValueError(_NO_TESTS)
         for name, column in (("prompts", prompts), ("tests", tests), ("completion_ids", completion_ids)):
@@ -260,7 +260,7 @@ class UnitTestRewardFunction:
 
 
 def finish(steps: RewardSteps, reports: list[ExecutionReport]) -> list[TokenReward | None]:
-    """Send the reports of its programs to a generator of `UnitTestRewardFunction._steps`, and return the rewards."""
+    """Send reports to a generator that has yielded programs, and return the rewards."""
     try:
         steps.send(reports)
     except StopIteration as end:
