@@ -188,7 +188,13 @@ def test_a_row_without_tests_is_refused(make_environment):
         make_environment().reset(prompt=PROMPT)
 
 
-@pytest.mark.parametrize("visible", ["not JSON", {"inputs": ["1"]}, {"inputs": [], "outputs": []}])
+@pytest.mark.parametrize("visible", ["not JSON", "[]", [1], {"inputs": ["1"]}, {"inputs": [], "outputs": []}])
 def test_malformed_visible_tests_are_refused_with_the_problem(make_environment, visible):
-    with pytest.raises(ValueError, match=r"The visible tests are malformed \(problem 'sum'\): "):
-        make_environment().reset(prompt=PROMPT, tests=HIDDEN, visible_tests=visible, problem_id="sum")
+    for columns in ({"tests": HIDDEN, "visible_tests": visible}, {"tests": visible}):
+        with pytest.raises(ValueError, match=r"The tests are malformed \(problem 'sum'\): "):
+            make_environment().reset(prompt=PROMPT, problem_id="sum", **columns)
+
+
+def test_an_answer_can_be_encoded(environment):
+    for code in ("raise ValueError('\ud800')", r"raise ValueError('\ud800')", r"print(eval('\'\ud800\''))"):
+        assert environment.run_tests(code).encode()

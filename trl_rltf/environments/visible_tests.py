@@ -109,10 +109,10 @@ class UnitTestEnvironment:
         self._num_calls = 0
         try:
             self._tests = visible_tests or _shown_tests(prompt_text(prompt), _as_text(tests))
-            if self._tests is not None:
-                parse_tests(self._tests)
+            if visible_tests:
+                parse_tests(visible_tests)
         except ValueError as error:
-            raise ValueError(f"The visible tests are malformed{name}: {error}") from error
+            raise ValueError(f"The tests are malformed{name}: {error}") from error
 
     def run_tests(self, code: str) -> str:
         """
@@ -136,22 +136,21 @@ class UnitTestEnvironment:
         else:
             (report,) = self._runner.run([Program(source, self._tests)])
             text = describe_tests(report, source)
-        num_left = self._max_calls - self._num_calls
-        return f"{text}\nCalls left: {num_left}"
+        text = f"{text}\nCalls left: {self._max_calls - self._num_calls}"
+        return text.encode("utf-8", "replace").decode()  # half a surrogate pair would stop the tokenizer
 
 
 @functools.lru_cache(maxsize=32)
 def _shown_tests(statement: str, tests: str) -> dict[str, Any] | None:
     # The completions of a group have equal prompts.
+    parse_tests(tests)
     return visible_tests_of({"prompt": statement, "tests": tests})
 
 
 def _as_text(tests: Any) -> str:
-    return (
-        tests
-        if isinstance(tests, str)
-        else dump_json({key: value for key, value in tests.items() if value is not None})
-    )
+    if isinstance(tests, Mapping):
+        tests = {key: value for key, value in tests.items() if value is not None}
+    return tests if isinstance(tests, str) else dump_json(tests)
 
 
 def _accept(given: Any, answer: Any, expected: Any) -> bool:

@@ -21,8 +21,8 @@ class AsyncUnitTestRewardFunction:
     """
     A [`UnitTestRewardFunction`] that is awaited.
 
-    TRL runs it together with other asynchronous reward functions. Rewards, metrics and columns are those of the function that it wraps. The event loop is free while programs are graded. If the
-    task is cancelled, the programs that are left are given up.
+    TRL runs it together with other asynchronous reward functions. Rewards, metrics and columns are those of the function that it
+    wraps. The event loop is free while programs are graded. If the task is cancelled, the programs that are left are given up.
 
     Example:
 
