@@ -95,7 +95,7 @@ def test_hidden_tests_reward_the_program_after_its_repair(make_environment_train
     trainer = make_environment_trainer(trainer_class)
     before = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
     trainer.train()
-    assert trainer._logs["rewards"]["unit_test_reward"] == REWARDS
+    assert list(trainer._logs["rewards"]["unit_test_reward"]) == REWARDS
     assert history(trainer, "outcome/pass") == [0.5]
     assert history(trainer, "tools/call_frequency") == [1.0]
     assert history(trainer, "tools/failure_frequency") == [0.0]
@@ -111,7 +111,7 @@ def test_hidden_tests_reward_the_program_after_its_repair(make_environment_train
 def test_hidden_outputs_are_in_no_text_of_a_run(make_environment_trainer):
     trainer = make_environment_trainer(ScriptedRLTF)
     trainer.train()
-    texts = json.dumps([trainer._logs["prompt"], trainer._logs["completion"]])
+    texts = json.dumps([*trainer._logs["prompt"], *trainer._logs["completion"]])
     assert "expected: '7" in texts
     assert "30\\n" not in texts
     assert "10 20" not in texts
@@ -126,17 +126,16 @@ def test_tokens_of_the_final_program_are_rewarded_and_those_of_the_tool_are_not(
     repaired = next(
         row for row, ids in enumerate(batch["completion_ids"]) if "print(c)" in trainer.processing_class.decode(ids)
     )
-    advantages = batch["advantages"][repaired]
-    penalized = advantages < advantages.max() - 0.4
-    text = trainer.processing_class.decode(batch["completion_ids"][repaired][penalized])
-    assert text.strip() == "print(c)"
-    assert not (penalized & (batch["tool_mask"][repaired] == 0)).any()
+    counted = (batch["completion_mask"] * batch["tool_mask"]).bool()
+    penalized = counted[repaired] & (
+        batch["advantages"][repaired] < batch["advantages"][repaired][counted[repaired]].max() - 0.4
+    )
+    assert trainer.processing_class.decode(batch["completion_ids"][repaired][penalized]).strip() == "print(c)"
     # The program of a call is written as JSON: its tokens have the reward of the completion.
     in_call = next(
-        row for row in range(4) if "It works." in trainer.processing_class.decode(batch["completion_ids"][row])
+        row for row, ids in enumerate(batch["completion_ids"]) if "It works." in trainer.processing_class.decode(ids)
     )
-    mask = batch["completion_mask"][in_call].bool()
-    assert batch["advantages"][in_call][mask].unique().numel() == 1
+    assert batch["advantages"][in_call][counted[in_call]].unique().numel() == 1
 
 
 def test_samples_of_conversations_can_be_kept_in_a_buffer(make_environment_trainer):
