@@ -135,6 +135,7 @@ def server(folder: str, logprobs_mode: str = "processed_logprobs") -> Iterator[t
                 content = answer(self.path.partition("?")[0], json.loads(self.rfile.read(size) or b"{}"))
             data = json.dumps(content).encode()
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
