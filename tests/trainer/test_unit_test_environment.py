@@ -144,6 +144,12 @@ def test_samples_of_conversations_can_be_kept_in_a_buffer(make_environment_train
     assert history(trainer, "outcome/pass")[0] == 0.5
 
 
+def test_groups_of_conversations_can_be_sampled_again(make_environment_trainer):
+    trainer = make_environment_trainer(ScriptedRLTF, max_generation_batches=2, baseline="leave_one_out")
+    trainer.train()
+    assert history(trainer, "outcome/pass") == [0.5]
+
+
 def test_a_greedy_baseline_is_refused(make_environment_trainer):
     with pytest.raises(ValueError, match="does not work with `environment_factory`"):
         make_environment_trainer(ScriptedRLTF, baseline="greedy")
