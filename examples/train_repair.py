@@ -31,7 +31,7 @@ from trl_rltf.mini import add_bug, make_mini_model
 class Arguments(RLTFConfig):
     output_dir: str = "outputs/repair"
     model_name_or_path: str = ""
-    warm_start_steps: int = 150
+    warm_start_steps: int = 600
     max_steps: int = 20
 
 
