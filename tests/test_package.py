@@ -22,6 +22,7 @@ ROOMS = {
     "completions": {"execution"},
     "critic": {"completions", "execution", "generation", "metrics", "rewards"},
     "data": {"execution", "execution.wire"},
+    "environments": {"completions", "data", "execution", "execution.wire"},
     "execution": {"execution.host", "execution.sandbox", "execution.unit_tests", "execution.wire", "scripts"},
     "execution.host": {"execution", "execution.sandbox", "execution.unit_tests", "execution.wire"},
     "execution.ray": {"execution", "execution.host", "execution.sandbox", "execution.unit_tests"},

@@ -135,6 +135,7 @@ def server(folder: str, logprobs_mode: str = "processed_logprobs") -> Iterator[t
                 content = answer(self.path.partition("?")[0], json.loads(self.rfile.read(size) or b"{}"))
             data = json.dumps(content).encode()
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -153,8 +154,11 @@ def server(folder: str, logprobs_mode: str = "processed_logprobs") -> Iterator[t
 
 def _choices(engine: LLM, body: dict[str, Any]) -> list[dict[str, Any]]:
     assert body.pop("return_token_ids")
-    assert body.pop("return_tokens_as_token_ids")
-    prompts = [{"prompt_token_ids": ids} for ids in body.pop("prompt")]
+    is_async = "seed" in body  # of TRL's asynchronous trainer, which sends one prompt at a time
+    prompts = body.pop("prompt")
+    prompts = [{"prompt_token_ids": ids} for ids in ([prompts] if is_async else prompts)]
+    assert is_async or body.pop("return_tokens_as_token_ids")
+    body.pop("seed", None)
     del body["model"]
     choices = []
     for result in engine.generate(prompts, SamplingParams(**body), use_tqdm=False):

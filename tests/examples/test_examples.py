@@ -51,6 +51,11 @@ ARGUMENTS = {
             "4",
         ),
     ],
+    "train_repair.py": [
+        *("--warm_start_steps", "1", "--max_steps", "2", "--max_completion_length", "8", "--disable_tqdm", "True"),
+        *("--per_device_train_batch_size", "4", "--num_generations", "2", "--gradient_checkpointing", "False"),
+        *("--dataloader_pin_memory", "False", "--report_to", "none"),
+    ],
 }
 # In one process for all examples, since most of the time of each is the import of torch.
 RUN_ALL = """
@@ -145,5 +150,5 @@ def test_the_gap_shows_that_a_policy_learns_a_weak_test_by_heart(results):
 
 
 def test_trained_models_are_saved(results, folder):
-    for name in ("custom-token-reward", "mini-apps", "mini-critic", "codet5-apps"):
+    for name in ("custom-token-reward", "mini-apps", "mini-critic", "codet5-apps", "repair"):
         assert (folder / "outputs" / name / "config.json").is_file(), name

@@ -97,6 +97,16 @@ def extract_program(completion: str) -> ExtractedProgram:
     return ExtractedProgram(completion[place.start : place.end], place.start)
 
 
+def has_program(completion: str) -> bool:
+    """Whether a text has a block of code, or is a program as a whole."""
+    parser = Parser(completion)
+    answer = Answer(completion, parser)
+    if answer.blocks:
+        return any(_is_code(completion, block, parser) for block in answer.blocks[-_MAX_BLOCKS:])
+    tree = parser.parse(answer.start, answer.end)
+    return tree is not None and is_program(tree)
+
+
 def _choose(text: str, blocks: list[Block], parser: Parser) -> Block:
     is_code = [_is_code(text, block, parser) for block in blocks]
     last = max(range(len(blocks)), key=lambda index: (is_code[index], blocks[index].is_marked, index))

@@ -6,10 +6,10 @@ import contextlib
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from .errors import GradingInterrupted, SandboxError
 from .host.job import Job
@@ -36,6 +36,31 @@ class Pool(Protocol):
     def close(self) -> None:
         """Give up all open jobs, and end what grades them."""
         ...
+
+
+class GradingFuture(Future[list[ExecutionReport]]):
+    """
+    Reports of programs that are being graded.
+
+    Unlike another running future, it can be cancelled until it is done, so that a task that awaits it can be cancelled.
+
+    Args:
+        give_up (`Callable[[], None]`): Gives up the programs that are left. It may wait.
+    """
+
+    def __init__(self, give_up: Callable[[], None]):
+        super().__init__()
+        self._give_up = give_up
+
+    def cancel(self) -> bool:
+        """Give up the programs that are left. Returns `False` if all have a report."""
+        if self.cancelled():
+            return True
+        if not super().cancel():
+            return False
+        # In a thread, because the caller may be an event loop.
+        threading.Thread(target=self._give_up, name="trl-rltf cancel", daemon=True).start()
+        return True
 
 
 class BatchRunner(ABC):
@@ -81,6 +106,14 @@ class BatchRunner(ABC):
         # When the interpreter shuts down, the workers see their pipes close and end by themselves.
         with contextlib.suppress(Exception):
             self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy in another process starts separate workers, as a fork does.
+        return {**self.__dict__, "_parsed": None, "_pool": None, "_lock": None, "_owner": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._parsed, self._lock, self._owner = ParsedTests(), threading.Lock(), os.getpid()
 
     def close(self) -> None:
         """
@@ -159,17 +192,20 @@ class BatchRunner(ABC):
             programs (`Sequence[Program]`): Programs with their tests; as for `run`.
 
         Returns:
-            `concurrent.futures.Future`: Its `result()` returns the reports, or raises the errors of `run`.
+            `concurrent.futures.Future`: Its `result()` returns the reports, or raises the errors of `run`. Its `cancel()` gives up
+            the programs that are left, also while they run. `asyncio.wrap_future` makes it awaitable.
 
         Raises:
             ValueError: As `run` does, when this is called.
         """
         jobs, batch = self._submit(programs)
-        future: Future[list[ExecutionReport]] = Future()
-        future.set_running_or_notify_cancel()
+        pool = self._pool
+        future = GradingFuture(lambda: pool.cancel(batch) if pool is not None else None)
 
         def finish() -> None:
             batch.wait()
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(_reports(jobs, batch))
             except BaseException as error:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..completions.program import ExtractedProgram, completion_text, extract_program
+from ..completions.conversation import final_program
+from ..completions.program import ExtractedProgram
 from ..completions.tokens import token_ranges
-from ..execution import ExecutionReport, LocalRunner, Outcome, Runner
+from ..execution import ExecutionReport, LocalRunner, Outcome, Program, Runner
 from ..execution.limits import LIMIT_COLUMNS
-from ..execution.program import check_opt_in
 from .audit import check_share, log_audits, with_audits
 from .columns import NO_TESTS, check_columns, make_programs
 from .line_credit import Attempt, attempt_of, line_credits
@@ -27,6 +26,8 @@ _PENALTY_UNITS: Mapping[str, Literal["statement", "expression"]] = {
     "statement_penalty": "statement",
     "expression_penalty": "expression",
 }
+# Yields the programs, takes their reports, and returns the rewards.
+RewardSteps = Generator[list[Program], list[ExecutionReport], list[TokenReward | None]]
 _ERRORS = (Outcome.RUNTIME_ERROR, Outcome.SYNTAX_ERROR)
 
 
@@ -161,6 +162,23 @@ class UnitTestRewardFunction:
             ValueError: If there is no column `tests`, an entry of it is malformed (the message names the row), or the number of
                 prompts, tests, token ids or limits is not that of the completions.
         """
+        steps = self._steps(
+            prompts, completions, completion_ids, tests, processing_class, log_extra, log_metric, **columns
+        )
+        return finish(steps, self.runner.run(next(steps)))
+
+    def _steps(
+        self,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] = (),
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        tests: Sequence[Any] | None = None,
+        processing_class: Any = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> RewardSteps:
+        """Do what a call does, but yield the programs, and take their reports."""
         if tests is None:
             raise ValueError(NO_TESTS)
         limits = [(name, columns.get(name)) for name in LIMIT_COLUMNS]
@@ -170,12 +188,12 @@ class UnitTestRewardFunction:
                     f"There are {len(column)} `{name}` and {len(completions)} `completions`, but each completion needs one."
                 )
         check_columns(tests, columns, "row {} of the batch")
-        texts = [completion_text(completion) for completion in completions]
-        programs = [extract_program(text) for text in texts]
+        found = [final_program(completion) for completion in completions]
+        programs, texts = [program for program, _ in found], [text for _, text in found]
         graded = make_programs([program.code for program in programs], tests, columns)
         graded, audited = with_audits(graded, self.audit_tests)
         began = time.perf_counter()
-        all_reports = self.runner.run(graded)
+        all_reports = yield graded
         seconds = time.perf_counter() - began
         reports = all_reports[: len(texts)]
         tokenizer = self.processing_class or processing_class
@@ -257,37 +275,14 @@ class UnitTestRewardFunction:
         return feedback
 
 
-def unit_test_reward(
-    completions: Sequence[Any],
-    tests: Sequence[Any] | None = None,
-    processing_class: Any = None,
-    **columns: Any,
-) -> list[TokenReward | None]:
-    """
-    Reward completions by running their programs on unit tests (default settings).
-
-    It is a [`UnitTestRewardFunction`] without arguments, made at the first call, so that TRL's command line can name it:
-    `HF_ALLOW_CODE_EVAL=1 trl grpo --reward_funcs trl_rltf.rewards.unit_test_reward`.
-
-    Args:
-        completions (`Sequence`): Completions, as text or as chat messages.
-        tests (`Sequence`): Column of unit tests, one entry per completion.
-        processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*): The trainer's tokenizer.
-        **columns: The other arguments that TRL passes, see [`UnitTestRewardFunction`].
-
-    Returns:
-        `list[TokenReward | None]`: One entry per completion; `None` if the sandbox failed.
-
-    Raises:
-        ValueError: If `HF_ALLOW_CODE_EVAL` is not 1, or the column `tests` is missing or malformed.
-    """
-    check_opt_in()  # at each call: the function below is made only once
-    return _default_function()(completions=completions, tests=tests, processing_class=processing_class, **columns)
-
-
-@functools.cache
-def _default_function() -> UnitTestRewardFunction:
-    return UnitTestRewardFunction()
+def finish(steps: RewardSteps, reports: list[ExecutionReport]) -> list[TokenReward | None]:
+    """Send reports to a generator that has yielded programs, and return the rewards."""
+    try:
+        steps.send(reports)
+    except StopIteration as end:
+        rewards: list[TokenReward | None] = end.value
+        return rewards
+    raise AssertionError("The programs of a batch are graded once.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,14 @@ class RayRunner(BatchRunner):
         self._ray_pool = self._make_pool()
         self._pool = self._ray_pool
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_ray_pool": None, "_process": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._process = os.getpid()
+        self._pool = self._ray_pool = self._make_pool()  # a copy in another process connects to the cluster itself
+
     @property
     def sandboxes(self) -> dict[str, Isolation]:
         """The isolation in force on each node that grades, by Ray's identifier."""
