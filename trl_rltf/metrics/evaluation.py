@@ -288,9 +288,9 @@ def _plan(problems: Dataset, problems_per_shard: int) -> list[list[int]]:
 def _digest(problems: Dataset) -> str:
     digest = hashlib.sha256()
     for row in problems:
-        # Not all loaders have starter code.
-        parts = [row["problem_id"], row["prompt"], row["tests"], row["solutions"], row.get("starter_code") or ""]
-        digest.update(json.dumps(parts).encode())
+        parts = [row["problem_id"], row["prompt"], row["tests"], row["solutions"]]
+        starter_code = row.get("starter_code")
+        digest.update(json.dumps([*parts, starter_code] if starter_code else parts).encode())
     return digest.hexdigest()
 
 
