@@ -14,7 +14,7 @@ from . import __version__
 # The module of `trl_rltf.scripts` that each command runs, and its help.
 COMMANDS = {
     "train": ("train", "train a code model from unit-test feedback"),
-    "evaluate": ("evaluate", "measure pass@k of a model on APPS or MBPP"),
+    "evaluate": ("evaluate", "measure pass@k of a model on a benchmark"),
     "grade": ("grade", "grade the programs of a file, without a model"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
@@ -55,7 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         grading = grade.make_parser(prog="trl-rltf grade")
         return grade.main(grading.parse_args(given[1:]), grading)
-    _launch(command, given[1:])
+    try:
+        _launch(command, given[1:])
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package == "trl_rltf":
+            raise
+        parser.exit(
+            2,
+            f"trl-rltf {command}: the package {package!r} is not installed. `pip install trl-rltf`, without `--no-deps`, installs "
+            "what this command needs. `trl-rltf grade` needs no other package.\n",
+        )
     return 0
 
 
