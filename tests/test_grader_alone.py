@@ -44,7 +44,7 @@ from trl_rltf.integrations.verl import compute_score
 
 if __name__ == "__main__":
     tests, sources = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-    print([compute_score("apps", source, json.dumps(tests), {}) for source in sources])
+    print([compute_score("apps", source, tests, allow_code_eval=True)["score"] for source in sources])
 """
 
 
