@@ -25,6 +25,7 @@ from trl_rltf.mini import make_mini_model
 class Arguments:
     output_dir: str = "outputs/custom-token-reward"
     max_steps: int = 60
+    seed: int = 0
 
 
 def lower_case(completions, completion_ids, processing_class, log_metric, **columns):
@@ -56,11 +57,12 @@ def short_lines(prompts, completions, completion_ids, processing_class, **column
 def main(args):
     words = "autumn breeze cherry dew evening frog garden heron iris jasmine".split()
     dataset = Dataset.from_list([{"prompt": f"Write about {word}.\n", "solutions": []} for word in words])
-    model, tokenizer = make_mini_model(dataset, hidden_size=96, num_layers=2, vocab_size=300)
+    model, tokenizer = make_mini_model(dataset, seed=args.seed, hidden_size=96, num_layers=2, vocab_size=300)
     config = RLTFConfig(
         output_dir=args.output_dir,
         learning_rate=1e-3,
         max_steps=args.max_steps,
+        seed=args.seed,
         per_device_train_batch_size=32,
         max_completion_length=32,
         reward_weights=[1.0, 0.1],
