@@ -181,13 +181,14 @@ def test_importing_the_root_loads_nothing_heavy(run_script):
 
 COMMANDS = {
     "ablation.py",
+    "bench_code_eval.py",
     "bench_execution.py",
     "bench_scaling.py",
     "bench_phases.py",
     "bench_trainer.py",
     "bench_vllm.py",
     "bench_ray.py",
-}  # start what is in the folders next to them
+}  # compare and measure, most with the folders next to them
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("examples/*.py")), ids=lambda file: file.name)

@@ -61,7 +61,7 @@ class Recorder:
     def __init__(self, trainer: Any):
         self.calls: list[dict[str, Any]] = []
         self.batches: list[dict[str, Any]] = []
-        generate, score = trainer.vllm_generation.generate, trainer._generate_and_score_completions
+        generate, score = trainer.vllm_generation.generate, trainer.score
 
         def recorded_generate(**arguments: Any) -> Any:
             result = generate(**arguments)
@@ -84,7 +84,7 @@ class Recorder:
             return batch
 
         trainer.vllm_generation.generate = recorded_generate
-        trainer._generate_and_score_completions = recorded_score
+        trainer.score = recorded_score
 
     def record(self) -> dict[str, Any]:
         """Return all that was recorded, in types that `torch.load` accepts."""

@@ -37,7 +37,7 @@ def check_settings(
     """
     Refuse settings and arguments of a trainer that contradict each other.
 
-    Settings that leave no gradient are warned of.
+    Sampling that leaves no gradient with vLLM is warned of.
 
     Args:
         args ([`RLTFConfig`]): Settings.

@@ -129,7 +129,8 @@ class DynamicSampling:
                 "completions pass. Use `UnitTestRewardFunction`, or return `TokenReward(..., outcome=...)`; 1.0 switches the "
                 "curriculum off."
             )
-        groups = [names[start : start + size] for start in range(0, len(numbers) * size, size)]
+        num_here = len(numbers) // self._accelerator.num_processes
+        groups = [names[start : start + size] for start in range(0, num_here * size, size)]
         counts = [[group.count("PASS"), sum(n not in (None, "NOT_GRADABLE") for n in group)] for group in groups]
         gathered = self._accelerator.gather(torch.tensor(counts, device=device)).tolist()
         for number, (num_passed, num_graded) in zip(numbers, gathered, strict=True):

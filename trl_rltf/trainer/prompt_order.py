@@ -70,7 +70,11 @@ class PassRates:
         }
 
     def state(self) -> list[list[float]]:
-        """State as plain data: row, passed and all completions, and the pass rate of the last group."""
+        """
+        Return the state as plain data.
+
+        Each entry has a row, its passed and all completions, and the pass rate of its last group.
+        """
         return [[row, *counts, self._last[row]] for row, counts in self._counts.items()]
 
     def restore(self, state: Iterable[Sequence[float]]) -> None:

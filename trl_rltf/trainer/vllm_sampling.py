@@ -1,4 +1,4 @@
-"""Decode greedily with vLLM, and warn where settings leave no gradient."""
+"""Sample through vLLM: greedy decoding, and a warning of lost gradients."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decoding_greedily(generation: Any) -> Iterator[None]:
 
 def changed_distribution(args: RLTFConfig) -> dict[str, Any]:
     """
-    Return the settings with which vLLM samples from another distribution than the model's at this temperature.
+    Return the settings that change the distribution which vLLM samples from.
 
     vLLM returns log-probs of the distribution that it samples from, after truncation and penalties. TRL computes log-probs
     over the whole vocabulary, at `temperature` and without penalties.
@@ -72,7 +72,7 @@ def changed_distribution(args: RLTFConfig) -> dict[str, Any]:
 
 def warn_of_vanishing_ratio(args: RLTFConfig) -> None:
     """
-    Warn where TRL's correction for vLLM would multiply the gradient by a number close to 0.
+    Warn where TRL's correction for vLLM would take away the gradient.
 
     The ratio of a sequence is the product, over its tokens, of the share of the probability that truncation leaves: 0.99 per
     token is 0.4 after 96 tokens, and 0.006 after 512. A ratio per token is at least `top_p`.
