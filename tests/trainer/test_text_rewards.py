@@ -10,11 +10,16 @@ from trl import GRPOConfig, GRPOTrainer
 from trl_rltf import TokenReward
 
 
-def advantages_of(trainer):
-    """Advantages of the first batch, 0 where a token is masked."""
+def advantages_of(trainer, function):
+    """Advantages of the only batch, its mask, and the token rewards of its completions, which are shuffled."""
     spy = Spy(trainer)
     trainer.train()
-    return spy.batches[0]["advantages"], spy.batches[0]["completion_mask"]
+    (batch,) = spy.batches
+    rewards = [
+        function.returned[tuple(ids[mask.bool()].tolist())]
+        for ids, mask in zip(batch["completion_ids"], batch["completion_mask"], strict=True)
+    ]
+    return batch["advantages"], batch["completion_mask"], rewards
 
 
 class Kept:
@@ -23,14 +28,14 @@ class Kept:
     __name__ = "kept"
 
     def __init__(self, reward=0.0, value=-0.5):
-        self.reward, self.value, self.returned = reward, value, []
+        self.reward, self.value, self.returned = reward, value, {}
 
     def __call__(self, completions, completion_ids, processing_class, **columns):
         rewards = []
         for number, (text, ids) in enumerate(zip(completions, completion_ids, strict=True)):
             spans = [(*match.span(), self.value) for match in re.finditer("[a-e ]", text)]
             rewards.append(TokenReward.from_spans(self.reward * number, spans, text, ids, processing_class))
-        self.returned += rewards
+        self.returned |= {tuple(ids): reward for ids, reward in zip(completion_ids, rewards, strict=True)}
         return rewards
 
 
@@ -40,28 +45,27 @@ def padded(rows, length):
 
 def test_where_all_completions_have_the_reward_0_the_token_rewards_are_the_advantages(make_trainer):
     function = Kept()
-    advantages, mask = advantages_of(make_trainer(function, max_steps=1))
-    expected = padded([reward.tokens for reward in function.returned[:4]], advantages.size(1))
+    advantages, mask, returned = advantages_of(make_trainer(function, max_steps=1), function)
+    expected = padded([reward.tokens for reward in returned], advantages.size(1))
     assert torch.equal(advantages, expected * mask)
     assert expected.ne(0).any()
 
 
 def test_the_reward_of_the_completion_is_scaled_and_those_of_its_parts_are_not(make_trainer):
     function = Kept(reward=2.0)
-    advantages, mask = advantages_of(make_trainer(function, max_steps=1))
-    rewards = torch.tensor([0.0, 2.0, 4.0, 6.0])
-    of_sequence = (rewards - rewards.mean()) / (rewards.std() + 1e-4)
-    of_parts = padded(
-        [[t - float(reward) for t in reward.tokens] for reward in function.returned[:4]], advantages.size(1)
-    )
+    advantages, mask, returned = advantages_of(make_trainer(function, max_steps=1), function)
+    rewards = torch.tensor(list(map(float, returned)))
+    assert sorted(rewards.tolist()) == [0, 2, 4, 6]
+    of_sequence = (rewards - 3) / (rewards.std() + 1e-4)
+    of_parts = padded([[token - float(reward) for token in reward.tokens] for reward in returned], advantages.size(1))
     torch.testing.assert_close(advantages, (of_sequence.unsqueeze(1) + of_parts) * mask)
 
 
 def test_a_weight_of_a_reward_function_counts_for_its_parts_too(make_trainer):
     function = Kept()
     trainer = make_trainer([function, by_length], max_steps=1, reward_weights=[0.1, 0.0])
-    advantages, mask = advantages_of(trainer)
-    expected = padded([reward.tokens for reward in function.returned[:4]], advantages.size(1))
+    advantages, mask, returned = advantages_of(trainer, function)
+    expected = padded([reward.tokens for reward in returned], advantages.size(1))
     torch.testing.assert_close(advantages, 0.1 * expected * mask)
 
 

@@ -53,7 +53,7 @@ def complete_program(starter_code: str, program: str) -> str:
 
 def continues_function(completion: str) -> bool:
     """
-    Whether a completion begins with an indented line, as the body of a function does.
+    Whether a completion begins with an indented line, like a body of a function.
 
     Args:
         completion (`str`): Text of a completion, as the model wrote it.

@@ -1,4 +1,4 @@
-"""Report an evaluation: its table with published figures, closing lines, and a summary."""
+"""Report an evaluation: a table, published figures, closing lines and a summary."""
 
 from __future__ import annotations
 
