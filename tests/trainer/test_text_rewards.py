@@ -1,9 +1,11 @@
 """Rewards of parts of a text in real training runs: which advantage each token gets."""
 
 import re
+import runpy
 
 import pytest
 import torch
+from source import ROOT
 from support import Spy, by_length
 from trl import GRPOConfig, GRPOTrainer
 
@@ -91,3 +93,12 @@ def test_each_loss_that_has_an_advantage_per_token_takes_them(make_trainer, loss
 def test_a_loss_with_one_advantage_per_sequence_refuses_them(make_trainer):
     with pytest.raises(ValueError, match="one decision per sequence"):
         make_trainer(Kept(), max_steps=1, loss_type="vespo").train()
+
+
+@pytest.mark.slow
+def test_a_model_without_training_learns_from_them(tmp_path, capsys):
+    example = runpy.run_path(str(ROOT / "examples" / "custom_token_reward.py"))
+    example["main"](example["Arguments"](output_dir=str(tmp_path), max_steps=30))
+    shares = [float(share) for share in re.findall(r"'lower_case/share': '([0-9.]+)'", capsys.readouterr().out)]
+    assert len(shares) == 30
+    assert sum(shares[-3:]) / 3 > shares[0] + 0.2
