@@ -131,6 +131,7 @@ SCRIPTS = {
     "train": r"trl-rltf (?:train|demo) |examples/train_(?:apps|mbpp)\.py|make demo ARGS=",
     "evaluate": r"trl-rltf evaluate |examples/evaluate_\w+\.py",
     "train_critic": r"trl-rltf train-critic |examples/train_critic\.py",
+    "check": r"trl-rltf check ",
     "grade": r"trl-rltf grade |trl_rltf\.execution grade ",
 }
 OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_precision", "--dynamo_backend"}

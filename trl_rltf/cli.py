@@ -1,4 +1,4 @@
-"""The console command: `trl-rltf train | evaluate | grade | train-critic | demo`."""
+"""The console command: `trl-rltf train`, `evaluate`, `grade`, `check`, and more."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ COMMANDS = {
     "train": ("train", "train a code model from unit-test feedback"),
     "evaluate": ("evaluate", "measure pass@k of a model on a benchmark"),
     "grade": ("grade", "grade the programs of a file, without a model"),
+    "check": ("check", "check the tests and the reference solutions of a dataset"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
 }
+# Commands that need no process group.
+_WITHOUT_LAUNCHER = ("grade", "check")
 _EPILOG = """\
 Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
 of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.
@@ -50,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         parser.print_help()
         return 0
-    if command == "grade":
-        from .scripts import grade
-
-        grading = grade.make_parser(prog="trl-rltf grade")
-        return grade.main(grading.parse_args(given[1:]), grading)
     try:
+        if command in _WITHOUT_LAUNCHER:
+            script = importlib.import_module(f"trl_rltf.scripts.{command}")
+            script_parser = script.make_parser(prog=f"trl-rltf {command}")
+            status: int = script.main(script_parser.parse_args(given[1:]), script_parser)
+            return status
         _launch(command, given[1:])
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]

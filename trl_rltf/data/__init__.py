@@ -12,9 +12,17 @@ if TYPE_CHECKING:
     from .benchmarks import BENCHMARKS as BENCHMARKS
     from .benchmarks import Benchmark as Benchmark
     from .benchmarks import load_benchmark as load_benchmark
+    from .checks.findings import CheckThresholds as CheckThresholds
+    from .checks.findings import Finding as Finding
+    from .checks.findings import find_duplicates as find_duplicates
+    from .checks.findings import find_faults as find_faults
+    from .checks.grading import check_problems as check_problems
+    from .checks.results import CheckedProblem as CheckedProblem
+    from .checks.results import CheckedProgram as CheckedProgram
     from .known_flaws import KNOWN_FLAWS as KNOWN_FLAWS
     from .known_flaws import Flaw as Flaw
     from .mbpp import load_mbpp as load_mbpp
+    from .notices import RowNotice as RowNotice
     from .options import Columns as Columns
     from .prompts import apps_prompt as apps_prompt
     from .prompts import livecodebench_prompt as livecodebench_prompt
@@ -31,11 +39,23 @@ __all__, __getattr__, __dir__ = lazy_names(
             "Benchmark",
             "load_benchmark",
         ),
+        ".checks.findings": (
+            "CheckThresholds",
+            "Finding",
+            "find_duplicates",
+            "find_faults",
+        ),
+        ".checks.grading": ("check_problems",),
+        ".checks.results": (
+            "CheckedProblem",
+            "CheckedProgram",
+        ),
         ".known_flaws": (
             "KNOWN_FLAWS",
             "Flaw",
         ),
         ".mbpp": ("load_mbpp",),
+        ".notices": ("RowNotice",),
         ".options": ("Columns",),
         ".prompts": (
             "apps_prompt",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from datasets import Dataset, load_dataset
 
 from .problems import check_solutions, is_missing, make_problem, parse_difficulties, parse_json, read_text, to_dataset
 from .prompts import apps_prompt
+from .rows import BadRow, LeftOut, Row
 
 
 logger = logging.getLogger(__name__)
@@ -47,25 +49,15 @@ def load_apps(
         ValueError: If a file is malformed, tests are empty, or a difficulty is unknown. The message names the file.
     """
     wanted = None if difficulties is None else parse_difficulties(difficulties)
-    root = Path(path).expanduser()
-    if root.is_dir():
-        raw = _read_folder(root, split)
-    elif _looks_like_a_path(str(path)):
-        raise FileNotFoundError(
-            f"there is no folder {str(root)!r}. Give the folder that holds `train/` and `test/`, or the id of a Hub "
-            f"dataset such as `codeparrot/apps`. {_OWN_PROBLEMS}"
-        )
-    else:
-        raw = _read_hub(str(path), split)
     problems = []
     without_tests = []
-    for problem in raw:
-        if wanted is not None and problem["difficulty"] not in wanted:
-            continue
-        if problem["input_output"] is None:
-            without_tests.append(problem["problem_id"])
-            continue
-        problems.append(_to_row(problem))
+    for problem in read_apps(path, split, difficulties=wanted):
+        if isinstance(problem, BadRow):
+            raise ValueError(str(problem))
+        if isinstance(problem, LeftOut):
+            without_tests.append(problem.where)
+        else:
+            problems.append(problem)
     if without_tests:
         logger.warning(
             "%d problems have no tests and are left out: %s", len(without_tests), ", ".join(without_tests[:20])
@@ -74,6 +66,47 @@ def load_apps(
         levels = "" if wanted is None else f" and a difficulty among {', '.join(wanted)}"
         raise ValueError(f"{path}: no problem of split {split!r} has tests{levels}.")
     return to_dataset(problems)
+
+
+def read_apps(
+    path: str | Path, split: str, *, difficulties: Sequence[str] | None = None
+) -> Iterator[dict[str, Any] | BadRow | LeftOut]:
+    """
+    Read APPS problems, one after the other.
+
+    Args:
+        path (`str` or `Path`): See [`load_apps`].
+        split (`str`): See [`load_apps`].
+        difficulties (`Sequence[str]`, *optional*): Levels to keep. Defaults to all.
+
+    Yields:
+        `dict[str, Any]`: The next row with the columns of `FEATURES`, or an error that describes a malformed problem or one
+        without tests.
+
+    Raises:
+        FileNotFoundError: If the folder or its split does not exist.
+    """
+    root = Path(path).expanduser()
+    if root.is_dir():
+        found = _read_folder(root, split)
+    elif _looks_like_a_path(str(path)):
+        raise FileNotFoundError(
+            f"there is no folder {str(root)!r}. Give the folder that holds `train/` and `test/`, or the id of a Hub "
+            f"dataset such as `codeparrot/apps`. {_OWN_PROBLEMS}"
+        )
+    else:
+        found = _read_hub(str(path), split)
+    for read in found:
+        row: dict[str, Any] | BadRow | LeftOut
+        try:
+            problem = read()
+            if difficulties is not None and problem["difficulty"] not in difficulties:
+                continue
+            without_tests = problem["input_output"] is None
+            row = LeftOut(Row(problem["problem_id"], {}), "without tests") if without_tests else _to_row(problem)
+        except ValueError as error:
+            row = BadRow("", str(error))
+        yield row
 
 
 def _looks_like_a_path(path: str) -> bool:
@@ -94,35 +127,35 @@ def _to_row(problem: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _read_folder(root: Path, split: str) -> Iterator[dict[str, Any]]:
+def _read_folder(root: Path, split: str) -> Iterator[Callable[[], dict[str, Any]]]:
     folder = root / split
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{str(root)!r} has no folder {split!r}. APPS has its problems in `{split}/NNNN/`. {_OWN_PROBLEMS}"
         )
-    found = False
-    for problem in sorted(path for path in folder.iterdir() if path.is_dir()):
-        question = problem / "question.txt"
-        if not question.is_file():
-            raise ValueError(f"{problem}: `question.txt` is missing. Restore it, or remove the folder.")
-        found = True
-        tests = problem / "input_output.json"
-        solutions = problem / "solutions.json"
-        metadata = problem / "metadata.json"
-        starter = problem / "starter_code.py"
-        yield {
-            "where": str(tests),
-            "problem_id": problem.name,
-            "question": read_text(question),
-            "input_output": _read_json(tests) if tests.is_file() else None,
-            "solutions": check_solutions(
-                (_read_json(solutions) if solutions.is_file() else None) or [], str(solutions)
-            ),
-            "difficulty": _difficulty(metadata) if metadata.is_file() else "",
-            "starter_code": read_text(starter) if starter.is_file() else "",
-        }
-    if not found:
+    problems = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not problems:
         raise FileNotFoundError(f"{str(folder)!r} has no problems. APPS has its problems in `{split}/NNNN/`.")
+    yield from (partial(_read_problem, problem) for problem in problems)
+
+
+def _read_problem(problem: Path) -> dict[str, Any]:
+    question = problem / "question.txt"
+    if not question.is_file():
+        raise ValueError(f"{problem}: `question.txt` is missing. Restore it, or remove the folder.")
+    tests = problem / "input_output.json"
+    solutions = problem / "solutions.json"
+    metadata = problem / "metadata.json"
+    starter = problem / "starter_code.py"
+    return {
+        "where": str(tests),
+        "problem_id": problem.name,
+        "question": read_text(question),
+        "input_output": _read_json(tests) if tests.is_file() else None,
+        "solutions": check_solutions((_read_json(solutions) if solutions.is_file() else None) or [], str(solutions)),
+        "difficulty": _difficulty(metadata) if metadata.is_file() else "",
+        "starter_code": read_text(starter) if starter.is_file() else "",
+    }
 
 
 def _difficulty(path: Path) -> str:
@@ -137,24 +170,27 @@ def _read_json(path: Path) -> Any:
     return parse_json(read_text(path), str(path))
 
 
-def _read_hub(name: str, split: str) -> Iterator[dict[str, Any]]:
+def _read_hub(name: str, split: str) -> Iterator[Callable[[], dict[str, Any]]]:
     for index, raw in enumerate(_load_hub(name, split)):
-        where = f"{name}, split {split!r}, row {index}"
-        row = {key: value for key, value in raw.items() if not is_missing(value)}
-        number = str(row.get("problem_id", row.get("id")))
-        if not number.isdecimal():
-            raise ValueError(f"{where}: the `problem_id` is {number}, but must be a whole number.")
-        if not isinstance(row.get("question"), str):
-            raise ValueError(f"{where}: there is no text in `question`. Remove the row.")
-        yield {
-            "where": f"{where}, column `input_output`",
-            "problem_id": f"{int(number):04d}",
-            "question": row["question"],
-            "input_output": _column(row, "input_output", where),
-            "solutions": check_solutions(_column(row, "solutions", where) or [], f"{where}, column `solutions`"),
-            "difficulty": row.get("difficulty", ""),
-            "starter_code": row.get("starter_code", ""),
-        }
+        yield partial(_read_row, raw, f"{name}, split {split!r}, row {index}")
+
+
+def _read_row(raw: dict[str, Any], where: str) -> dict[str, Any]:
+    row = {key: value for key, value in raw.items() if not is_missing(value)}
+    number = str(row.get("problem_id", row.get("id")))
+    if not number.isdecimal():
+        raise ValueError(f"{where}: the `problem_id` is {number}, but must be a whole number.")
+    if not isinstance(row.get("question"), str):
+        raise ValueError(f"{where}: there is no text in `question`. Remove the row.")
+    return {
+        "where": f"{where}, column `input_output`",
+        "problem_id": f"{int(number):04d}",
+        "question": row["question"],
+        "input_output": _column(row, "input_output", where),
+        "solutions": check_solutions(_column(row, "solutions", where) or [], f"{where}, column `solutions`"),
+        "difficulty": row.get("difficulty", ""),
+        "starter_code": row.get("starter_code", ""),
+    }
 
 
 def _column(row: dict[str, Any], name: str, where: str) -> Any:

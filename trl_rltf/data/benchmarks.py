@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Any, Literal
 from datasets import Dataset, Features, Value, concatenate_datasets
 
 from ..execution.program import Runner
-from .apps import load_apps
+from .apps import read_apps
 from .contests import read_code_contests, read_taco
 from .humaneval import read_humaneval, read_mbpp_plus
 from .known_flaws import flawed_problems
 from .livecodebench import read_livecodebench, release_files
-from .mbpp import load_mbpp
+from .mbpp import read_mbpp
+from .notices import RowNotice, summarize_notices
 from .options import Columns, Options
 from .problems import FEATURES
 from .rows import BadRow, LeftOut, Row
@@ -42,7 +43,8 @@ class Benchmark:
         hub_id (`str`): Id of its dataset on the Hub; empty for datasets with named columns.
         split (`str`): Split that is loaded by default.
         read (`Callable`, *optional*): Reads a row. Not used with `load`.
-        load (`Callable`, *optional*): Loads all rows from a path, a split and a subset: for APPS and MBPP.
+        load (`Callable`, *optional*): Reads all rows from a path, a split and a subset: for APPS and MBPP. A row that is
+            malformed or cannot be graded is an error, which is not raised.
         subset (`str`, *optional*): Configuration that is loaded by default.
         files (`Callable[[str | None], list[str]]`, *optional*): Names the files of a subset, for a dataset that comes with a
             loading script.
@@ -53,18 +55,14 @@ class Benchmark:
     split: str
     read: Reader | None = None
     _: KW_ONLY
-    load: Callable[[str | Path, str, str | None], Dataset] | None = None
+    load: Callable[[str | Path, str, str | None], Iterable[dict[str, Any] | BadRow | LeftOut]] | None = None
     subset: str | None = None
     files: Callable[[str | None], list[str]] | None = None
     has_dates: bool = False
 
 
-def _load_mbpp(path: str | Path, split: str, subset: str | None) -> Dataset:
-    return load_mbpp(path, split, name=subset or "full")
-
-
 BENCHMARKS: dict[str, Benchmark] = {
-    "apps": Benchmark("codeparrot/apps", "test", load=lambda path, split, subset: load_apps(path, split)),
+    "apps": Benchmark("codeparrot/apps", "test", load=lambda path, split, subset: read_apps(path, split)),
     "code_contests": Benchmark("deepmind/code_contests", "test", read_code_contests),
     "columns": Benchmark("", "train", read_columns),
     "deepcoder": Benchmark("agentica-org/DeepCoder-Preview-Dataset", "test", read_deepcoder, subset="lcbv5"),
@@ -73,9 +71,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "livecodebench": Benchmark(
         "livecodebench/code_generation_lite", "test", read_livecodebench, files=release_files, has_dates=True
     ),
-    "mbpp": Benchmark("google-research-datasets/mbpp", "test", load=_load_mbpp, subset="full"),
+    "mbpp": Benchmark("google-research-datasets/mbpp", "test", load=read_mbpp, subset="full"),
     "mbpp_plus": Benchmark("evalplus/mbppplus", "test", read_mbpp_plus),
-    "mbpp_sanitized": Benchmark("google-research-datasets/mbpp", "test", load=_load_mbpp, subset="sanitized"),
+    "mbpp_sanitized": Benchmark("google-research-datasets/mbpp", "test", load=read_mbpp, subset="sanitized"),
     "open_r1": Benchmark("open-r1/verifiable-coding-problems-python", "train", read_open_r1),
     "taco": Benchmark("BAAI/TACO", "test", read_taco, subset="ALL"),
 }
@@ -94,6 +92,7 @@ def load_benchmark(
     leave_out_flawed: bool = False,
     bad_rows: Literal["raise", "skip"] = "raise",
     runner: Runner | None = None,
+    on_notice: Callable[[RowNotice], None] | None = None,
 ) -> Dataset:
     """
     Load the problems of a benchmark, with its prompts.
@@ -119,6 +118,8 @@ def load_benchmark(
             out, and the warning counts them by column.
         runner ([`~execution.Runner`], *optional*): Grader for the canonical solutions in the files of EvalPlus, whose outputs are
             the expected ones. Defaults to a [`~execution.LocalRunner`].
+        on_notice (`Callable[[RowNotice], None]`, *optional*): Called with a [`RowNotice`] for each row that is left out or
+            renamed, instead of the warning.
 
     Returns:
         [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions`, `problem_id`, `difficulty`, `starter_code`, `time_limit`
@@ -132,13 +133,19 @@ def load_benchmark(
     _check_arguments(name, benchmark, path, columns, start_date, end_date, bad_rows)
     subset = benchmark.subset if subset is None else subset
     where = benchmark.hub_id if path is None else path
-    left_out: dict[str, list[str]] = defaultdict(list)
+    notices: list[RowNotice] = []
     options = Options(columns or Columns(), runner, start_date, end_date)
     with contextlib.closing(options):
-        problems = _problems(benchmark, where, split or benchmark.split, subset, options, left_out, bad_rows)
-        kept = _kept(problems, name, difficulties, leave_out_flawed, left_out)
+        problems = _problems(benchmark, where, split or benchmark.split, subset, options, notices, bad_rows)
+        kept = _kept(problems, name, difficulties, leave_out_flawed, notices)
         dataset = _collect(kept)
-    _report(str(where), len(dataset), left_out)
+    if on_notice is not None:
+        for notice in notices:
+            on_notice(notice)
+    elif summary := summarize_notices(notices):
+        num_left_out = sum(notice.kind != "renamed" for notice in notices)
+        total = len(dataset) + num_left_out
+        logger.warning("%s: %d of %d rows are left out: %s", where, num_left_out, total, summary)
     return dataset
 
 
@@ -189,27 +196,37 @@ def _problems(
     split: str,
     subset: str | None,
     options: Options,
-    left_out: dict[str, list[str]],
+    notices: list[RowNotice],
     bad_rows: str,
 ) -> Iterator[dict[str, Any]]:
+    unnamed = "that are not JSON objects" if benchmark.load is None else "that are malformed"
+    for row in _read(benchmark, path, split, subset, options):
+        if isinstance(row, LeftOut):
+            notices.append(RowNotice("left_out", row.where, row.reason))
+        elif isinstance(row, BadRow):
+            if bad_rows == "raise":
+                raise ValueError(f'{row} (`bad_rows="skip"` leaves such rows out.)') from row
+            reason = f"with a malformed column `{row.column}`" if row.column else unnamed
+            notices.append(RowNotice("malformed", str(row).partition(": ")[0], reason, str(row)))
+        else:
+            yield {**dict.fromkeys(BENCHMARK_FEATURES), **row}
+
+
+def _read(
+    benchmark: Benchmark, path: str | Path, split: str, subset: str | None, options: Options
+) -> Iterator[dict[str, Any] | BadRow | LeftOut]:
     if benchmark.load is not None:
-        rows = benchmark.load(path, split, subset)
-        yield from ({**row, "time_limit": None, "memory_limit": None} for row in rows)
+        yield from benchmark.load(path, split, subset)
         return
     read = benchmark.read or read_columns
     files = None if benchmark.files is None or Path(path).expanduser().is_file() else benchmark.files(subset)
     for row in read_rows(path, split=split, subset=subset, files=files):
+        problem: dict[str, Any] | BadRow | LeftOut
         try:
-            if isinstance(row, BadRow):
-                raise row
-            yield read(row, options)
-        except LeftOut as unusable:
-            left_out[unusable.reason].append(unusable.where)
-        except BadRow as error:
-            if bad_rows == "raise":
-                raise ValueError(f'{error} (`bad_rows="skip"` leaves such rows out.)') from error
-            kind = f"with a malformed column `{error.column}`" if error.column else "that are not JSON objects"
-            left_out[kind].append(str(error).partition(": ")[0])
+            problem = row if isinstance(row, BadRow) else read(row, options)
+        except (LeftOut, BadRow) as error:
+            problem = error
+        yield problem
 
 
 def _kept(
@@ -217,7 +234,7 @@ def _kept(
     name: str,
     difficulties: Sequence[str] | None,
     leave_out_flawed: bool,
-    left_out: dict[str, list[str]],
+    notices: list[RowNotice],
 ) -> Iterator[dict[str, Any]]:
     flawed = flawed_problems(name) if leave_out_flawed else frozenset()
     levels = {difficulties} if isinstance(difficulties, str) else None if difficulties is None else set(difficulties)
@@ -229,22 +246,23 @@ def _kept(
         if levels is not None and problem["difficulty"] not in levels:
             continue
         if problem["problem_id"] in flawed:
-            left_out["with a known flaw"].append(problem["problem_id"])
+            notices.append(RowNotice("left_out", problem["problem_id"], "with a known flaw"))
             continue
         num_kept += 1
         names[problem["problem_id"]] += 1
-        count = names[problem["problem_id"]]  # an evaluation tells problems apart by their names
-        yield problem if count == 1 else {**problem, "problem_id": f"{problem['problem_id']} ({count})"}
+        count = names[problem["problem_id"]]
+        if count > 1:  # an evaluation tells problems apart by their names
+            problem = {**problem, "problem_id": f"{problem['problem_id']} ({count})"}
+            notices.append(RowNotice("renamed", problem["problem_id"], "with the name of another row"))
+        yield problem
     if levels is not None and not levels <= found:
         raise ValueError(
             f"`difficulties` has {sorted(levels - found)}, but the problems of {name!r} have {sorted(found)}. Choose among "
             "these."
         )
     if num_kept == 0:
-        reasons = "; ".join(f"{len(rows)} {reason}, such as {rows[0]}" for reason, rows in left_out.items())
-        raise ValueError(
-            f"no problem of {name!r} is left. Rows left out: {reasons or 'none'}. Check the path and the split."
-        )
+        reasons = summarize_notices(notices) or "none"
+        raise ValueError(f"no problem of {name!r} is left. Rows left out: {reasons}. Check the path and the split.")
 
 
 def _collect(problems: Iterable[dict[str, Any]]) -> Dataset:
@@ -259,14 +277,3 @@ def _collect(problems: Iterable[dict[str, Any]]) -> Dataset:
     if part or not tables:
         tables.append(Dataset.from_list(part, features=BENCHMARK_FEATURES))
     return tables[0] if len(tables) == 1 else concatenate_datasets(tables)
-
-
-def _report(where: str, num_kept: int, left_out: dict[str, list[str]]) -> None:
-    if left_out:
-        total = num_kept + sum(map(len, left_out.values()))
-        reasons = "; ".join(f"{len(rows)} {reason} ({_first(rows)})" for reason, rows in left_out.items())
-        logger.warning("%s: %d of %d rows are left out: %s", where, total - num_kept, total, reasons)
-
-
-def _first(rows: list[str]) -> str:
-    return ", ".join(rows[:3]) + (", ..." if len(rows) > 3 else "")

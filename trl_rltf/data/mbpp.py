@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from datasets import Dataset, load_dataset
 
 from .problems import is_missing, make_problem, parse_json, read_text, to_dataset
 from .prompts import mbpp_prompt
+from .rows import BadRow
 
 
 # First and last task id of each split (section 2.1 of the MBPP paper).
@@ -41,41 +43,77 @@ def load_mbpp(
         FileNotFoundError: If a local file does not exist.
         ValueError: If the file is malformed, or the split is unknown. The message names the file and the line.
     """
-    if split not in _SPLITS:
-        raise ValueError(f"`split` is {split!r}, but must be one of {', '.join(_SPLITS)}.")
-    file = Path(path).expanduser()
-    if file.is_file():
-        rows = _read_file(file)
-    elif file.is_dir():
-        raise FileNotFoundError(
-            f"{str(file)!r} is a folder. Give the file in it, `mbpp.jsonl` or `sanitized-mbpp.json`."
-        )
-    elif file.suffix in (".json", ".jsonl") or str(path).startswith((".", "/", "~")) or str(path).count("/") != 1:
-        raise FileNotFoundError(
-            f"there is no file {str(file)!r}. Give an `mbpp.jsonl` or `sanitized-mbpp.json`, or the id of a Hub dataset."
-        )
-    else:
-        try:
-            parts = load_dataset(str(path), name)
-        except (ConnectionError, FileNotFoundError) as error:
-            raise FileNotFoundError(
-                f"{str(path)!r} is neither a file here nor a dataset that could be read from the Hub ({error}). Check the path, "
-                "or the connection."
-            ) from error
-        rows = [(f"{path}, split {part!r}, row {i}", row) for part in parts for i, row in enumerate(parts[part])]
-    first, last = _SPLITS[split]
-    problems = [_to_row(row, where) for where, row in rows if first <= _task_id(row, where) <= last]
+    problems = []
+    for problem in read_mbpp(path, split, name):
+        if isinstance(problem, BadRow):
+            raise ValueError(str(problem))
+        problems.append(problem)
     if not problems:
+        first, last = _SPLITS[split]
         raise ValueError(f"{path}: no problem has a task id from {first} to {last} (split {split!r}).")
     return to_dataset(problems)
 
 
-def _read_file(file: Path) -> list[tuple[str, Any]]:
+def read_mbpp(path: str | Path, split: str, name: str | None = None) -> Iterator[dict[str, Any] | BadRow]:
+    """
+    Read MBPP problems, one after the other.
+
+    Args:
+        path (`str` or `Path`): See [`load_mbpp`].
+        split (`str`): See [`load_mbpp`].
+        name (`str`, *optional*): Configuration of the Hub dataset. Defaults to `"full"`.
+
+    Yields:
+        `dict[str, Any]`: The next row with the columns of `FEATURES`, or an error that describes a malformed row.
+
+    Raises:
+        FileNotFoundError: If a local file does not exist.
+        ValueError: If the file is not readable, or the split is unknown.
+    """
+    if split not in _SPLITS:
+        raise ValueError(f"`split` is {split!r}, but must be one of {', '.join(_SPLITS)}.")
+    first, last = _SPLITS[split]
+    for where, content in _find_rows(path, name or "full"):
+        row: dict[str, Any] | BadRow
+        try:
+            content = parse_json(content, where) if isinstance(content, str) else content
+            if not first <= _task_id(content, where) <= last:
+                continue
+            row = _to_row(content, where)
+        except ValueError as error:
+            row = BadRow("", str(error))
+        yield row
+
+
+def _find_rows(path: str | Path, name: str) -> Iterator[tuple[str, Any]]:
+    """Where each row is, and the row or its JSON text."""
+    file = Path(path).expanduser()
+    if file.is_file():
+        return _read_file(file)
+    if file.is_dir():
+        raise FileNotFoundError(
+            f"{str(file)!r} is a folder. Give the file in it, `mbpp.jsonl` or `sanitized-mbpp.json`."
+        )
+    if file.suffix in (".json", ".jsonl") or str(path).startswith((".", "/", "~")) or str(path).count("/") != 1:
+        raise FileNotFoundError(
+            f"there is no file {str(file)!r}. Give an `mbpp.jsonl` or `sanitized-mbpp.json`, or the id of a Hub dataset."
+        )
+    try:
+        parts = load_dataset(str(path), name)
+    except (ConnectionError, FileNotFoundError) as error:
+        raise FileNotFoundError(
+            f"{str(path)!r} is neither a file here nor a dataset that could be read from the Hub ({error}). Check the path, "
+            "or the connection."
+        ) from error
+    return ((f"{path}, split {part!r}, row {i}", row) for part in parts for i, row in enumerate(parts[part]))
+
+
+def _read_file(file: Path) -> Iterator[tuple[str, Any]]:
     text = read_text(file)
     if text.lstrip().startswith("["):
-        return [(f"{file}, item {i}", row) for i, row in enumerate(parse_json(text, str(file)))]
-    lines = [(f"{file}, line {number}", line) for number, line in enumerate(text.split("\n"), start=1)]
-    return [(where, parse_json(line, where)) for where, line in lines if line.strip()]
+        return ((f"{file}, item {i}", row) for i, row in enumerate(parse_json(text, str(file))))
+    lines = ((f"{file}, line {number}", line) for number, line in enumerate(text.split("\n"), start=1))
+    return ((where, line) for where, line in lines if line.strip())
 
 
 def _task_id(row: Any, where: str) -> int:
