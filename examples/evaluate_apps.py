@@ -11,13 +11,15 @@ A local folder in the layout of APPS, and a check of grader and data that needs 
 
     python examples/evaluate_apps.py --dataset_name <folder of APPS> --programs reference
 
-A killed run is resumed by the same command. The script is trl_rltf/scripts/evaluate.py, which `trl-rltf evaluate` runs too.
-Running it is the opt-in to running model-written code, in the sandbox described in docs/execution.md; docs/evaluation.md describes
-the figures.
+A killed run is resumed by the same command. The script is trl_rltf/scripts/evaluate.py, which `trl-rltf evaluate --benchmark apps`
+runs too. Running it is the opt-in to running model-written code, in the sandbox described in docs/execution.md;
+docs/evaluation.md describes the figures.
 """
 
 from trl_rltf.scripts.evaluate import main, make_parser
 
 
 if __name__ == "__main__":
-    main(*make_parser().parse_args_and_config())
+    parser = make_parser()
+    parser.set_defaults(benchmark="apps")
+    main(*parser.parse_args_and_config())

@@ -14,7 +14,7 @@ from . import __version__
 # The module of `trl_rltf.scripts` that each command runs, and its help.
 COMMANDS = {
     "train": ("train", "train a code model from unit-test feedback"),
-    "evaluate": ("evaluate", "measure pass@k of a model on APPS or MBPP"),
+    "evaluate": ("evaluate", "measure pass@k of a model on a benchmark"),
     "grade": ("grade", "grade the programs of a file, without a model"),
     "check": ("check", "check the tests and the reference solutions of a dataset"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
@@ -53,12 +53,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         parser.print_help()
         return 0
-    if command in _WITHOUT_LAUNCHER:
-        script = importlib.import_module(f"trl_rltf.scripts.{command}")
-        script_parser = script.make_parser(prog=f"trl-rltf {command}")
-        status: int = script.main(script_parser.parse_args(given[1:]), script_parser)
-        return status
-    _launch(command, given[1:])
+    try:
+        if command in _WITHOUT_LAUNCHER:
+            script = importlib.import_module(f"trl_rltf.scripts.{command}")
+            script_parser = script.make_parser(prog=f"trl-rltf {command}")
+            status: int = script.main(script_parser.parse_args(given[1:]), script_parser)
+            return status
+        _launch(command, given[1:])
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package == "trl_rltf":
+            raise
+        parser.exit(
+            2,
+            f"trl-rltf {command}: the package {package!r} is not installed. `pip install trl-rltf`, without `--no-deps`, installs "
+            "what this command needs. `trl-rltf grade` needs no other package.\n",
+        )
     return 0
 
 

@@ -133,6 +133,22 @@ def test_a_whole_function_gets_the_imports_and_helpers_that_it_lacks():
     assert complete_program(STARTER, own).count("def double(") == 1
 
 
+def test_a_body_continues_the_starter_code_also_if_more_functions_follow_it():
+    completion = "\n    return []\n\n\ndef double_all(xs):\n    pass\n"
+    assert complete_program(STARTER, completion) == STARTER + completion
+
+
+def test_a_body_without_its_indent_gets_it_back():
+    assert complete_program(STARTER, "y = 1\nreturn [y]\n") == f"{STARTER}    y = 1\n    return [y]\n"
+
+
+@pytest.mark.parametrize("program", ["class Solution:\n    pass\n", "double_all = list\n", "", "I do not know."])
+def test_a_program_that_is_neither_a_body_nor_the_function_is_left_as_it_is(program):
+    assert complete_program(STARTER, program) == program
+    # As in many problems of APPS: the function has no body yet.
+    assert complete_program("def double_all(xs):\n\t", program) == program
+
+
 def test_without_starter_code_a_program_is_left_as_it_is():
     assert complete_program("", "print(1)") == "print(1)"
     assert complete_program("class Solution:\n    def f(self):\n", "print(1)") == "print(1)"

@@ -99,6 +99,46 @@ def test_samples_that_fail_the_visible_tests_are_not_kept(folder):
     assert [(p.num_correct, p.num_kept, p.num_kept_correct) for p in result.counts] == [(2, 1, 1), (2, 2, 2)]
 
 
+def test_cut_completions_that_are_syntax_errors_are_counted(folder):
+    class SyntaxErrors:
+        def run(self, programs):
+            return [ExecutionReport(Outcome.SYNTAX_ERROR if p.source == "cut off" else Outcome.PASS) for p in programs]
+
+    result = evaluate(TWO_PROBLEMS, FixedSampler(), SyntaxErrors(), 2, folder=folder)
+    assert (result.num_clipped, result.num_clipped_syntax_errors) == (2, 1)
+
+
+STARTER = 'import math\n\n\ndef f(x):\n    """ Root. """\n'
+COMPLETIONS = {
+    "    return math.sqrt(x)\n": f"{STARTER}    return math.sqrt(x)\n",
+    "Sure:\n```python\ndef f(x):\n    return math.sqrt(x)\n```": "import math\ndef f(x):\n    return math.sqrt(x)\n",
+    " Sure:\n```\ndef f(x):\n    return x\n```": "import math\ndef f(x):\n    return x\n",
+    "    if x:\n        return 1\n    return 0\n\n\ndef g():\n    pass\n": (
+        f"{STARTER}    if x:\n        return 1\n    return 0\n\n\ndef g():\n    pass\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("completion", COMPLETIONS)
+def test_a_program_is_completed_with_the_starter_code_of_its_problem(folder, model, tokenizer, completion):
+    graded = []
+
+    class Keeping:
+        def run(self, programs):
+            graded.extend(program.source for program in programs)
+            return [REPORTS["right"] for _ in programs]
+
+    class Fixed(PolicySampler):
+        fingerprint = "fixed"
+
+        def sample(self, problems, num_samples, seed):
+            return [[completion] for _ in problems]
+
+    rows = TWO_PROBLEMS.select([0]).add_column("starter_code", [STARTER])
+    evaluate(rows, Fixed(model, tokenizer, Sampling()), Keeping(), 1, folder=folder)
+    assert graded == [COMPLETIONS[completion]]
+
+
 def test_the_rows_of_a_folder_have_the_trailing_error_and_the_length_limit(tmp_path):
     evaluate(TWO_PROBLEMS, FixedSampler(), ReportsByName(), 2, folder=tmp_path)
     rows = {row["completion"]: row for row in map(json.loads, (tmp_path / "samples.jsonl").read_text().splitlines())}

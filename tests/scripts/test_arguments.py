@@ -111,17 +111,16 @@ def test_a_critic_without_a_model_has_the_settings_of_the_demo():
 @pytest.mark.parametrize(
     ("settings", "temperature"),
     [
-        ({}, 0.6),
+        ({"benchmark": "apps"}, 0.6),
         ({"benchmark": "mbpp"}, 1.2),
         ({"benchmark": "mbpp", "temperature": 0.3}, 0.3),
-        ({"temperature": 0.0}, 0),
+        ({"benchmark": "apps", "temperature": 0.0}, 0),
     ],
 )
-def test_the_temperature_of_an_evaluation_is_that_of_the_paper_by_default(settings, temperature):
+def test_the_temperature_of_apps_and_mbpp_is_that_of_the_paper_by_default(settings, temperature):
     assert EvaluationArguments(**settings).temperature == temperature
 
 
-@pytest.mark.parametrize("arguments", [RLTFScriptArguments, EvaluationArguments])
-def test_difficulties_of_mbpp_are_refused(arguments):
+def test_difficulties_of_mbpp_are_refused():
     with pytest.raises(ValueError, match="`difficulties` are levels of APPS, but `benchmark` is 'mbpp'"):
-        arguments(benchmark="mbpp", difficulties=["interview"])
+        RLTFScriptArguments(benchmark="mbpp", difficulties=["interview"])

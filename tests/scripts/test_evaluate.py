@@ -76,7 +76,11 @@ def test_the_closing_lines_count_what_was_cut(tmp_path, pretrained, call, shared
     assert re.search(
         r"[1-4] of 4 prompts have more than 120 tokens, the longest \d+: the beginning", " ".join(out.split())
     )
-    assert json.loads((tmp_path / "run" / "summary.json").read_text())["num_clipped"] == num_clipped
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["num_clipped"] == num_clipped
+    cut = [sample for sample in samples if sample["is_clipped"] and sample["outcome"] == "SYNTAX_ERROR"]
+    assert summary["num_clipped_syntax_errors"] == len(cut)
+    assert (f"{len(cut)} of these fail as syntax errors" in " ".join(out.split())) == bool(cut)
 
 
 def test_both_pass_at_k_are_printed_and_kept_where_they_can_differ(tmp_path, capsys):
@@ -246,6 +250,7 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
         (["--num_samples", "3", "--temperature", "0"], "all 3 samples of a problem are the same"),
         (["--model_name_or_path", "nothing", "--top_p", "2"], "`top_p` is 2"),
         (["--batch_size", "0"], "`batch_size` is 0"),
+        (["--programs", "empty", "--difficulties", "easy"], "`difficulties` has .'easy'., but the problems of 'mbpp'"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(call, shared_data, flags, message):

@@ -106,5 +106,20 @@ class Options:
         if self.runner is not None:
             return self.runner
         if self._own_runner is None:
-            self._own_runner = LocalRunner(1, _TIMEOUT, memory_limit=4 * MEMORY_LIMIT, output_limit=_OUTPUT_LIMIT)
+            self._own_runner = solution_runner()
         return self._own_runner
+
+
+def solution_runner(allow_code_eval: bool | None = None) -> LocalRunner:
+    """
+    Make a grader for canonical solutions.
+
+    Args:
+        allow_code_eval (`bool`, *optional*): Opt-in to running code. Defaults to the variable `HF_ALLOW_CODE_EVAL`.
+
+    Returns:
+        [`~execution.LocalRunner`]: A grader with higher limits than those of programs of a model.
+    """
+    return LocalRunner(
+        1, _TIMEOUT, memory_limit=4 * MEMORY_LIMIT, output_limit=_OUTPUT_LIMIT, allow_code_eval=allow_code_eval
+    )

@@ -16,6 +16,7 @@ from .host.job import Job
 from .host.pool import Batch
 from .limits import check_program_limits
 from .program import Program
+from .progress import with_progress
 from .report import ExecutionReport, Outcome
 from .unit_tests.formats import Checker
 from .unit_tests.parsed_tests import ParsedTests
@@ -133,7 +134,7 @@ class BatchRunner(ABC):
 
         Args:
             programs (`Sequence[Program]`): Programs with their tests.
-            progress (`bool`, *optional*, defaults to `False`): Show a progress bar.
+            progress (`bool`, *optional*, defaults to `False`): Show a progress bar, if tqdm is installed.
 
         Returns:
             `list[ExecutionReport]`: One report per program, in the same order. A program whose worker died twice is
@@ -149,9 +150,7 @@ class BatchRunner(ABC):
         jobs, batch = self._submit(programs)
         with self._cancel_on_error(jobs, batch):
             if progress:
-                from tqdm import tqdm
-
-                for job in tqdm(jobs, desc="grading", unit="program"):
+                for job in with_progress(jobs, description="grading"):
                     batch.wait(job)
             batch.wait()
         return _reports(jobs, batch)

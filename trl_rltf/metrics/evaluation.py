@@ -41,12 +41,14 @@ class Evaluation:
             are the same.
         num_clipped (`int`, *optional*): Samples that were cut at the length limit; `None` if the sampler does not
             report this.
+        num_clipped_syntax_errors (`int`, *optional*, defaults to `0`): Those of them that are syntax errors.
     """
 
     counts: list[ProblemCounts]
     outcomes: dict[str, int]
     num_trailing_errors: int = 0
     num_clipped: int | None = None
+    num_clipped_syntax_errors: int = 0
 
     @property
     def num_samples(self) -> int:
@@ -262,7 +264,17 @@ def _evaluate_in_memory(
     completions = sampler.sample(rows, num_samples, seed)
     for number, sample in enumerate(grade(rows, completions, sampler, runner, visible_tests)):
         counter.add(number // num_samples, sample)
-    return Evaluation(counter.problems, counter.outcomes, counter.num_trailing_errors, counter.num_clipped)
+    return _evaluation(counter)
+
+
+def _evaluation(counter: SampleCounter) -> Evaluation:
+    return Evaluation(
+        counter.problems,
+        counter.outcomes,
+        counter.num_trailing_errors,
+        counter.num_clipped,
+        counter.num_clipped_syntax_errors,
+    )
 
 
 def _plan(problems: Dataset, problems_per_shard: int) -> list[list[int]]:
@@ -280,8 +292,10 @@ def _digest(problems: Dataset) -> str:
     digest = hashlib.sha256()
     for row in problems:
         parts = [row["problem_id"], row["prompt"], row["tests"], row["solutions"]]
+        # Only where they are set, so that runs of problems without them resume.
         limits = {name: row[name] for name in LIMIT_COLUMNS if row.get(name) is not None}
-        digest.update(json.dumps([*parts, limits] if limits else parts).encode())
+        parts += [part for part in (limits, row.get("starter_code")) if part]
+        digest.update(json.dumps(parts).encode())
     return digest.hexdigest()
 
 
@@ -299,4 +313,4 @@ def _count_samples(problems: Dataset, run: ShardedRun, num_samples: int) -> Eval
             f"{run.samples} does not have {num_samples} samples of each of the {len(problems)} problems: it was changed after "
             "the run. Start the run again in another folder."
         )
-    return Evaluation(counter.problems, counter.outcomes, counter.num_trailing_errors, counter.num_clipped)
+    return _evaluation(counter)

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..data.starter_code import complete_program, continues_function
 from ..execution import Outcome, Program, Runner
 from ..execution.limits import LIMIT_COLUMNS, problem_limits
 from ..generation.completion import Completion
@@ -27,6 +28,8 @@ def grade(
     """
     Grade samples, on the visible tests of their problems too.
 
+    A program is completed with the starter code of its problem.
+
     Args:
         problems (`Sequence[Mapping]`): Rows of the problems. Their `time_limit` and `memory_limit` replace the limits of the runner.
         completions (`Sequence[Sequence[str]]`): Completions of each problem.
@@ -42,7 +45,7 @@ def grade(
     for problem, shown, texts in zip(problems, visible, completions, strict=True):
         limits = problem_limits(problem)
         for text in texts:
-            source = sampler.program(text)
+            source = _whole_program(problem.get("starter_code") or "", text, sampler)
             programs.append(Program(source, problem["tests"], **limits))
             if shown is not None:
                 programs.append(Program(source, shown, **limits))
@@ -95,6 +98,12 @@ def check_problem_limits(problems: Dataset) -> None:
             raise ValueError(f"row {index}{name}: {error}") from error
 
 
+def _whole_program(starter_code: str, completion: str, sampler: Sampler) -> str:
+    # The body of a function is not searched for a program: it would lose its indent.
+    is_body = bool(starter_code) and continues_function(completion)
+    return complete_program(starter_code, completion if is_body else sampler.program(completion))
+
+
 class SampleCounter:
     """
     Count graded samples.
@@ -108,6 +117,7 @@ class SampleCounter:
         self.outcomes = {outcome.name: 0 for outcome in reversed(Outcome)}
         self.num_trailing_errors = 0
         self.num_clipped: int | None = None
+        self.num_clipped_syntax_errors = 0
 
     def add(self, index: int, sample: Mapping[str, Any]) -> None:
         """
@@ -130,4 +140,6 @@ class SampleCounter:
         self.num_trailing_errors += sample["trailing_error_type"] is not None
         if sample["is_clipped"] is not None:
             self.num_clipped = (self.num_clipped or 0) + sample["is_clipped"]
+            is_syntax_error = sample["outcome"] == Outcome.SYNTAX_ERROR.name
+            self.num_clipped_syntax_errors += sample["is_clipped"] and is_syntax_error
         self.outcomes[sample["outcome"]] += 1

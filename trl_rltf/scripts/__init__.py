@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .arguments import CriticScriptArguments as CriticScriptArguments
     from .arguments import EvaluationArguments as EvaluationArguments
     from .arguments import RLTFScriptArguments as RLTFScriptArguments
+    from .benchmark_arguments import BenchmarkArguments as BenchmarkArguments
+    from .evaluation_problems import load_benchmark_problems as load_benchmark_problems
     from .policy import load_policy as load_policy
     from .problems import load_problems as load_problems
     from .tables import report_training as report_training
@@ -20,6 +22,8 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         ".arguments": ("CriticScriptArguments", "EvaluationArguments", "RLTFScriptArguments"),
+        ".benchmark_arguments": ("BenchmarkArguments",),
+        ".evaluation_problems": ("load_benchmark_problems",),
         ".policy": ("load_policy",),
         ".problems": ("load_problems",),
         ".tables": ("report_training",),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
+from .benchmark_arguments import BenchmarkArguments
 from .parser import documented
 from .vllm_arguments import check_vllm_arguments
+
+
+_PAPER_TEMPERATURES = {"apps": 0.6, "mbpp": 1.2}
+# Their first assert is the whole test, or one of the hidden ones.
+_ONE_TEST = ("humaneval", "humaneval_plus", "mbpp_plus")
 
 
 @documented
@@ -167,21 +173,13 @@ class CriticScriptArguments(RLTFScriptArguments):
 
 @documented
 @dataclass
-class EvaluationArguments:
+class EvaluationArguments(BenchmarkArguments):
     """
     Arguments of the evaluation script.
 
-    The script takes the arguments of [`~trl.ModelConfig`] too.
+    The inherited arguments choose the problems. The script takes the arguments of [`~trl.ModelConfig`] too.
 
     Args:
-        benchmark (`str`, *optional*, defaults to `"apps"`):
-            Problems to solve: `apps` or `mbpp`.
-        dataset_name (`str`, *optional*):
-            Local dataset, or a dataset of the Hub. Defaults to the benchmark's dataset on the Hub.
-        dataset_test_split (`str`, *optional*, defaults to `"test"`):
-            Split to evaluate on.
-        difficulties (`list[str]`, *optional*):
-            Difficulties of APPS to keep. Defaults to all.
         eval_problems (`int`, *optional*):
             Number of problems, from the first one. Defaults to all.
         output_dir (`str`, *optional*):
@@ -193,16 +191,17 @@ class EvaluationArguments:
         k (`list[int]`, *optional*):
             The k of pass@k. Defaults to 1, 5, 10, 100 and 1000 (for MBPP 80 too), up to `num_samples`.
         temperature (`float`, *optional*):
-            Sampling temperature; 0 decodes greedily. Defaults to that of the paper: 0.6 for APPS, 1.2 for MBPP.
+            Sampling temperature; 0 decodes greedily. Defaults to that of the paper for `apps` (0.6) and `mbpp` (1.2), and for
+            the others to 0, or to 0.2 with several samples.
         top_p (`float`, *optional*, defaults to `0.95`):
             Share of the probability that is sampled from.
         max_completion_length (`int`, *optional*, defaults to `512`):
             Maximum number of tokens per completion.
         max_prompt_length (`int`, *optional*):
             Maximum number of tokens of a prompt. Longer ones lose the beginning of their content, not the chat template.
-        prompt_style (`str`, *optional*, defaults to `"plain"`):
+        prompt_style (`str`, *optional*):
             Form of the prompts: `plain`, that of the benchmark, or `chat`, the same text as a message through the tokenizer's chat
-            template.
+            template. Defaults to `plain` for `apps` and `mbpp`, as in the paper, and for the others to `chat` if there is a template.
         stop_strings (`list[str]`, *optional*):
             Texts that end a completion.
         filter_by_examples (`bool`, *optional*, defaults to `False`):
@@ -251,10 +250,6 @@ class EvaluationArguments:
         ValueError: If a value is out of range, or two arguments contradict each other.
     """
 
-    benchmark: Literal["apps", "mbpp"] = "apps"
-    dataset_name: str | None = None
-    dataset_test_split: str = "test"
-    difficulties: list[str] | None = None
     eval_problems: int | None = None
     output_dir: str | None = None
     programs: Literal["model", "reference", "empty"] = "model"
@@ -264,7 +259,7 @@ class EvaluationArguments:
     top_p: float = 0.95
     max_completion_length: int = 512
     max_prompt_length: int | None = None
-    prompt_style: Literal["plain", "chat"] = "plain"
+    prompt_style: Literal["plain", "chat"] | None = None
     stop_strings: list[str] | None = None
     filter_by_examples: bool = False
     batch_size: int = 64
@@ -288,10 +283,14 @@ class EvaluationArguments:
     vllm_server_timeout: float = 240.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.temperature is None:
-            self.temperature = 1.2 if self.benchmark == "mbpp" else 0.6
-        if self.benchmark == "mbpp" and self.difficulties is not None:
-            raise ValueError("`difficulties` are levels of APPS, but `benchmark` is 'mbpp'. Leave `difficulties` out.")
+            self.temperature = _PAPER_TEMPERATURES.get(self.benchmark, 0.0 if self.num_samples <= 1 else 0.2)
+        if self.filter_by_examples and self.benchmark in _ONE_TEST:
+            raise ValueError(
+                f"`filter_by_examples` needs a test that decides less than the verdict, which {self.benchmark!r} does not have. "
+                "Leave it out."
+            )
         if self.temperature == 0 and self.num_samples > 1 and self.programs == "model":
             raise ValueError(
                 f"At `temperature` 0 all {self.num_samples} samples of a problem are the same. Use `num_samples` 1, or a higher "
@@ -303,3 +302,14 @@ class EvaluationArguments:
         if self.eval_problems is not None and self.eval_problems < 0:
             raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")
         check_vllm_arguments(self)
+
+    def sends_chat(self, tokenizer: Any) -> bool:
+        """
+        Whether prompts are sent as chat messages.
+
+        Args:
+            tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the model.
+        """
+        if self.prompt_style is not None:
+            return self.prompt_style == "chat"
+        return self.benchmark not in _PAPER_TEMPERATURES and bool(tokenizer.chat_template)

@@ -1,10 +1,11 @@
 """
-Measure pass@k of a model on APPS or MBPP.
+Measure pass@k of a model on HumanEval, or on any other benchmark.
 
 A killed run is resumed by the same command.
 
+    trl-rltf evaluate --model_name_or_path Qwen/Qwen2.5-Coder-0.5B-Instruct
     trl-rltf evaluate --benchmark mbpp --model_name_or_path Qwen/Qwen2.5-Coder-0.5B --num_samples 20
-    accelerate launch -m trl_rltf.scripts.evaluate --model_name_or_path Qwen/Qwen2.5-Coder-0.5B
+    accelerate launch -m trl_rltf.scripts.evaluate --model_name_or_path Qwen/Qwen2.5-Coder-0.5B-Instruct
 
 Running the script is the opt-in to running model-written code, in the sandbox described in docs/execution.md. The page
 docs/evaluation.md describes the figures.
@@ -12,10 +13,8 @@ docs/evaluation.md describes the figures.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,68 +24,31 @@ from trl import ModelConfig
 
 from .. import __version__
 from ..critic import Critic, CriticSampler
-from ..data import load_apps, load_mbpp, visible_tests
+from ..data import visible_tests
 from ..execution import Runner
 from ..generation import Sampling, prompt_lengths
 from ..metrics import (
     EmptySampler,
-    Evaluation,
     PolicySampler,
     ReferenceSampler,
     Sampler,
     VLLMSampler,
     VLLMServerSampler,
     choose_ks,
-    summarize,
-    summarize_filtered,
 )
 from ..metrics import evaluate as evaluate_problems
 from .arguments import EvaluationArguments
+from .evaluation_problems import load_benchmark_problems
+from .evaluation_report import published_figures, report
 from .parser import ScriptParser
 from .policy import load_policy
-from .problems import APPS, MBPP
 from .runners import make_runner
-from .tables import console, evaluation_table
+from .tables import console
 from .vllm_policy import load_vllm_sampler
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
 _MAY_CHANGE = ("dataset_name", "num_workers", "ray_address", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """
-    A benchmark and the published figures.
-
-    The figures are those of CodeT5 770M, trained on APPS with RLTF (arXiv 2307.04349).
-
-    Args:
-        name (`str`): Name in the table.
-        ks (`tuple[int, ...]`): Usual k of pass@k.
-        published (`Mapping[str, Mapping[str, float]]`): Percentages by name of the figure and group of problems.
-    """
-
-    name: str
-    ks: tuple[int, ...]
-    published: Mapping[str, Mapping[str, float]]
-
-
-BENCHMARKS = {
-    # Tables 3 and 5: without critic sampling, on the 5,000 test problems.
-    "apps": Benchmark(
-        "APPS",
-        (1, 5, 10, 100, 1000),
-        {
-            "pass@1": {"all": 1.45, "introductory": 4.16, "interview": 0.97, "competition": 0.20},
-            "pass@5": {"all": 3.78},
-            "pass@10": {"all": 5.21},
-            "pass@1000": {"all": 19.92},
-        },
-    ),
-    # Table 9: without an example of MBPP.
-    "mbpp": Benchmark("MBPP", (1, 5, 10, 80, 100, 1000), {"pass@1": {"all": 30.4}, "pass@80": {"all": 71.3}}),
-}
 
 
 def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
@@ -103,17 +65,17 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
         ValueError: If samples of a model are asked for without a model, or a k is above the number of samples.
     """
     rank, world_size, _ = process_position()
-    benchmark = BENCHMARKS[script_args.benchmark]
-    ks = choose_ks(script_args.k, script_args.num_samples, default=benchmark.ks)
+    ks = choose_ks(script_args.k, script_args.num_samples, default=published_figures(script_args.benchmark).ks)
     if script_args.programs == "model" and model_args.model_name_or_path is None:
         raise ValueError("Give `--model_name_or_path`, or `--programs reference` to grade the reference solutions.")
-    problems = load_problems(script_args)
+    folder = Path(script_args.output_dir or f"outputs/{script_args.benchmark}-{_label(script_args, model_args)}")
+    folder = folder.expanduser()
+    problems = load_problems(script_args, folder=folder, is_first=rank == 0)
     if script_args.programs == "reference":
         with_solution = [index for index, solutions in enumerate(problems["solutions"]) if solutions]
         if rank == 0 and len(with_solution) < len(problems):
             console.print(f"{len(problems) - len(with_solution)} problems have no reference solution: left out.")
         problems = problems.select(with_solution)
-    folder = Path(script_args.output_dir or f"outputs/{script_args.benchmark}-{_label(script_args, model_args)}")
     with make_runner(
         script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
     ) as runner:
@@ -148,18 +110,16 @@ def process_position() -> tuple[int, int, int]:
     return rank, world_size, local_rank
 
 
-def load_problems(script_args: EvaluationArguments) -> Dataset:
+def load_problems(script_args: EvaluationArguments, *, folder: Path | None = None, is_first: bool = True) -> Dataset:
     """
     Load the problems of an evaluation.
 
     Args:
         script_args ([`EvaluationArguments`]): Arguments of the run.
+        folder (`Path`, *optional*): Folder of the run, see [`load_benchmark_problems`].
+        is_first (`bool`, *optional*, defaults to `True`): Whether this is the first process of the run.
     """
-    split = script_args.dataset_test_split
-    if script_args.benchmark == "mbpp":
-        problems = load_mbpp(script_args.dataset_name or MBPP, split)
-    else:
-        problems = load_apps(script_args.dataset_name or APPS, split, difficulties=script_args.difficulties)
+    problems = load_benchmark_problems(script_args, folder=folder, is_first=is_first)
     number = len(problems) if script_args.eval_problems is None else script_args.eval_problems
     return problems.select(range(min(number, len(problems))))
 
@@ -209,7 +169,7 @@ def load_sampler(
     if script_args.use_vllm or script_args.vllm_server_base_url:
         sampler = load_vllm_sampler(script_args, model_args, sampling, world_size)
         if rank == 0:
-            _report_long_prompts(sampler, problems)
+            _report_prompts(sampler, problems, script_args)
         return sampler
     use_accelerator = torch.accelerator.is_available() and not script_args.use_cpu
     if use_accelerator:
@@ -227,17 +187,23 @@ def load_sampler(
         tokenizer,
         sampling,
         batch_size=script_args.batch_size,
-        as_chat=script_args.prompt_style == "chat",
+        as_chat=script_args.sends_chat(tokenizer),
     )
     if rank == 0:
-        _report_long_prompts(policy, problems)
+        _report_prompts(policy, problems, script_args)
     if script_args.critic_model_name_or_path is None:
         return policy
     critic = Critic(script_args.critic_model_name_or_path)
     return CriticSampler(policy, critic, runner, visible_tests, script_args.critic_prefixes)
 
 
-def _report_long_prompts(sampler: PolicySampler | VLLMSampler | VLLMServerSampler, problems: Dataset) -> None:
+def _report_prompts(
+    sampler: PolicySampler | VLLMSampler | VLLMServerSampler, problems: Dataset, script_args: EvaluationArguments
+) -> None:
+    if sampler.as_chat and script_args.prompt_style is None:
+        console.print(
+            "Prompts are chat messages, since the tokenizer has a chat template. A base model needs `--prompt_style plain`."
+        )
     limit = sampler.sampling.max_prompt_length
     if limit is None:
         return
@@ -248,65 +214,6 @@ def _report_long_prompts(sampler: PolicySampler | VLLMSampler | VLLMServerSample
             f"{num_long} of {len(lengths)} prompts have more than {limit} tokens, the longest {max(lengths)}: the beginning of "
             "their content is cut."
         )
-
-
-def report(result: Evaluation, ks: Sequence[int], script_args: EvaluationArguments, folder: Path) -> None:
-    """
-    Print the table of an evaluation and write `summary.json`.
-
-    Args:
-        result ([`~metrics.Evaluation`]): Counts of the samples.
-        ks (`Sequence[int]`): The k of pass@k.
-        script_args ([`EvaluationArguments`]): Arguments of the run.
-        folder (`Path`): Folder of the run.
-    """
-    benchmark = BENCHMARKS[script_args.benchmark]
-    scores = summarize(result.counts, ks)
-    kept = summarize_filtered(result.counts, ks) if script_args.filter_by_examples else {}
-    # Shown only if some program has an error in code that the tests do not use; without one, both figures are the same.
-    whole = summarize(result.counts, ks, whole_module=True) if result.num_trailing_errors else {}
-    figures = {
-        group: {
-            **estimates,
-            **{f"{key}, whole module": value for key, value in whole.get(group, {}).items()},
-            **kept.get(group, {}),
-        }
-        for group, estimates in scores.items()
-    }
-    title = f"{benchmark.name}: {len(result.counts)} problems, {script_args.num_samples} samples each"
-    if script_args.critic_model_name_or_path:
-        title += ", continued with a critic"
-    console.print(evaluation_table(title, figures, benchmark.published))
-    total = sum(result.outcomes.values())
-    console.print(
-        "  ".join(f"{outcome} {number / total:.1%}" for outcome, number in result.outcomes.items() if number)
-    )
-    if result.num_trailing_errors:
-        console.print(
-            f"{result.num_trailing_errors} of {total} programs have an error after the code that the tests use: an example, an "
-            "assert of the model, a line that was cut off. 'Whole module' counts it, as LiveCodeBench does."
-        )
-    if result.num_clipped is not None:
-        console.print(
-            f"{result.num_clipped} of {total} completions were cut at the length limit of "
-            f"{script_args.max_completion_length} tokens."
-        )
-    summary = {
-        "num_problems": len(result.counts),
-        "num_samples": script_args.num_samples,
-        "scores": {
-            group: {key: asdict(value) for key, value in {**values, **kept.get(group, {})}.items()}
-            for group, values in scores.items()
-        },
-        "whole_module_scores": {
-            group: {key: asdict(value) for key, value in values.items()} for group, values in (whole or scores).items()
-        },
-        "outcomes": result.outcomes,
-        "num_trailing_errors": result.num_trailing_errors,
-        "num_clipped": result.num_clipped,
-    }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    console.print(f"Samples: {folder / 'samples.jsonl'}   Summary: {folder / 'summary.json'}", soft_wrap=True)
 
 
 def make_parser(prog: str | None = None) -> ScriptParser:

@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TextIO, get_args
 from ..execution import ExecutionReport, LocalRunner, Outcome, Program, SandboxError, parse_tests
 from ..execution.limits import MEMORY_LIMIT, TIMEOUT, problem_limits
 from ..execution.program import check_opt_in
+from ..execution.progress import with_progress
 from ..execution.runner import IsolationChoice
 from ..execution.wire.plain_values import dump_json, load_json
 
@@ -207,11 +208,9 @@ def _kind(value: Any) -> str:
 
 
 def _grade(runner: LocalRunner, rows: list[dict[str, Any]], stream: Iterator[ExecutionReport], output: TextIO) -> int:
-    from tqdm import tqdm
-
     began, reports, status = time.perf_counter(), [], 0
     try:
-        for row, report in zip(rows, tqdm(stream, total=len(rows), unit="program", disable=None), strict=True):
+        for row, report in zip(rows, with_progress(stream, total=len(rows), disable=None), strict=True):
             reports.append(report)
             print(dump_json(_line(row, report)), file=output, flush=True)
     except KeyboardInterrupt:
@@ -227,27 +226,27 @@ def _line(row: dict[str, Any], report: ExecutionReport) -> dict[str, Any]:
 
 
 def _show_summary(runner: LocalRunner, reports: list[ExecutionReport], num_programs: int, seconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     counts = Counter(report.outcome for report in reports)
     isolation = ", ".join(runner.sandbox.layers)
-    table = Table("outcome", "programs", "share", title=f"{len(reports)} of {num_programs} programs")
+    _print_error(f"{len(reports)} of {num_programs} programs")
     for outcome in sorted(Outcome, reverse=True):
         if counts[outcome]:
-            table.add_row(outcome.name, str(counts[outcome]), f"{counts[outcome] / len(reports):.1%}")
-    console = Console(stderr=True)
-    console.print(table)
+            _print_error(f"  {outcome.name:<14} {counts[outcome]:>8} {counts[outcome] / len(reports):>7.1%}")
     tests, passed = sum(r.num_tests for r in reports), sum(r.num_passed for r in reports)
-    console.print(f"{passed} of {tests} tests passed; {len(reports) / max(seconds, 1e-9):.0f} programs/s; {isolation}")
+    _print_error(f"{passed} of {tests} tests passed; {len(reports) / max(seconds, 1e-9):.0f} programs/s; {isolation}")
     trailing = sum(report.trailing_error_type is not None for report in reports)
     if trailing:
-        console.print(
+        _print_error(
             f"{trailing} programs have an error in code that the tests do not use; see `trailing_error_type`."
         )
     self_graded = sum(bool(report.self_graded_tests) for report in reports)
     if self_graded:
-        console.print(f"{self_graded} programs took part in their own verdict; see `self_graded_tests`.")
+        _print_error(f"{self_graded} programs took part in their own verdict; see `self_graded_tests`.")
+
+
+def _print_error(line: str) -> None:
+    # Without a library for tables: the grader works where nothing else is installed.
+    sys.stderr.write(f"{line}\n")
 
 
 def _fail(parser: argparse.ArgumentParser, message: str) -> NoReturn:

@@ -131,27 +131,25 @@ def evaluation_table(
     Args:
         title (`str`): Title of the table.
         scores (`Mapping[str, Mapping[str, Estimate]]`): Estimates by group of problems and name of the figure.
-        published (`Mapping[str, Mapping[str, float]]`): Published figures in percent, by name of the figure and group.
+        published (`Mapping[str, Mapping[str, float]]`): Published figures in percent, by name of the figure and group; may be
+            empty.
 
     Returns:
         `rich.table.Table`: One row per figure.
     """
-    table = Table(
-        title=title,
-        caption="Intervals: bootstrap over the problems. Paper: CodeT5 770M with RLTF, all test problems.",
-    )
-    for column in ("problems", "", "", "95 % interval", "paper"):
+    caption = "Intervals: bootstrap over the problems."
+    if published:
+        caption += " Paper: CodeT5 770M with RLTF, all test problems."
+    table = Table(title=title, caption=caption)
+    for column in ("problems", "", "", "95 % interval", *(["paper"] if published else [])):
         table.add_column(column, justify="left" if column == "problems" else "right")
     for group, estimates in scores.items():
         for row, (name, estimate) in enumerate(estimates.items()):
-            paper = published.get(name, {}).get(group)
-            table.add_row(
-                "" if row else group,
-                name,
-                f"{estimate.value:.1%}",
-                f"[{estimate.low:.1%}, {estimate.high:.1%}]",
-                "" if paper is None else f"{paper}%",
-            )
+            cells = ["" if row else group, name, f"{estimate.value:.1%}", f"[{estimate.low:.1%}, {estimate.high:.1%}]"]
+            if published:
+                figure = published.get(name, {}).get(group)
+                cells.append("" if figure is None else f"{figure}%")
+            table.add_row(*cells)
         table.add_section()
     return table
 

@@ -1,0 +1,122 @@
+"""Arguments of the scripts that take any benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..data import Columns
+from .parser import documented
+
+
+_OF_COLUMNS = (
+    "prompt",
+    "tests",
+    "solutions",
+    "problem_id",
+    "difficulty",
+    "starter_code",
+    "time_limit",
+    "memory_limit",
+)
+
+
+@documented
+@dataclass
+class BenchmarkArguments:
+    """
+    Arguments that choose problems: those of [`load_benchmark`].
+
+    Args:
+        benchmark (`str`, *optional*, defaults to `"humaneval"`):
+            Benchmark of `load_benchmark`; `columns` is any other dataset, whose columns are named by the arguments below.
+        dataset_name (`str`, *optional*):
+            File, folder, or dataset of the Hub. Defaults to the benchmark's dataset on the Hub.
+        dataset_subset (`str`, *optional*):
+            Configuration of the dataset, such as release_v5 of LiveCodeBench. Defaults to that of the benchmark.
+        dataset_test_split (`str`, *optional*):
+            Split to load. Defaults to that of the benchmark, mostly `test`.
+        difficulties (`list[str]`, *optional*):
+            Difficulties to keep. Defaults to all.
+        start_date (`str`, *optional*):
+            First day of the contests to keep, such as 2024-08-01; LiveCodeBench only.
+        end_date (`str`, *optional*):
+            Last day of the contests to keep.
+        bad_rows (`str`, *optional*, defaults to `"raise"`):
+            What a malformed row does: `raise` stops, `skip` leaves such rows out and counts them.
+        prompt_column (`str`, *optional*):
+            With `columns`: column of the prompt. Defaults to prompt.
+        tests_column (`str`, *optional*):
+            With `columns`: column of the unit tests. Defaults to tests.
+        solutions_column (`str`, *optional*):
+            With `columns`: column of the reference solutions. Defaults to solutions.
+        problem_id_column (`str`, *optional*):
+            With `columns`: column with the name of the problem. Defaults to problem_id.
+        difficulty_column (`str`, *optional*):
+            With `columns`: column of the difficulty. Defaults to difficulty.
+        starter_code_column (`str`, *optional*):
+            With `columns`: column of the code that a solution begins with. Defaults to starter_code.
+        time_limit_column (`str`, *optional*):
+            With `columns`: column of the seconds per test. Defaults to time_limit.
+        memory_limit_column (`str`, *optional*):
+            With `columns`: column of the memory limit. Defaults to memory_limit.
+
+    Raises:
+        ValueError: If columns are named for a benchmark whose columns are known, or `columns` has no dataset.
+    """
+
+    benchmark: Literal[
+        "apps",
+        "code_contests",
+        "columns",
+        "deepcoder",
+        "humaneval",
+        "humaneval_plus",
+        "livecodebench",
+        "mbpp",
+        "mbpp_plus",
+        "mbpp_sanitized",
+        "open_r1",
+        "taco",
+    ] = "humaneval"
+    dataset_name: str | None = None
+    dataset_subset: str | None = None
+    dataset_test_split: str | None = None
+    difficulties: list[str] | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    bad_rows: Literal["raise", "skip"] = "raise"
+    prompt_column: str | None = None
+    tests_column: str | None = None
+    solutions_column: str | None = None
+    problem_id_column: str | None = None
+    difficulty_column: str | None = None
+    starter_code_column: str | None = None
+    time_limit_column: str | None = None
+    memory_limit_column: str | None = None
+
+    def __post_init__(self) -> None:
+        named = self._named_columns()
+        if self.benchmark != "columns" and named:
+            name = next(iter(named))
+            raise ValueError(
+                f"`{name}_column` names a column of `benchmark` 'columns', but `benchmark` is {self.benchmark!r}, whose columns "
+                "are known. Leave it out."
+            )
+        if self.benchmark == "columns" and self.dataset_name is None:
+            raise ValueError(
+                "`dataset_name` is missing, but `benchmark` 'columns' needs one: a file, a folder or a dataset of the Hub."
+            )
+
+    def columns(self) -> Columns | None:
+        """
+        Names of the columns.
+
+        Returns:
+            [`~data.Columns`] or `None`: `None` for a benchmark whose columns are known.
+        """
+        return Columns(**self._named_columns()) if self.benchmark == "columns" else None
+
+    def _named_columns(self) -> dict[str, str]:
+        names = {name: getattr(self, f"{name}_column") for name in _OF_COLUMNS}
+        return {name: column for name, column in names.items() if column is not None}
