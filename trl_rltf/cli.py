@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -103,7 +104,10 @@ def _launch(command: str, given: list[str]) -> None:
     arguments = launcher.parse_args([*in_config, *remaining, *script])
     if arguments.training_script != module.__name__:
         parser.error(f"{arguments.training_script!r} does not belong to an argument.")
-    launch_command(arguments)
+    try:
+        launch_command(arguments)
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)  # the process has said what is wrong
 
 
 def _flags(arguments: Sequence[str]) -> list[str]:

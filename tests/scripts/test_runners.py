@@ -1,5 +1,8 @@
 """The runner of a script: on this machine, or on a Ray cluster that the processes of a launch share."""
 
+import os
+import socket
+
 import pytest
 from ray_cluster import start_cluster
 from source import ROOT
@@ -40,6 +43,8 @@ def test_the_processes_of_a_launch_use_one_name_and_a_single_process_none(monkey
     for variable, value in {"WORLD_SIZE": "2", "MASTER_ADDR": "node-1", "MASTER_PORT": "29500"}.items():
         monkeypatch.setenv(variable, value)
     assert _name_of_job() == "trl-rltf node-1:29500"
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")  # also of every other launch on one node
+    assert _name_of_job() == f"trl-rltf {socket.gethostname()} {os.getppid()}:29500"
 
 
 @pytest.mark.slow

@@ -53,6 +53,9 @@ def test_the_choices_of_a_command_line_are_those_that_are_accepted(tmp_path):
         ({"max_generation_batches": 0}, "`max_generation_batches` is 0, but must be a whole number of at least 1"),
         ({"max_generation_batches": 1.5}, r"`max_generation_batches` is 1\.5"),
         ({"curriculum_probability": 1.5}, r"`curriculum_probability` is 1\.5, but must be between 0 and 1"),
+        ({"curriculum_probability": "0.5"}, r"`curriculum_probability` is '0\.5'"),
+        ({"curriculum_probability": True}, "`curriculum_probability` is True"),
+        ({"eval_pass_at_k": 4}, "`eval_pass_at_k` is 4, but must be a list of numbers"),
         ({"curriculum_probability": -0.5}, r"`curriculum_probability` is -0\.5"),
     ],
 )

@@ -83,6 +83,9 @@ class RLTFScriptArguments(ScriptArguments):
             CPU seconds per unit test.
         ray_address (`str`, *optional*):
             Address of a Ray cluster whose nodes grade the programs: host:port, or `auto`. Defaults to grading on this machine.
+        num_workers (`int`, *optional*):
+            Number of programs that are graded at a time, on this machine or per node of the cluster. Defaults to the number of
+            cores.
         eval_samples (`int`, *optional*, defaults to `10`):
             Samples per held-out problem, for pass@k before and after training.
         eval_batch_size (`int`, *optional*, defaults to `64`):
@@ -118,6 +121,7 @@ class RLTFScriptArguments(ScriptArguments):
     update_steps: int = 50
     test_timeout: float = TIMEOUT
     ray_address: str | None = None
+    num_workers: int | None = None
     eval_samples: int = 10
     eval_batch_size: int = 64
     eval_problems: int | None = None

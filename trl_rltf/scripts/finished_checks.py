@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..data import CheckedProblem
+from ..execution.limits import problem_limits
 
 
 class FinishedChecks:
@@ -87,5 +88,5 @@ class FinishedChecks:
     def _key(self, problem: Mapping[str, Any]) -> str:
         columns = [problem[name] for name in ("problem_id", "prompt", "tests")]
         solutions = problem["solutions"][: self.num_solutions]
-        content = json.dumps([self._settings, *columns, solutions], sort_keys=True)
+        content = json.dumps([self._settings, *columns, solutions, problem_limits(problem)], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from ..execution import LocalRunner
 from ..execution.batch_runner import BatchRunner
@@ -33,4 +34,8 @@ def _name_of_job() -> str | None:
     """A name that the processes of a launch share, and no other launch has."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return None
-    return f"trl-rltf {os.environ.get('MASTER_ADDR', '')}:{os.environ.get('MASTER_PORT', '')}"
+    address, port = os.environ.get("MASTER_ADDR", ""), os.environ.get("MASTER_PORT", "")
+    if address in ("", "localhost", "127.0.0.1", "::1"):
+        # A launch on one node: its processes have the same parent.
+        address = f"{socket.gethostname()} {os.getppid()}"
+    return f"trl-rltf {address}:{port}"

@@ -49,7 +49,9 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
             "There are problems, but no `model_name_or_path`. The tiny model of the demo learns MiniAPPS only."
         )
     train_set, test_set = load_problems(script_args)
-    runner = make_runner(script_args.ray_address, timeout=script_args.test_timeout)
+    runner = make_runner(
+        script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
+    )
 
     banner("1. Warm start")
     model, tokenizer = load_policy_and_warm_start(

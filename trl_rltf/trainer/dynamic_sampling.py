@@ -123,7 +123,8 @@ class DynamicSampling:
         by_function = self._scorer.reward_calls.outcomes.values()
         # The names of the outcomes, by the first reward function that gives one.
         names = [next((o.name for o in found if o is not None), None) for found in zip(*by_function, strict=True)]
-        if not any(names) and self._args.curriculum_probability < 1:
+        # All processes raise, or none: the others would wait for this one.
+        if self._args.curriculum_probability < 1 and not self.most(sum(name is not None for name in names)):
             raise ValueError(
                 f"`curriculum_probability` is {self._args.curriculum_probability}, but no reward function tells which "
                 "completions pass. Use `UnitTestRewardFunction`, or return `TokenReward(..., outcome=...)`; 1.0 switches the "

@@ -40,6 +40,8 @@ def choose_eval_ks(ks: Sequence[int] | None, group_size: int) -> list[int]:
     if ks is None:
         powers = (2**exponent for exponent in itertools.count())
         return [*itertools.takewhile(lambda power: power < group_size, powers), group_size]
+    if isinstance(ks, (int, str)):
+        raise ValueError(f"`eval_pass_at_k` is {ks!r}, but must be a list of numbers, such as [1, {group_size}].")
     for k in ks:
         if type(k) is not int or not 1 <= k <= group_size:
             raise ValueError(

@@ -170,9 +170,9 @@ class RLTFConfig(GRPOConfig):
                 f"`max_generation_batches` is {self.max_generation_batches!r}, but must be a whole number of at least 1 "
                 "(no dynamic sampling)."
             )
-        if not 0 <= self.curriculum_probability <= 1:
+        if type(self.curriculum_probability) not in (int, float) or not 0 <= self.curriculum_probability <= 1:
             raise ValueError(
-                f"`curriculum_probability` is {self.curriculum_probability}, but must be between 0 and 1 (no curriculum)."
+                f"`curriculum_probability` is {self.curriculum_probability!r}, but must be between 0 and 1 (no curriculum)."
             )
         if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")

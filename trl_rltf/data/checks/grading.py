@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...execution import Program, Runner
+from ...execution.limits import problem_limits
 from .cheats import Cheats, make_cheats
 from .results import CheckedProblem, CheckedProgram
 
@@ -56,7 +57,7 @@ def _check(
         cheats = [_cheats(problem) for problem in part]
         sources = [_programs(problem, found, num_solutions) for problem, found in zip(part, cheats, strict=True)]
         programs = [
-            Program(source, problem["tests"])
+            Program(source, problem["tests"], **problem_limits(problem))
             for problem, named in zip(part, sources, strict=True)
             for source in named.values()
         ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ... import __version__
@@ -18,6 +21,7 @@ from .grader import Grader, GradingRequest, Welcome
 
 _CLIENTS_OF_A_SHARED_GRADER = 16
 _DETACH_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +91,34 @@ def connect(address: str | None, namespace: str) -> None:
                 "call `ray.shutdown()` before."
             )
         return
+    _check_port(address or os.environ.get("RAY_ADDRESS") or _address_on_this_machine())
     try:
         ray.init(address=address or "auto", namespace=namespace, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise SandboxError(
             f"There is no Ray cluster at `address={address!r}` ({error}). Start one with `ray start --head`, and pass its address."
+        ) from error
+
+
+def _address_on_this_machine() -> str:
+    """The address that `ray start` wrote for `"auto"`, which may be of a cluster that has ended."""
+    path = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "auto"
+
+
+def _check_port(address: str) -> None:
+    """Refuse an address at which nothing listens: Ray tries for a quarter of an hour."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "://" in address:
+        return  # another form, such as `ray://`: Ray decides
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise SandboxError(
+            f"There is no Ray cluster at {address!r} ({error}). Start one with `ray start --head`, and pass its address."
         ) from error
 
 

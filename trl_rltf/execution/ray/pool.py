@@ -294,8 +294,11 @@ class RayPool:
             task.finish(future.result())
         except SandboxError as error:
             if self._drop(grader):
-                self._leave_out(grader.node_id, grader.label, str(error))
+                # The node may lack processes or memory for a moment.
+                self._num_failed_starts[grader.node_id] += 1
+                logger.warning("The grader of node %s has failed: %s", grader.label, error)
             self._send_again(task, str(error))
+            self._find_nodes()
         except ray.exceptions.RayTaskError as error:
             self._fail(task, f"The grader of node {grader.label} failed: {_last_line(error)}")
         except ray.exceptions.RayError as error:

@@ -255,7 +255,7 @@ class ChildProcess:
             statuses = [os.waitpid(pid, 0)[1] for pid in pids]
             if has_more:
                 reap_everything(self._owns_namespace)
-        self._cpu_of_children = _cpu_of_children()
+            self._cpu_of_children = _cpu_of_children()
         cpu = max(meter.latest, self._cpu_of_children - before)
         records += read()
         return ChildResult(records, stopped, exceeded, statuses[-1], cpu)
