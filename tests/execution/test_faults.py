@@ -267,7 +267,8 @@ def test_processes_that_flee_do_not_outlive_a_runner_that_is_closed(any_runner, 
         assert wait_until(lambda: len({process.pid for process in descendants()} - before) > 5)
         time.sleep(0.2)
         fleeing = {process.pid for process in descendants()} - before
-    assert future.result()[0].outcome is Outcome.NOT_GRADABLE
+    # On a slow machine the program reaches the limit of processes before the runner is closed.
+    assert future.result()[0].outcome in (Outcome.NOT_GRADABLE, Outcome.RUNTIME_ERROR)
 
     def left():
         work_there = {int(name) for name in os.listdir("/proc") if name.isdigit() and works_in(name, scratch_root)}

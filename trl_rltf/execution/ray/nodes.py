@@ -101,7 +101,7 @@ def connect(address: str | None, namespace: str) -> None:
 
 
 def _address_on_this_machine() -> str:
-    """The address that `ray start` wrote for `"auto"`, which may be of a cluster that has ended."""
+    """The address that `ray start` wrote, maybe of a cluster that has ended."""
     path = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
     try:
         return path.read_text(encoding="utf-8").strip()
