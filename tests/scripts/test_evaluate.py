@@ -9,6 +9,7 @@ import time
 
 import architectures
 import pytest
+import torch
 from source import ROOT
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -194,6 +195,14 @@ def test_a_damaged_shard_is_sampled_again_and_a_changed_result_is_refused(tmp_pa
         samples.write_text("".join(changed))
         with pytest.raises(ValueError, match="does not have 2 samples of each of the 6 problems: it was changed"):
             call("mbpp", *flags)
+
+
+@pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
+@pytest.mark.parametrize(("flags", "dtype"), [([], torch.bfloat16), (["--dtype", "float32"], torch.float32)])
+def test_weights_keep_their_type_unless_another_one_is_asked_for(pretrained, flags, dtype):
+    AutoModelForCausalLM.from_pretrained(pretrained).to(torch.bfloat16).save_pretrained(pretrained)
+    arguments = script.make_parser().parse_args_and_config(["--model_name_or_path", str(pretrained), *flags])
+    assert script.load_sampler(*arguments, None, []).model.dtype == dtype
 
 
 @pytest.mark.parametrize("pretrained", ["llama"], indirect=True)
