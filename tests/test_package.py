@@ -189,6 +189,7 @@ COMMANDS = {
     "bench_trainer.py",
     "bench_vllm.py",
     "bench_ray.py",
+    "train_real_model.py",
 }  # compare and measure, most with the folders next to them
 
 

@@ -25,6 +25,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, load_mbpp
+from trl_rltf.generation import prompt_lengths
 
 
 @dataclass
@@ -88,7 +89,7 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
         "num_generations": args.num_generations, "max_completion_length": args.max_completion_length,
         "temperature": args.temperature, "learning_rate": args.learning_rate, "warmup_steps": 3,
         "lr_scheduler_type": "constant_with_warmup", "bf16": False, "gradient_checkpointing": False, "logging_steps": 1,
-        "report_to": "none", "log_completions": False,
+        "report_to": "none", "dataloader_pin_memory": torch.cuda.is_available(),
         # A ratio of vLLM's and the trainer's probabilities would cost one more forward pass.
         "use_vllm": args.use_vllm, "vllm_importance_sampling_correction": False,
         "vllm_max_model_length": args.max_prompt_length + args.max_completion_length,
@@ -115,11 +116,9 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
 
 
 def load_prompts(args: RealModelArguments, tokenizer: Any) -> Dataset:
-    """Load the problems whose prompts are not too long, as messages."""
-    dataset = load_mbpp(args.dataset_name).map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})
-
-    def is_short(row: dict[str, Any]) -> bool:
-        text = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
-        return len(tokenizer(text)["input_ids"]) <= args.max_prompt_length
-
-    return dataset.filter(is_short)
+    """Load the problems whose prompts are not too long; for an instruction model, as messages."""
+    dataset = load_mbpp(args.dataset_name)
+    if tokenizer.chat_template is not None:
+        dataset = dataset.map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})
+    lengths = prompt_lengths(tokenizer, dataset["prompt"])
+    return dataset.select([index for index, length in enumerate(lengths) if length <= args.max_prompt_length])

@@ -1,0 +1,83 @@
+"""The training of a real model: both arms on a tiny one, and a run that is continued."""
+
+import json
+import sys
+
+import architectures
+import pytest
+from benchmarks import real_model
+
+from trl_rltf import RLTFTrainer
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Run the command on a tiny model and two short problems; a third has a long prompt."""
+    model, tokenizer = architectures.make("llama")
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    texts = ["Add.", "Add one.", "Add. " * 200]
+    rows = [
+        {
+            "task_id": 601 + number,
+            "text": text,
+            "code": "def f(a):\n    return a + 1",
+            "test_list": ["assert f(1) == 2"],
+            "test_setup_code": "",
+            "challenge_test_list": [],
+        }
+        for number, text in enumerate(texts)
+    ]
+    (tmp_path / "mbpp.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "1")
+
+    def run(*flags):
+        command = ["--model_name_or_path", tmp_path / "model", "--dataset_name", tmp_path / "mbpp.jsonl"]
+        command += ["--output_dir", tmp_path / "run", "--samples_per_step", 4, "--num_generations", 2]
+        command += ["--micro_batch_size", 2, "--max_completion_length", 8, "--save_steps", 1, *flags]
+        monkeypatch.setattr(sys, "argv", ["train_real_model.py", *map(str, command)])
+        real_model.main()
+        checkpoints = sorted(path.name for path in (tmp_path / "run").glob("checkpoint-*"))
+        state = json.loads((tmp_path / "run" / checkpoints[-1] / "trainer_state.json").read_text())
+        return checkpoints, state["log_history"]
+
+    return run
+
+
+def test_plain_grpo_learns_from_a_number_and_has_no_reference_solutions(train):
+    _, log = train("--arm", "grpo", "--max_steps", 1)
+    assert "outcome/syntax_error" in log[0]
+    assert not any(name.startswith("loss/ce") for name in log[0])
+
+
+def test_the_same_command_with_more_steps_continues_the_run(train):
+    checkpoints, _ = train("--ce_loss_weight", 10, "--max_steps", 1)
+    assert checkpoints == ["checkpoint-1"]
+    checkpoints, log = train("--ce_loss_weight", 10, "--max_steps", 2)
+    assert checkpoints == ["checkpoint-1", "checkpoint-2"]
+    assert [row["step"] for row in log] == [1, 2]
+    assert all(row["loss/ce"] > 0 for row in log)
+
+
+def test_adapters_of_the_default_trainer_are_trained_on_short_prompts(train, monkeypatch):
+    trainers = []
+    monkeypatch.setattr(RLTFTrainer, "train", lambda trainer, **_: trainers.append(trainer))
+    with pytest.raises(IndexError):  # nothing is saved
+        train("--max_steps", 1)
+    (trainer,) = trainers
+    assert len(trainer.train_dataset) == 2
+    assert {name.split(".")[-4] for name, weight in trainer.model.named_parameters() if weight.requires_grad} == {
+        "q_proj", "k_proj", "v_proj", "o_proj",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--stop_string", "\n"], "needs --use_vllm"),
+        (["--samples_per_step", 5], "must be a multiple"),
+    ],
+)
+def test_settings_that_would_not_do_what_they_say_are_refused(train, flags, message):
+    with pytest.raises(SystemExit, match=message):
+        train(*flags)
