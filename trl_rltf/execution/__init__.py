@@ -12,6 +12,7 @@ from .._lazy import lazy_names
 
 
 if TYPE_CHECKING:
+    from .described_report import report_text as report_text
     from .errors import GradingInterrupted as GradingInterrupted
     from .errors import SandboxError as SandboxError
     from .program import Program as Program
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        ".described_report": ("report_text",),
         ".errors": (
             "GradingInterrupted",
             "SandboxError",
