@@ -12,7 +12,10 @@ TESTS = {"asserts": ["assert f(1) == 2", "assert f(3) == 4"]}
     ("source", "text"),
     [
         ("def f(x):\n    return x + 1", "All 2 tests passed."),
-        ("def f(x):\n    return 2", "1 of 2 tests passed. Test 2 did not:\ninput: f(3)\nexpected: assert f(3) == 4\ngot: 2"),
+        (
+            "def f(x):\n    return 2",
+            "1 of 2 tests passed. Test 2 did not:\ninput: f(3)\nexpected: assert f(3) == 4\ngot: 2",
+        ),
         (
             "def f(x):\n    return x + y",
             "0 of 2 tests passed. Test 1 did not:\ninput: f(1)\nexpected: assert f(1) == 2\n"

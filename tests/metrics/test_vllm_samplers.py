@@ -45,13 +45,13 @@ def make(request, folder, loaded, server, monkeypatch):
     return start
 
 
-@pytest.mark.parametrize("as_chat", [False, True])
+@pytest.mark.parametrize("prompt_style", ["plain", "chat", "code_block"])
 @pytest.mark.parametrize("stop_strings", [(), ("e", "1")])
-def test_greedy_completions_are_those_of_transformers(make, loaded, problems, as_chat, stop_strings):
+def test_greedy_completions_are_those_of_transformers(make, loaded, problems, prompt_style, stop_strings):
     sampling = Sampling(temperature=0.0, max_completion_length=16, stop_strings=stop_strings)
     rows = list(problems.select(range(8)))
-    expected = PolicySampler(*loaded, sampling, as_chat=as_chat).sample(rows, 1, 0)
-    completions = make(sampling, as_chat=as_chat).sample(rows, 1, 0)
+    expected = PolicySampler(*loaded, sampling, prompt_style=prompt_style).sample(rows, 1, 0)
+    completions = make(sampling, prompt_style=prompt_style).sample(rows, 1, 0)
     assert completions == expected
     assert [one.is_clipped for (one,) in completions] == [one.is_clipped for (one,) in expected]
     assert len({str(one) for (one,) in completions}) > 4

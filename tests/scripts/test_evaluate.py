@@ -245,6 +245,9 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
     tokenizer.chat_template = "{% for message in messages %}user: {{ message['content'] }}{% endfor %}"
     tokenizer.save_pretrained(pretrained)
     assert len(call("mbpp", *flags)[1]) == 4
+    _, begun = call("mbpp", *flags[:-1], "code_block", output="begun")
+    assert all(row["completion"].startswith("```python\n") for row in begun)
+    assert not any("\n```" in row["completion"].removeprefix("```python") for row in begun)
 
 
 @pytest.mark.parametrize(
@@ -259,6 +262,10 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
         (["--num_samples", "3", "--temperature", "0"], "all 3 samples of a problem are the same"),
         (["--model_name_or_path", "nothing", "--top_p", "2"], "`top_p` is 2"),
         (["--batch_size", "0"], "`batch_size` is 0"),
+        (
+            ["--prompt_style", "code_block", "--critic_model_name_or_path", "c"],
+            "a critic continues answers from its own",
+        ),
         (["--programs", "empty", "--difficulties", "easy"], "`difficulties` has .'easy'., but the problems of 'mbpp'"),
     ],
 )

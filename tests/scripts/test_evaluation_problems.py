@@ -101,9 +101,9 @@ def test_the_prompts_of_the_paper_are_plain_also_with_a_template():
     class Tokenizer:
         chat_template = TEMPLATE
 
-    assert EvaluationArguments(benchmark="humaneval").sends_chat(Tokenizer)
-    assert not EvaluationArguments(benchmark="mbpp").sends_chat(Tokenizer)
-    assert EvaluationArguments(benchmark="mbpp", prompt_style="chat").sends_chat(Tokenizer)
+    assert EvaluationArguments(benchmark="humaneval").style_of_prompts(Tokenizer) == "chat"
+    assert EvaluationArguments(benchmark="mbpp").style_of_prompts(Tokenizer) == "plain"
+    assert EvaluationArguments(benchmark="mbpp", prompt_style="chat").style_of_prompts(Tokenizer) == "chat"
 
 
 @pytest.mark.parametrize("name", ["humaneval", "humaneval_plus", "mbpp_plus"])

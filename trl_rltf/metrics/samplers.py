@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..completions import extract_program
 from ..generation.completion import Completion
 from ..generation.sampling import Sampling, generate_completions, weights_fingerprint
+from .prompt_styles import PromptStyle, styled_completions, styled_prompt, styled_sampling
 
 
 class Sampler(Protocol):
@@ -49,7 +50,8 @@ class PolicySampler:
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Its tokenizer.
         sampling ([`Sampling`]): How to sample.
         batch_size (`int`, *optional*, defaults to `64`): Completions generated at a time.
-        as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as the chat message of a user.
+        prompt_style (`str`, *optional*, defaults to `"plain"`): Form of the prompts: `"plain"`, text; `"chat"`, a message of a user;
+            `"code_block"`, a message that asks for a code block, and an answer that begins with one.
         description (`str`, *optional*): Label of a progress bar; none by default.
     """
 
@@ -57,7 +59,7 @@ class PolicySampler:
     tokenizer: Any
     sampling: Sampling
     batch_size: int = field(default=64, kw_only=True)
-    as_chat: bool = field(default=False, kw_only=True)
+    prompt_style: PromptStyle = field(default="plain", kw_only=True)
     description: str | None = field(default=None, kw_only=True)
 
     @property
@@ -66,8 +68,8 @@ class PolicySampler:
         return weights_fingerprint(self.model)
 
     def prompt(self, problem: Mapping[str, Any]) -> Any:
-        """Prompt of a problem, as text or as a chat message."""
-        return [{"role": "user", "content": problem["prompt"]}] if self.as_chat else problem["prompt"]
+        """Prompt of a problem, as text or as chat messages."""
+        return styled_prompt(problem, self.prompt_style)
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
         """Sample from the model, in batches across problems."""
@@ -76,11 +78,12 @@ class PolicySampler:
             self.model,
             self.tokenizer,
             [prompt for prompt in prompts for _ in range(num_samples)],
-            self.sampling,
+            styled_sampling(self.sampling, self.prompt_style),
             batch_size=self.batch_size,
             seed=seed,
             description=self.description,
         )
+        completions = styled_completions(completions, self.prompt_style)
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 
     def program(self, completion: str) -> str:

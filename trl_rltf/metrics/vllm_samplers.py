@@ -11,6 +11,7 @@ from ..completions import extract_program
 from ..generation.completion import Completion
 from ..generation.completions_server import CompletionsServer
 from ..generation.sampling import Sampling, cut_at_stop, encode_prompt
+from .prompt_styles import PromptStyle, styled_completions, styled_prompt, styled_sampling
 
 
 _NUM_SEEDS = 2**31  # some servers have 32 bits for a seed
@@ -31,7 +32,7 @@ class VLLMSampler:
         fingerprint (`str`): Digest of the weights, such as [`~generation.weight_files_fingerprint`] makes.
         end_token_ids (`Sequence[int]`, *optional*): Ids of tokens that end a completion, in addition to those that the engine
             knows.
-        as_chat (`bool`, *optional*, defaults to `False`): Send a prompt as the chat message of a user.
+        prompt_style (`str`, *optional*, defaults to `"plain"`): Form of the prompts, see [`PolicySampler`].
         description (`str`, *optional*): Label of a progress bar; none by default.
     """
 
@@ -40,12 +41,12 @@ class VLLMSampler:
     sampling: Sampling
     fingerprint: str
     end_token_ids: Sequence[int] = field(default=(), kw_only=True)
-    as_chat: bool = field(default=False, kw_only=True)
+    prompt_style: PromptStyle = field(default="plain", kw_only=True)
     description: str | None = field(default=None, kw_only=True)
 
     def prompt(self, problem: Mapping[str, Any]) -> Any:
-        """Prompt of a problem, as text or as a chat message."""
-        return _prompt(problem, self.as_chat)
+        """Prompt of a problem, as text or as chat messages."""
+        return styled_prompt(problem, self.prompt_style)
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
         """
@@ -69,8 +70,9 @@ class VLLMSampler:
         choices = [output.outputs[0] for output in outputs]
         texts = _decode(self.tokenizer, [choice.token_ids for choice in choices])
         completions = [
-            _completion(text, choice.finish_reason, self.sampling) for text, choice in zip(texts, choices, strict=True)
+            _completion(text, choice.finish_reason, self) for text, choice in zip(texts, choices, strict=True)
         ]
+        completions = styled_completions(completions, self.prompt_style)
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 
     def program(self, completion: str) -> str:
@@ -94,8 +96,8 @@ class VLLMServerSampler:
             model and where it was loaded from, but nothing about its weights.
         end_token_ids (`Sequence[int]`, *optional*): Ids of tokens that end a completion, in addition to those that the server
             knows.
-        as_chat (`bool`, *optional*, defaults to `False`): Make the prompt the chat message of a user, by the chat template of the
-            tokenizer.
+        prompt_style (`str`, *optional*, defaults to `"plain"`): Form of the prompts, see [`PolicySampler`]. Messages go through the
+            chat template of the tokenizer.
         description (`str`, *optional*): Label of a progress bar; none by default.
     """
 
@@ -104,7 +106,7 @@ class VLLMServerSampler:
     sampling: Sampling
     weights: str | None = field(default=None, kw_only=True)
     end_token_ids: Sequence[int] = field(default=(), kw_only=True)
-    as_chat: bool = field(default=False, kw_only=True)
+    prompt_style: PromptStyle = field(default="plain", kw_only=True)
     description: str | None = field(default=None, kw_only=True)
 
     @property
@@ -115,8 +117,8 @@ class VLLMServerSampler:
         )
 
     def prompt(self, problem: Mapping[str, Any]) -> Any:
-        """Prompt of a problem, as text or as a chat message."""
-        return _prompt(problem, self.as_chat)
+        """Prompt of a problem, as text or as chat messages."""
+        return styled_prompt(problem, self.prompt_style)
 
     def sample(self, problems: Sequence[Mapping[str, Any]], num_samples: int, seed: int) -> list[list[Completion]]:
         """
@@ -141,9 +143,8 @@ class VLLMServerSampler:
             {"prompt": prompt, **one, "return_token_ids": True} for prompt, one in zip(prompts, settings, strict=True)
         ]
         choices = self.server.complete(bodies, description=self.description)
-        completions = [
-            _completion(self._text(choice), choice.get("finish_reason"), self.sampling) for choice in choices
-        ]
+        completions = [_completion(self._text(choice), choice.get("finish_reason"), self) for choice in choices]
+        completions = styled_completions(completions, self.prompt_style)
         return [completions[i : i + num_samples] for i in range(0, len(completions), num_samples)]
 
     def program(self, completion: str) -> str:
@@ -153,10 +154,6 @@ class VLLMServerSampler:
     def _text(self, choice: Mapping[str, Any]) -> str:
         ids = choice.get("token_ids")
         return str(choice["text"]) if ids is None else _decode(self.tokenizer, [ids])[0]
-
-
-def _prompt(problem: Mapping[str, Any], as_chat: bool) -> Any:
-    return [{"role": "user", "content": problem["prompt"]}] if as_chat else problem["prompt"]
 
 
 def _prompt_ids(sampler: VLLMSampler | VLLMServerSampler, problems: Sequence[Mapping[str, Any]]) -> list[list[int]]:
@@ -186,7 +183,7 @@ def _settings(
 
     A server takes those that are not given from the generation config of the model.
     """
-    sampling = sampler.sampling
+    sampling = styled_sampling(sampler.sampling, sampler.prompt_style)
     common = {
         "max_tokens": sampling.max_completion_length,
         "temperature": sampling.temperature,
@@ -212,6 +209,7 @@ def _decode(tokenizer: Any, ids: Sequence[Sequence[int]]) -> list[str]:
     return texts
 
 
-def _completion(text: str, finish_reason: str | None, sampling: Sampling) -> Completion:
+def _completion(text: str, finish_reason: str | None, sampler: VLLMSampler | VLLMServerSampler) -> Completion:
+    sampling = styled_sampling(sampler.sampling, sampler.prompt_style)
     shortened = cut_at_stop(text, sampling.stop_strings)
     return Completion(shortened, len(shortened) == len(text) and finish_reason == "length")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
+from ..metrics.prompt_styles import PromptStyle
 from .benchmark_arguments import BenchmarkArguments
 from .parser import documented
 from .vllm_arguments import check_vllm_arguments
@@ -204,8 +205,8 @@ class EvaluationArguments(BenchmarkArguments):
         max_prompt_length (`int`, *optional*):
             Maximum number of tokens of a prompt. Longer ones lose the beginning of their content, not the chat template.
         prompt_style (`str`, *optional*):
-            Form of the prompts: `plain`, that of the benchmark, or `chat`, the same text as a message through the tokenizer's chat
-            template. Defaults to `plain` for `apps` and `mbpp`, as in the paper, and for the others to `chat` if there is a template.
+            Form of the prompts: `plain`, that of the benchmark; `chat`, the same text as a message through the tokenizer's chat
+            template; `code_block`, a message that asks for a code block, and an answer that begins with one. Defaults to `plain` for `apps` and `mbpp`, as in the paper, and for the others to `chat` if there is a template.
         stop_strings (`list[str]`, *optional*):
             Texts that end a completion.
         filter_by_examples (`bool`, *optional*, defaults to `False`):
@@ -263,7 +264,7 @@ class EvaluationArguments(BenchmarkArguments):
     top_p: float = 0.95
     max_completion_length: int = 512
     max_prompt_length: int | None = None
-    prompt_style: Literal["plain", "chat"] | None = None
+    prompt_style: PromptStyle | None = None
     stop_strings: list[str] | None = None
     filter_by_examples: bool = False
     batch_size: int = 64
@@ -300,6 +301,11 @@ class EvaluationArguments(BenchmarkArguments):
                 f"At `temperature` 0 all {self.num_samples} samples of a problem are the same. Use `num_samples` 1, or a higher "
                 "temperature."
             )
+        if self.prompt_style == "code_block" and self.critic_model_name_or_path is not None:
+            raise ValueError(
+                "`prompt_style` is 'code_block', which begins the answer, but a critic continues answers from its own prefixes. Use "
+                "'chat' or 'plain' with a critic."
+            )
         for name in ("batch_size", "critic_prefixes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least 1.")
@@ -307,13 +313,14 @@ class EvaluationArguments(BenchmarkArguments):
             raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")
         check_vllm_arguments(self)
 
-    def sends_chat(self, tokenizer: Any) -> bool:
+    def style_of_prompts(self, tokenizer: Any) -> PromptStyle:
         """
-        Whether prompts are sent as chat messages.
+        Form in which prompts are sent.
 
         Args:
             tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer of the model.
         """
         if self.prompt_style is not None:
-            return self.prompt_style == "chat"
-        return self.benchmark not in _PAPER_TEMPERATURES and bool(tokenizer.chat_template)
+            return self.prompt_style
+        sends_chat = self.benchmark not in _PAPER_TEMPERATURES and tokenizer.chat_template
+        return "chat" if sends_chat else "plain"

@@ -187,7 +187,7 @@ def load_sampler(
         tokenizer,
         sampling,
         batch_size=script_args.batch_size,
-        as_chat=script_args.sends_chat(tokenizer),
+        prompt_style=script_args.style_of_prompts(tokenizer),
     )
     if rank == 0:
         _report_prompts(policy, problems, script_args)
@@ -200,7 +200,7 @@ def load_sampler(
 def _report_prompts(
     sampler: PolicySampler | VLLMSampler | VLLMServerSampler, problems: Dataset, script_args: EvaluationArguments
 ) -> None:
-    if sampler.as_chat and script_args.prompt_style is None:
+    if sampler.prompt_style == "chat" and script_args.prompt_style is None:
         console.print(
             "Prompts are chat messages, since the tokenizer has a chat template. A base model needs `--prompt_style plain`."
         )

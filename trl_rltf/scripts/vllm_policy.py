@@ -74,7 +74,7 @@ def load_vllm_sampler(
         sampling,
         weights or "unknown",
         end_token_ids=ends,
-        as_chat=script_args.sends_chat(tokenizer),
+        prompt_style=script_args.style_of_prompts(tokenizer),
     )
 
 
@@ -125,7 +125,7 @@ def _find_server(
         # The server may run on another machine, and only the tokenizer be here.
         weights=weight_files_fingerprint(source) if Path(source).is_dir() else None,
         end_token_ids=config_end_tokens(_generation_config(source, where), tokenizer),
-        as_chat=script_args.sends_chat(tokenizer),
+        prompt_style=script_args.style_of_prompts(tokenizer),
     )
 
 
