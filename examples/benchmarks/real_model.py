@@ -7,7 +7,7 @@ The arm `grpo` is TRL's `GRPOTrainer` with the share of tests passed; `rltf` is 
 see the same prompts in the same order and sample as many completions per step. The learning rate is constant after its warm-up,
 so that the same command with a larger `--max_steps` continues a finished run. Every `--save_steps` steps an adapter is saved, for
 
-    trl-rltf evaluate --benchmark mbpp --prompt_style chat --temperature 0.8 --num_samples 4 \
+    trl-rltf evaluate --benchmark mbpp --prompt_style code_block --temperature 0.8 --num_samples 4 \
         --model_name_or_path Qwen/Qwen2.5-Coder-0.5B-Instruct --adapter_name_or_path outputs/real/rltf-10/checkpoint-20
 """
 
@@ -22,10 +22,11 @@ from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, HfArgumentParser
 from transformers.trainer_utils import get_last_checkpoint
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer, apply_chat_template
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, load_mbpp
 from trl_rltf.generation import prompt_lengths
+from trl_rltf.metrics.prompt_styles import styled_prompt
 
 
 @dataclass
@@ -52,14 +53,8 @@ class RealModelArguments:
     learning_rate: float = field(default=5e-5, metadata={"help": "Learning rate after 3 steps of warm-up."})
     seed: int = field(default=1, metadata={"help": "Seed of the adapters, the order of prompts and the sampling."})
     use_vllm: bool = field(default=False, metadata={"help": "Sample with vLLM in this process."})
-    stop_string: str | None = field(
-        default=None,
-        metadata={"help": "Text that ends a completion, such as the end of a code block; with vLLM only."},
-    )
 
     def __post_init__(self) -> None:
-        if self.stop_string and not self.use_vllm:
-            raise SystemExit("--stop_string needs --use_vllm: TRL passes no stop strings to transformers.")
         if self.samples_per_step % self.micro_batch_size:
             raise SystemExit("--samples_per_step must be a multiple of --micro_batch_size.")
 
@@ -94,8 +89,9 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
         "use_vllm": args.use_vllm, "vllm_importance_sampling_correction": False,
         "vllm_max_model_length": args.max_prompt_length + args.max_completion_length,
     }  # fmt: skip
-    if args.stop_string:
-        settings["generation_kwargs"] = {"stop": [args.stop_string], "include_stop_str_in_output": True}
+    if args.use_vllm:
+        # TRL passes no stop strings to transformers, whose completions go on after the code block.
+        settings["generation_kwargs"] = {"stop": ["\n```"], "include_stop_str_in_output": True}
     if args.arm == "grpo":
         trainer_class, config = GRPOTrainer, GRPOConfig(**settings)
     else:
@@ -116,9 +112,12 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
 
 
 def load_prompts(args: RealModelArguments, tokenizer: Any) -> Dataset:
-    """Load the problems whose prompts are not too long; for an instruction model, as messages."""
+    """Load the problems whose prompts are not too long, with an answer that begins with a code block."""
     dataset = load_mbpp(args.dataset_name)
     if tokenizer.chat_template is not None:
-        dataset = dataset.map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})
+        # As text: TRL's trainers do not continue the message of an assistant.
+        dataset = dataset.map(
+            lambda row: apply_chat_template({"prompt": styled_prompt(row, "code_block")}, tokenizer),
+        )
     lengths = prompt_lengths(tokenizer, dataset["prompt"])
     return dataset.select([index for index, length in enumerate(lengths) if length <= args.max_prompt_length])

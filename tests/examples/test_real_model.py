@@ -1,5 +1,6 @@
 """The training of a real model: both arms on a tiny one, and a run that is continued."""
 
+import copy
 import json
 import sys
 
@@ -10,13 +11,7 @@ from benchmarks import real_model
 from trl_rltf import RLTFTrainer
 
 
-@pytest.fixture
-def train(tmp_path, monkeypatch):
-    """Run the command on a tiny model and two short problems; a third has a long prompt."""
-    model, tokenizer = architectures.make("llama")
-    model.save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
-    texts = ["Add.", "Add one.", "Add. " * 200]
+def write_problems(path, texts):
     rows = [
         {
             "task_id": 601 + number,
@@ -28,7 +23,16 @@ def train(tmp_path, monkeypatch):
         }
         for number, text in enumerate(texts)
     ]
-    (tmp_path / "mbpp.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Run the command on a tiny model and two short problems; a third has a long prompt."""
+    model, tokenizer = architectures.make("llama")
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    write_problems(tmp_path / "mbpp.jsonl", ["Add.", "Add one.", "Add. " * 200])
     monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "1")
 
     def run(*flags):
@@ -71,13 +75,19 @@ def test_adapters_of_the_default_trainer_are_trained_on_short_prompts(train, mon
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--stop_string", "\n"], "needs --use_vllm"),
-        (["--samples_per_step", 5], "must be a multiple"),
-    ],
-)
-def test_settings_that_would_not_do_what_they_say_are_refused(train, flags, message):
-    with pytest.raises(SystemExit, match=message):
-        train(*flags)
+def test_a_batch_that_cannot_be_divided_is_refused(train):
+    with pytest.raises(SystemExit, match="must be a multiple"):
+        train("--samples_per_step", 5)
+
+
+def test_the_answer_of_an_instruction_model_begins_with_a_code_block(tmp_path):
+    tokenizer = copy.deepcopy(architectures.make("llama")[1])  # other tests share it
+    tokenizer.chat_template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    write_problems(tmp_path / "mbpp.jsonl", ["Add one."])
+    args = real_model.RealModelArguments(dataset_name=str(tmp_path / "mbpp.jsonl"))
+    (prompt,) = real_model.load_prompts(args, tokenizer)["prompt"]
+    assert prompt.startswith("<user>Solve this problem with one Python program in a Markdown code block.\n\n")
+    assert prompt.endswith("assert f(1) == 2</s><assistant>```python\n")

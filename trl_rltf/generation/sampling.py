@@ -176,7 +176,7 @@ def _prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
             raise ValueError(
                 "The prompts are chat messages, but the tokenizer has no chat template. Use plain prompts."
             )
-        # As in TRL's trainers: an answer that has begun is continued.
+        # As in `trl.apply_chat_template`: an answer that has begun is continued.
         has_begun = prompt[-1]["role"] == "assistant"
         prompt = tokenizer.apply_chat_template(
             prompt, tokenize=False, add_generation_prompt=not has_begun, continue_final_message=has_begun
