@@ -20,6 +20,7 @@ ROOMS = {
     "cli": {"scripts"},
     "presets": {"execution", "rewards", "trainer"},
     "completions": {"execution"},
+    "corrections": {"completions", "execution"},
     "critic": {"completions", "execution", "generation", "metrics", "rewards"},
     "data": {"execution", "execution.wire"},
     "environments": {"completions", "data", "execution", "execution.wire"},
@@ -190,6 +191,7 @@ COMMANDS = {
     "bench_vllm.py",
     "bench_ray.py",
     "train_real_model.py",
+    "gates.py",
 }  # compare and measure, most with the folders next to them
 
 

@@ -11,23 +11,8 @@ from benchmarks import real_model
 from trl_rltf import RLTFTrainer
 
 
-def write_problems(path, texts):
-    rows = [
-        {
-            "task_id": 601 + number,
-            "text": text,
-            "code": "def f(a):\n    return a + 1",
-            "test_list": ["assert f(1) == 2"],
-            "test_setup_code": "",
-            "challenge_test_list": [],
-        }
-        for number, text in enumerate(texts)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 @pytest.fixture
-def train(tmp_path, monkeypatch):
+def train(tmp_path, monkeypatch, write_problems):
     """Run the command on a tiny model and two short problems; a third has a long prompt."""
     model, tokenizer = architectures.make("llama")
     model.save_pretrained(tmp_path / "model")
@@ -80,7 +65,7 @@ def test_a_batch_that_cannot_be_divided_is_refused(train):
         train("--samples_per_step", 5)
 
 
-def test_the_answer_of_an_instruction_model_begins_with_a_code_block(tmp_path):
+def test_the_answer_of_an_instruction_model_begins_with_a_code_block(tmp_path, write_problems):
     tokenizer = copy.deepcopy(architectures.make("llama")[1])  # other tests share it
     tokenizer.chat_template = (
         "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}"

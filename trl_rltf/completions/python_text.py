@@ -200,6 +200,19 @@ def is_quoted(text: str, start: int, end: int) -> bool:
     )
 
 
+def parse_program(source: str) -> ast.Module | None:
+    """
+    Parse a program that a model wrote.
+
+    Args:
+        source (`str`): Any text.
+
+    Returns:
+        `ast.Module` or `None`: Its syntax tree; `None` if it does not compile, or is too long or too deep for the parser.
+    """
+    return _parse(source)[0]
+
+
 def _parse(source: str) -> tuple[ast.Module | None, int]:
     """Tree of a program, which may be indented as a whole; line of its error or 0."""
     if len(source) > _MAX_CHARACTERS or not _is_shallow(source):
