@@ -90,7 +90,7 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
         "vllm_max_model_length": args.max_prompt_length + args.max_completion_length,
     }  # fmt: skip
     if args.use_vllm:
-        # TRL passes no stop strings to transformers, whose completions go on after the code block.
+        # TRL passes no stop strings to transformers, whose completions continue after the code block.
         settings["generation_kwargs"] = {"stop": ["\n```"], "include_stop_str_in_output": True}
     if args.arm == "grpo":
         trainer_class, config = GRPOTrainer, GRPOConfig(**settings)

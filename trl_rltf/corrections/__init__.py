@@ -1,5 +1,5 @@
 """
-Correct programs that fail: keep their beginning, and continue it as a right program does.
+Correct failing programs from their own beginning.
 
 Usable without torch, tokens or a trainer.
 """

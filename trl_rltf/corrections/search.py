@@ -1,5 +1,5 @@
 """
-Find corrections: the longest beginning of a failing program that a right continuation exists for.
+Find the longest beginning of a failing program that can be continued rightly.
 
 What decides is a run of the tests, so that a correction is right by the same grader as any other program.
 """
@@ -61,7 +61,7 @@ def find_corrections(
     Find a correction of each program.
 
     Of the beginnings that a continuation passes all tests with, the longest is chosen whose last decision matters: the
-    beginning has a statement that is no declaration, and without this statement the tests fail. A correction that keeps nothing
+    beginning has a statement other than a declaration, and without this statement the tests fail. A correction that keeps nothing
     but the head of a function would be the solution of another program.
 
     Args:

@@ -22,7 +22,7 @@ class Beginning:
 
     Args:
         text (`str`): Whole lines of the program.
-        without_last (`str` or `None`): The same with `pass` for its last statement that is no declaration, or `if True:` for the
+        without_last (`str` or `None`): The same with `pass` for its last statement but declarations, or `if True:` for the
             header of a loop or a branch; `None` if there is no such statement.
     """
 
@@ -101,7 +101,7 @@ def continuations(donor: str, source: str) -> Iterator[str]:
 
 
 def _statements_on_own_lines(tree: ast.Module, lines: Sequence[str]) -> list[tuple[int, ast.stmt]]:
-    """First line and node of each statement that begins a line, in the order of the lines."""
+    """Statements that begin a line, with this line, in order."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt):

@@ -1,4 +1,4 @@
-"""Rename the variables of a right program to those of the program that it continues."""
+"""Give the variables of a program the names of another program."""
 
 from __future__ import annotations
 
