@@ -133,7 +133,7 @@ class _Search:
 
 
 def _keep_those_that_matter(searches: Sequence[_Search], runner: Runner) -> None:
-    """Accept the first found candidate of each search that fails without the last statement of its beginning."""
+    """Accept the first candidate of each search whose last decision matters."""
     found = [(search, candidate) for search in searches for candidate in search.found]
     shortened = [
         Program(f"{one.beginning.without_last}{one.continuation}", one.program.tests, **one.program.limits)

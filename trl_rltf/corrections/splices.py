@@ -120,7 +120,7 @@ def _header_end(node: ast.stmt) -> int:
 
 
 def _nothing_for(node: ast.stmt, line: str) -> str:
-    """A line in place of a statement that decides nothing, so that what follows still compiles."""
+    """A line that decides nothing in place of a statement; the rest still compiles."""
     indent = line[: len(line) - len(line.lstrip())]
     if not hasattr(node, "body"):
         return f"{indent}pass\n"
