@@ -178,7 +178,11 @@ def choose_failures(
 
 
 def prompts(failures: Sequence[Failure]) -> dict[str, list[dict[str, Any]]]:
-    """Make the rows of each kind of prompt; the placebo is the feedback on a program of another problem."""
+    """
+    Make the rows of each kind of prompt.
+
+    The placebo is the feedback on a program of another problem.
+    """
     # Half of the list away, a failure is of another problem, since the list is in the order of the problems.
     half = len(failures) // 2
     others = [*failures[half:], *failures[:half]]

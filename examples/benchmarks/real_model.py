@@ -1,5 +1,5 @@
 """
-Train adapters (LoRA) of a real code model on MBPP, in one of the ways that docs/evidence.md compares.
+Train adapters (LoRA) of a real code model on MBPP, with one of two trainers.
 
     HF_ALLOW_CODE_EVAL=1 python examples/train_real_model.py --arm rltf --ce_loss_weight 10 --output_dir outputs/real/rltf-10
 
@@ -112,7 +112,7 @@ def make_trainer(args: RealModelArguments) -> GRPOTrainer:
 
 
 def load_prompts(args: RealModelArguments, tokenizer: Any) -> Dataset:
-    """Load the problems whose prompts are not too long, with an answer that begins with a code block."""
+    """Load short prompts, with an answer that begins with a code block."""
     dataset = load_mbpp(args.dataset_name)
     if tokenizer.chat_template is not None:
         # As text: TRL's trainers do not continue the message of an assistant.
