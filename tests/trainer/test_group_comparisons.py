@@ -62,7 +62,7 @@ def test_groups_that_are_divided_among_processes_are_refused(tmp_path):
     check_settings(args, None, reward_funcs=[plain])
     for functions in (rarity, [plain, rarity], [AsyncUnitTestRewardFunction(rarity)]):
         with pytest.raises(
-            ValueError, match="generates 4 completions at a time .* not a multiple of `num_generations=8`"
+            ValueError, match=r"generates 4 completions at a time .* not a multiple of `num_generations=8`"
         ):
             check_settings(args, None, reward_funcs=functions)
 
