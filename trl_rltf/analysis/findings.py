@@ -56,7 +56,7 @@ def read_findings(output: str, sources: list[str]) -> list[tuple[Finding, ...]]:
         ValueError: If it is not such output.
     """
     found: list[list[Finding]] = [[] for _ in sources]
-    for line in output.splitlines():
+    for line in filter(None, output.split("\n")):  # a message may have other line breaks
         try:
             row = json.loads(line)
             index = int(PurePath(row["filename"]).stem)

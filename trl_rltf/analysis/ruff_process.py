@@ -38,7 +38,8 @@ class RuffRun:
     @property
     def is_complete(self) -> bool:
         """Whether all programs were analysed."""
-        return self.exit_code in (0, 1)  # 1 if there are findings
+        # 1 means that there are findings; Python too ends with 1, if ruff could not be started.
+        return self.exit_code == 0 or (self.exit_code == 1 and self.output != "")
 
 
 def find_ruff() -> str:

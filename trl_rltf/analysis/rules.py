@@ -46,7 +46,6 @@ DEFAULT_RULES: tuple[str, ...] = (
     "B032",  # annotation instead of an assignment
     "PLW0133",  # exception that is made and not raised
     # calls and values that raise, or that do something else than they seem to
-    "B005",  # `strip` with several characters
     "B012",  # `return`, `break` or `continue` in `finally`
     "B016",  # `raise` of a literal
     "B025",  # exception that is caught twice

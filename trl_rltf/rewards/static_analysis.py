@@ -137,11 +137,11 @@ class StaticAnalysisReward:
     ) -> TokenReward:
         counted = findings[: self.max_findings]
         is_over = any(finding.ends_analysis for finding in findings)
-        reward = -self.penalty * (self.max_findings if is_over else len(counted))
-        if tokenizer is None or not ids or not self.token_weight:
-            return TokenReward(reward, [reward] * len(ids))
+        reward = 0.0 - self.penalty * (self.max_findings if is_over else len(counted))
         value = -self.token_weight * self.penalty
-        spans = [(*program.characters(one.span), value) for one in counted if one.span is not None]
+        spans = [(*program.characters(one.span), value) for one in counted if one.span is not None and value]
+        if tokenizer is None or not ids or not spans:
+            return TokenReward(reward, [reward] * len(ids))
         return TokenReward.from_spans(reward, spans, program.text, ids, tokenizer)
 
     def _log(

@@ -83,7 +83,10 @@ def main() -> None:
         system = [path for path in (*SYSTEM_FOLDERS, *SYSTEM_FILES) if os.path.exists(path)]
         FileRules(writable=[], readable=[*system, *confinement["readable"]], devices=DEVICES).enforce()
     SystemCallFilter.of_worker().install()
-    os.execv(sys.argv[2], sys.argv[2:])
+    try:
+        os.execv(sys.argv[2], sys.argv[2:])
+    except OSError as error:
+        sys.exit(f"{sys.argv[2]} does not start: {error}")
 
 
 if __name__ == "__main__":
