@@ -182,6 +182,7 @@ def test_importing_the_root_loads_nothing_heavy(run_script):
 
 
 COMMANDS = {
+    "analyser_evidence.py",
     "ablation.py",
     "bench_code_eval.py",
     "bench_execution.py",
