@@ -61,11 +61,13 @@ class Sample:
         problem (`str`): Identifier of its problem.
         outcome (`str`): Name of its outcome.
         rules (`frozenset[str]`): Rules of its findings.
+        has_trailing_error (`bool`, *optional*, defaults to `False`): Whether code that the tests do not use has an error.
     """
 
     problem: str
     outcome: str
     rules: frozenset[str]
+    has_trailing_error: bool = False
 
     @property
     def fails(self) -> bool:
@@ -118,7 +120,8 @@ def read_samples(folder: Path, dataset_name: str | None, analyser: RuffAnalyser)
         for row, program, found in zip(part, programs, analysed, strict=True):
             if found is not None:
                 own = {finding.rule for finding in found if program.in_program(finding) is not None}
-                samples.append(Sample(str(row["problem_id"]), row["outcome"], frozenset(own)))
+                trailing = row["trailing_error_type"] is not None
+                samples.append(Sample(str(row["problem_id"]), row["outcome"], frozenset(own), trailing))
     return samples
 
 
@@ -137,12 +140,14 @@ def _starter_codes(folder: Path, dataset_name: str) -> dict[str, str]:
 
 def outcome_table(samples: list[Sample]) -> Table:
     """Make the table of the share of samples with a finding of a default rule, by outcome."""
-    table = Table("outcome", "samples", "with a finding", "of these, invalid syntax", box=box.MARKDOWN)
+    columns = "outcome", "samples", "with a finding", "of these, invalid syntax", "error in trailing code"
+    table = Table(*columns, box=box.MARKDOWN)
     for name in [*(outcome.name for outcome in reversed(Outcome)), "all"]:
         part = [sample for sample in samples if name in (sample.outcome, "all")]
         if part:
-            invalid = sum(not sample.compiles for sample in part)
-            table.add_row(name, str(len(part)), _share(part, _has_finding), str(invalid))
+            found = [sample for sample in part if _has_finding(sample)]
+            invalid, trailing = (sum(not s.compiles for s in found), sum(s.has_trailing_error for s in found))
+            table.add_row(name, str(len(part)), _share(part, _has_finding), str(invalid), str(trailing))
     return table
 
 

@@ -101,9 +101,7 @@ NOT_COMPILED = {
     "F701": "break\n",
     "F702": "continue\n",
     "F704": "yield 1\n",
-    "F706": "return 1\n",
     "F707": "try:\n    pass\nexcept:\n    pass\nexcept ValueError:\n    pass\n",
-    "PLE0117": "def f():\n    nonlocal x\n",
     "PLE0118": "def f():\n    print(x)\n    global x\n",
     "PLE1142": "def f():\n    await x\n",
 }

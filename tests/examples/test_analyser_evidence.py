@@ -36,7 +36,10 @@ ROWS = [
 @pytest.fixture
 def run_folder(tmp_path):
     """A finished run of an evaluation."""
-    rows = [{"problem_id": problem, "outcome": outcome, "completion": text} for problem, outcome, text in ROWS]
+    rows = [
+        {"problem_id": problem, "outcome": outcome, "completion": text, "trailing_error_type": None}
+        for problem, outcome, text in ROWS
+    ]
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -84,14 +87,14 @@ def test_the_outcome_table_has_the_share_with_a_finding_of_a_default_rule():
     samples = [
         sample("p0", "PASS"),
         sample("p1", "PASS", "F401"),
-        sample("p2", "FAILURE", "F841"),
+        Sample("p2", "FAILURE", frozenset(["F841"]), has_trailing_error=True),
         sample("p3", "FAILURE", "F401"),
         sample("p4", "SYNTAX_ERROR", "invalid-syntax"),
     ]
     rows = rows_of(outcome_table(samples))
-    assert rows["PASS"] == ("2", "0.0%", "0")
-    assert rows["FAILURE"] == ("2", "50.0%", "0")
-    assert rows["SYNTAX_ERROR"] == ("1", "100.0%", "1")
+    assert rows["PASS"] == ("2", "0.0%", "0", "0")
+    assert rows["FAILURE"] == ("2", "50.0%", "0", "1")
+    assert rows["SYNTAX_ERROR"] == ("1", "100.0%", "1", "0")
     assert rows["all"][:1] == ("5",)
     assert rows["all"][1].startswith("40.0% [")
 

@@ -32,7 +32,7 @@ def test_each_finding_costs_the_penalty_up_to_the_cap(reward):
     assert str(float(rewards[0])) == "0.0"
 
 
-@pytest.mark.parametrize("source", ["print(1", "x = = 2\n", "return 1\n", "x" * 200_000])
+@pytest.mark.parametrize("source", ["print(1", "x = = 2\n", "break\n", "x" * 200_000])
 def test_a_program_that_cannot_be_analysed_costs_as_much_as_the_cap(reward, source):
     assert call(reward, [source])[0] == pytest.approx([-0.3])
 
