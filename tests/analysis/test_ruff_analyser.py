@@ -122,6 +122,14 @@ def test_a_syntax_error_is_the_only_finding(analyser, source):
     assert rules_of(analyser, f"undefined\n{source}") == [["invalid-syntax"]]
 
 
+def test_a_script_that_the_grader_runs_inside_a_function_has_a_valid_syntax(analyser, runner):
+    programs = ["print(3)\nreturn\n", "a = 1\ndef f():\n    nonlocal a\n    a = 3\nf()\nprint(a)\n"]
+    tests = {"inputs": [""], "outputs": ["3"]}
+    reports = runner.run([Program(program, tests) for program in programs])
+    assert [report.outcome for report in reports] == [Outcome.PASS] * 2
+    assert rules_of(analyser, *programs) == [[], []]
+
+
 def test_a_finding_has_the_lines_and_columns_of_the_program(analyser):
     (found,) = analyser(["a = 1\né = '🐍' + nothing\n"])
     assert found == (Finding("F821", "Undefined name `nothing`", span_at(2, 10, 2, 17)),)
