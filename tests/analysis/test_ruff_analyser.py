@@ -13,6 +13,7 @@ from trl_rltf.analysis import DEFAULT_RULES, AnalysisError, Finding, RuffAnalyse
 from trl_rltf.analysis.findings import one_line, read_findings
 from trl_rltf.analysis.ruff_process import find_ruff
 from trl_rltf.analysis.rules import COMPILE_RULES
+from trl_rltf.execution import Outcome, Program
 
 
 pytest.importorskip("ruff", reason="ruff is not installed")

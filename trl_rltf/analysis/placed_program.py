@@ -1,4 +1,4 @@
-"""Find the program that is analysed, and the positions of its findings in the completion."""
+"""Find the program to analyse, and its findings in the completion."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ DEFAULT_RULES: tuple[str, ...] = (
     "B016",  # `raise` of a literal
     "B025",  # exception that is caught twice
     "B029",  # `except ()`
-    "B030",  # `except` of something that is no exception
+    "B030",  # `except` of a value that is not an exception
     "B031",  # group of `groupby` that is used twice
     "B033",  # value that is twice in a set
     "B035",  # dict comprehension with one key

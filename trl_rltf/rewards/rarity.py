@@ -34,7 +34,7 @@ def check_test_weights(test_weights: object, adaptive_weight: float) -> None:
 
 def rarity_shares(groups: Sequence[Hashable], reports: Sequence[ExecutionReport]) -> list[float]:
     """
-    Compute the share of tests passed, in which a test counts the more, the fewer programs pass it.
+    Compute the share of tests passed, with more weight on tests that few pass.
 
     Test j has the weight `w_j = 1 / max(1, n_j)`, where n_j is the number of programs of the group that pass it, and a program has
     the share `Σ_j w_j [passed] / Σ_j w_j`. Without the denominator this is the implicit fitness sharing of genetic programming:

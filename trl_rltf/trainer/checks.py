@@ -97,7 +97,7 @@ def _check_groups(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
 
 
 def _check_comparisons(args: RLTFConfig, reward_funcs: Any) -> None:
-    """Refuse a reward that compares the programs of a group where a call has a part of the group."""
+    """Refuse a reward that compares a group where its calls do not have all of it."""
     functions = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]
     if not any(hasattr(function, "needs_whole_groups") and function.needs_whole_groups for function in functions):
         return

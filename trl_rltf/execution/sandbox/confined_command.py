@@ -1,4 +1,4 @@
-"""Start a command that reads hostile text: `confined_command CONFINEMENT COMMAND...`."""
+"""Start a command that reads hostile text, with limits and without network."""
 
 # The command does not run the text, so this has fewer layers than a worker: limits on all kernels, and rules about files and a
 # filter of system calls where the kernel has them.
