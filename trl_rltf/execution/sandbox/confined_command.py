@@ -60,7 +60,7 @@ def confined(confinement: Confinement, command: Sequence[str]) -> list[str]:
 
 
 def confined_environment() -> dict[str, str]:
-    """Build the environment of a confined command from scratch, so that it has no secrets and no settings of the user."""
+    """Build the environment of a command from scratch: no secrets, no settings."""
     return worker_environment()
 
 
