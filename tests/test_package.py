@@ -17,6 +17,7 @@ PUBLIC = ["trl_rltf", *(f"trl_rltf.{path.name}" for path in PACKAGES), "trl_rltf
 # and nothing else. A room that is not listed is part of the one around it.
 ROOMS = {
     "_lazy": set(),
+    "analysis": {"completions", "data", "execution", "execution.sandbox"},  # starter code, confinement of ruff
     "cli": {"scripts"},
     "presets": {"execution", "rewards", "trainer"},
     "completions": {"execution"},
@@ -36,7 +37,7 @@ ROOMS = {
     "integrations": {"completions", "execution", "execution.wire"},
     "metrics": {"completions", "data", "execution", "generation"},  # starter code
     "mini": {"critic", "data", "execution"},
-    "rewards": {"completions", "execution"},
+    "rewards": {"analysis", "completions", "execution"},
     "scripts": {
         "completions",
         "critic",
@@ -182,6 +183,7 @@ def test_importing_the_root_loads_nothing_heavy(run_script):
 
 
 COMMANDS = {
+    "analyser_evidence.py",
     "ablation.py",
     "bench_code_eval.py",
     "bench_execution.py",

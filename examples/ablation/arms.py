@@ -168,6 +168,12 @@ _ARMS = (
         feedback={**_PENALTY, "token_feedback": "expression_penalty", "token_weight": 1.0},
         settings={"center_token_rewards": True, **_NO_REFERENCES},
     ),
+    Arm(
+        "grpo-rarity",
+        "tests weighted by how few programs of the group pass them",
+        feedback={**_SCALAR, "test_weights": "rarity"},
+        settings=_NO_REFERENCES,
+    ),
     Arm("groups-of-4", "line credit, twice the prompts", settings={"num_generations": 4, **_NO_REFERENCES}),
     Arm(
         "grpo-groups-of-4",
@@ -281,6 +287,7 @@ TABLES = {
     "dynamic-sampling": Comparison(
         "Groups without a signal", "grpo", ["grpo-refill", "grpo-curriculum", "grpo-refill-curriculum"]
     ),
+    "test-weights": Comparison("Weights of tests", "grpo", ["grpo-rarity"]),
     "temperature": Comparison(
         "Sampling temperature", "rltf", ["temperature-0.4", "temperature-0.8", "temperature-1.0"]
     ),

@@ -143,11 +143,19 @@ class Run:
         os.replace(part, self.result_path)
 
 
+# Options of the reward that came later, and the values with which they change nothing: earlier results are still valid.
+_OFF = {"test_weights": "uniform"}
+
+
 def _defaults(arm: Arm) -> dict[str, Any]:
     """Defaults that an arm does not set. If they change, its results change."""
     names = ("baseline", "ce_loss_weight", "center_token_rewards", "loss_type", "scale_rewards", "beta")
     feedback = {
-        **{p.name: p.default for p in inspect.signature(UnitTestRewardFunction).parameters.values()},
+        **{
+            p.name: p.default
+            for p in inspect.signature(UnitTestRewardFunction).parameters.values()
+            if (p.name, p.default) not in _OFF.items()
+        },
         "coarse_rewards": COARSE_REWARDS,
         **(PAPER_REWARD if arm.paper_feedback else {}),
     }

@@ -66,7 +66,7 @@ def start(tmp_path, model, tokenizer):
     return found
 
 
-@pytest.mark.parametrize("arm", ["rloo", "coderl", "ppocoder", "supervised-clean"])
+@pytest.mark.parametrize("arm", ["rloo", "coderl", "ppocoder", "supervised-clean", "grpo-rarity"])
 def test_an_arm_of_each_kind_is_trained_and_evaluated(start, arm):
     if ARMS[arm].critic:
         run.execute(replace(start, arm="critic"))
@@ -102,6 +102,12 @@ def test_results_of_other_settings_are_other_files():
     assert slow.result_path != fast.result_path
     assert slow.start == fast.start != replace(slow, scale=Scale(slip_share=0.5)).start
     assert slow.critic == fast.critic != replace(slow, scale=Scale(max_steps=50)).critic
+
+
+def test_an_option_of_the_reward_that_is_off_keeps_earlier_results():
+    settings = Run("out", "grpo", "llama", 1, Scale()).settings["arm"]
+    assert "test_weights" not in {**settings["defaults"], **settings["feedback"]}
+    assert Run("out", "grpo-rarity", "llama", 1, Scale()).settings["arm"]["feedback"]["test_weights"] == "rarity"
 
 
 def rows_of(arm, *pass_at_1, seed=1):

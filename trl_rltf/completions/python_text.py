@@ -215,7 +215,7 @@ def parse_program(source: str) -> ast.Module | None:
 
 def _parse(source: str) -> tuple[ast.Module | None, int]:
     """Tree of a program, which may be indented as a whole; line of its error or 0."""
-    if len(source) > _MAX_CHARACTERS or not _is_shallow(source):
+    if len(source) > _MAX_CHARACTERS or not is_shallow(source):
         return None, 0
     try:
         with _FILTERS_LOCK, warnings.catch_warnings():
@@ -227,7 +227,7 @@ def _parse(source: str) -> tuple[ast.Module | None, int]:
         return None, 0
 
 
-def _is_shallow(source: str) -> bool:
+def is_shallow(source: str) -> bool:
     """
     Whether the syntax tree of a text is shallow enough for the parser.
 

@@ -31,6 +31,24 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
     Returns:
         `range`: Indices of the tokens that share a character with the span; may be empty.
     """
+    first, last = span_characters(span, source, start, indent=indent)
+    inside = [index for index, (begin, end) in enumerate(ranges) if begin < last and end > first and begin < end]
+    return range(inside[0], inside[-1] + 1) if inside else range(0)
+
+
+def span_characters(span: Span, source: str, start: int, *, indent: int = 0) -> tuple[int, int]:
+    """
+    Find the characters of a span of a program in the completion.
+
+    Args:
+        span ([`~execution.Span`]): Lines and columns in the program.
+        source (`str`): The program.
+        start (`int`): Index of the program's first character in the completion.
+        indent (`int`, *optional*, defaults to `0`): Number of blanks that were removed from each line before the program ran.
+
+    Returns:
+        `tuple[int, int]`: Index of the first character, and of the one after the last, within the program.
+    """
     line_starts = [0, *(match.end() for match in LINE_END.finditer(source)), len(source)]
 
     def index_of(line: int, column: int) -> int:
@@ -40,9 +58,7 @@ def span_tokens(span: Span, source: str, start: int, ranges: Sequence[tuple[int,
         line_start += len(before) - len(before.lstrip(" \t"))
         return start + min(line_start + max(column, 0), len(source))
 
-    first, last = index_of(span.line, span.column), index_of(span.end_line, span.end_column)
-    inside = [index for index, (begin, end) in enumerate(ranges) if begin < last and end > first and begin < end]
-    return range(inside[0], inside[-1] + 1) if inside else range(0)
+    return index_of(span.line, span.column), index_of(span.end_line, span.end_column)
 
 
 def end_token(source: str, start: int, ranges: Sequence[tuple[int, int]]) -> range:

@@ -52,6 +52,8 @@ class CriticRewardFunction:
         # The rewards are those of the wrapped function, so they are logged under its name.
         self.__name__ = reward_function.__name__
         parameters = inspect.signature(reward_function).parameters.values()
+        # Rewards of the wrapped function that are comparable only among completions of the same call.
+        self.needs_whole_groups = hasattr(reward_function, "needs_whole_groups") and reward_function.needs_whole_groups
         self._passes_tokenizer = any(p.name == "processing_class" or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def __call__(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .penalty import ErrorScope as ErrorScope
     from .penalty import error_scope as error_scope
     from .ready_function import unit_test_reward as unit_test_reward
+    from .static_analysis import StaticAnalysisReward as StaticAnalysisReward
     from .token_reward import TokenReward as TokenReward
     from .unit_tests import UnitTestRewardFunction as UnitTestRewardFunction
 
@@ -26,6 +27,7 @@ __all__, __getattr__, __dir__ = lazy_names(
             "error_scope",
         ),
         ".ready_function": ("unit_test_reward",),
+        ".static_analysis": ("StaticAnalysisReward",),
         ".token_reward": ("TokenReward",),
         ".unit_tests": ("UnitTestRewardFunction",),
     },

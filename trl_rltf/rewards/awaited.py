@@ -60,6 +60,11 @@ class AsyncUnitTestRewardFunction:
         self.reward_function = reward_function
         self._runner = reward_function.runner
 
+    @property
+    def needs_whole_groups(self) -> bool:
+        """Whether rewards are comparable only among completions of the same call."""
+        return self.reward_function.needs_whole_groups
+
     async def __call__(self, **columns: Any) -> list[TokenReward | None]:
         """
         Reward completions.

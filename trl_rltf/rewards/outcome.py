@@ -53,12 +53,13 @@ class OutcomeReward:
                 f"`coarse_rewards` has no reward for {', '.join(missing)}. Its keys are members of `Outcome`."
             )
 
-    def __call__(self, report: ExecutionReport) -> float:
+    def __call__(self, report: ExecutionReport, share: float | None = None) -> float:
         """
         Reward one program.
 
         Args:
             report ([`~execution.ExecutionReport`]): Report on a program that could be graded.
+            share (`float`, *optional*): Share of tests passed, where tests have weights. Defaults to that of the report.
 
         Returns:
             `float`: Coarse plus adaptive reward.
@@ -68,7 +69,7 @@ class OutcomeReward:
         if report.outcome in counted:
             # In the paper from -0.3 up to 1.0, a factor of 1.3.
             adaptive_range = self.coarse_rewards[Outcome.PASS] - self.coarse_rewards[Outcome.FAILURE]
-            reward += self.adaptive_weight * adaptive_range * report.pass_ratio
+            reward += self.adaptive_weight * adaptive_range * (report.pass_ratio if share is None else share)
         return reward
 
 

@@ -52,6 +52,24 @@ def log_outcomes(
     log_metric("grading/tests_per_second", num_run / max(seconds, 1e-9))
 
 
+def log_weighted_share(
+    shares: Sequence[float], reports: Sequence[ExecutionReport], log_metric: Callable[[str, float], None] | None
+) -> None:
+    """
+    Log the share of tests passed, where tests have weights.
+
+    Args:
+        shares (`Sequence[float]`): Weighted share of each program.
+        reports (`Sequence[ExecutionReport]`): Report on each program.
+        log_metric (`Callable`, *optional*): TRL's hook for metrics.
+    """
+    graded = [
+        share for share, report in zip(shares, reports, strict=True) if report.outcome is not Outcome.NOT_GRADABLE
+    ]
+    if log_metric is not None and graded:
+        log_metric("outcome/weighted_pass_ratio", sum(graded) / len(graded))
+
+
 def _storable(name: str | None) -> str:
     # A metaclass may name a class by a lone surrogate, which a parquet file cannot hold.
     return (name or "").encode("utf-8", "replace").decode()

@@ -16,8 +16,9 @@ from .audit import check_share, log_audits, with_audits
 from .columns import NO_TESTS, check_columns, make_programs
 from .line_credit import Attempt, attempt_of, line_credits
 from .outcome import COARSE_REWARDS, OutcomeReward, check_weight
-from .outcome_logs import log_outcomes
+from .outcome_logs import log_outcomes, log_weighted_share
 from .penalty import penalized_tokens, spread_penalty
+from .rarity import TestWeights, check_test_weights, rarity_shares
 from .token_reward import TokenReward
 
 
@@ -71,6 +72,12 @@ class UnitTestRewardFunction:
             Share of each problem's tests that is kept out of the reward, such as `0.3`. How many of them pass is logged as
             `audit/pass_ratio`, and how far the rewarded tests are ahead as `audit/gap`: a policy that learns to pass weak tests
             without solving the problem has a large gap. A problem with one test has no audit test.
+        test_weights (`str`, *optional*, defaults to `"uniform"`):
+            Weights of the tests in the adaptive reward. Not in the paper.
+
+            - `"uniform"`: all tests count the same.
+            - `"rarity"`: a test counts the more, the fewer programs for the same prompt pass it, see [`rarity_shares`]. Each call
+              needs whole groups: [`RLTFTrainer`] refuses batches that divide groups among processes, and `baseline="greedy"`.
         processing_class ([`~transformers.PreTrainedTokenizerBase`], *optional*):
             Tokenizer that finds the tokens of a line or an error. [`RLTFTrainer`] passes its own; without one, all tokens of a
             completion get the reward of the completion.
@@ -96,6 +103,7 @@ class UnitTestRewardFunction:
         adaptive_runtime_errors: bool = True,
         coarse_rewards: Mapping[Outcome, float] | None = None,
         audit_tests: float = 0.0,
+        test_weights: TestWeights = "uniform",
         processing_class: Any = None,
         allow_code_eval: bool | None = None,
     ):
@@ -122,12 +130,19 @@ class UnitTestRewardFunction:
             adaptive_runtime_errors=adaptive_runtime_errors,
             coarse_rewards=dict(COARSE_REWARDS if coarse_rewards is None else coarse_rewards),
         )
+        check_test_weights(test_weights, adaptive_weight)
+        self.test_weights: TestWeights = test_weights
         self.token_feedback: TokenFeedback | None = token_feedback
         self.token_weight = token_weight
         self._active_feedback = token_feedback if token_weight > 0 else None
         self.normalize_span = normalize_span
         self.runner = LocalRunner(allow_code_eval=allow_code_eval) if runner is None else runner
         self.processing_class = processing_class
+
+    @property
+    def needs_whole_groups(self) -> bool:
+        """Whether rewards are comparable only among completions of the same call."""
+        return self.test_weights != "uniform"
 
     def __call__(
         self,
@@ -201,13 +216,18 @@ class UnitTestRewardFunction:
         groups = [str(entry) for entry in (tests if prompts is None else prompts)]
         completed = [_Completed(*row) for row in zip(groups, reports, programs, texts, ids, strict=True)]
         feedback = self._token_feedback(completed, tokenizer)
+        shares = [report.pass_ratio for report in reports]
+        if self.test_weights == "rarity":
+            # Two rows may have one prompt and different tests.
+            shares = rarity_shares(list(zip(groups, map(str, tests), strict=True)), reports)
+            log_weighted_share(shares, reports, log_metric)
         rewards: list[TokenReward | None] = []
         localized: list[bool] = []  # of each program with an error
-        for report, (deltas, is_localized) in zip(reports, feedback, strict=True):
+        for report, share, (deltas, is_localized) in zip(reports, shares, feedback, strict=True):
             if report.outcome is Outcome.NOT_GRADABLE:
                 rewards.append(None)
                 continue
-            reward = self.outcome_reward(report)
+            reward = self.outcome_reward(report, share)
             # r_t = R_sequence + λ · f_t
             rewards.append(TokenReward(reward, [reward + delta for delta in deltas], None, report.outcome))
             if self._active_feedback is not None and report.outcome in _ERRORS:

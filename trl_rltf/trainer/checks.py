@@ -33,6 +33,7 @@ def check_settings(
     tools: Any = None,
     rollout_func: Any = None,
     environment_factory: Any = None,
+    reward_funcs: Any = None,
 ) -> None:
     """
     Refuse settings and arguments of a trainer that contradict each other.
@@ -42,7 +43,7 @@ def check_settings(
     Args:
         args ([`RLTFConfig`]): Settings.
         buffer ([`OnlineBuffer`] or `None`): The online buffer, if there is one.
-        tools, rollout_func, environment_factory: Arguments of the trainer.
+        tools, rollout_func, environment_factory, reward_funcs: Arguments of the trainer.
 
     Raises:
         ValueError: If two of them contradict each other.
@@ -62,6 +63,7 @@ def check_settings(
                     "'leave_one_out'."
                 )
     _check_groups(args, buffer)
+    _check_comparisons(args, reward_funcs)
     if buffer is None:
         return
     if args.off_policy_mask_threshold is not None and not buffer.importance_sampling:
@@ -91,6 +93,32 @@ def _check_groups(args: RLTFConfig, buffer: OnlineBuffer | None) -> None:
             f"A process generates {local} completions at a time (`per_device_train_batch_size` times "
             f"`steps_per_generation`), which is not a multiple of `num_generations={args.num_generations}`. {feature}, each "
             "process keeps whole groups: change one of the three."
+        )
+
+
+def _check_comparisons(args: RLTFConfig, reward_funcs: Any) -> None:
+    """Refuse a reward that compares a group where its calls do not have all of it."""
+    functions = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]
+    if not any(hasattr(function, "needs_whole_groups") and function.needs_whole_groups for function in functions):
+        return
+    found = "A reward function compares the programs of a group (`test_weights='rarity'`)"
+    if args.baseline == "greedy":
+        raise ValueError(
+            f"{found}, but `baseline='greedy'` grades the greedy completions without the group. Use 'group_mean' or "
+            "'leave_one_out'."
+        )
+    local, size = args.per_device_train_batch_size * args.steps_per_generation, args.num_generations
+    if local % size:
+        raise ValueError(
+            f"{found}, but a process generates {local} completions at a time (`per_device_train_batch_size` times "
+            f"`steps_per_generation`), which is not a multiple of `num_generations={size}`: groups are divided among processes. "
+            "Change one of the three."
+        )
+    local, size = args.per_device_eval_batch_size, args.num_generations_eval or size
+    if args.eval_strategy != "no" and local % size:
+        raise ValueError(
+            f"{found}, but `per_device_eval_batch_size` is {local}, which is not a multiple of the {size} completions per prompt of "
+            "an evaluation: groups are divided among processes. Change one of the two."
         )
 
 

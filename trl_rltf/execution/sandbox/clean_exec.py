@@ -13,8 +13,14 @@ _STACK_BYTES = 8 * 2**20  # as on most machines; the C library reserves as much 
 
 
 def main() -> None:
+    """Reset what was inherited, and become the command."""
+    reset_inherited_state()
+    os.execvp(sys.argv[1], sys.argv[1:])
+
+
+def reset_inherited_state() -> None:
     """
-    Reset the state that a process inherits through `exec`, and become the command.
+    Reset the state that a process inherits through `exec`.
 
     If a caller ignores SIGCHLD, for example, its processes get no exit codes of their children. Signals that it blocks never
     reach a program.
@@ -26,7 +32,6 @@ def main() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if soft == resource.RLIM_INFINITY or soft > _STACK_BYTES:
         resource.setrlimit(resource.RLIMIT_STACK, (_STACK_BYTES, hard))
-    os.execvp(sys.argv[1], sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ _OWN_FILES = (
     "_lazy.py",
     *(f"execution/{name}" for name in ("__init__.py", "sandbox", "wire", "worker")),
 )
-_SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
+SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 # Entries of /proc that Python programs read. The others describe the machine and its kernel, or are for root alone.
 _PROC_ENTRIES = frozenset("cpuinfo filesystems loadavg meminfo stat sys sysvipc uptime version".split())
 
@@ -47,7 +47,7 @@ def file_view() -> FileView:
     hidden = _hidden_folder()
     python = {path for path in _python_paths() if os.path.isdir(path)}
     inside = {path for path in python if _is_in(os.path.realpath(path), hidden)}
-    system = [path for path in (*_SYSTEM_FOLDERS, *_SYSTEM_FILES) if os.path.exists(path)]
+    system = [path for path in (*SYSTEM_FOLDERS, *SYSTEM_FILES) if os.path.exists(path)]
     shown = _outermost([*system, *sorted(python - inside)])
     covered = []
     for path in shown:
@@ -101,7 +101,7 @@ def _hidden_folder() -> str:
     """Return the folder of the package, or of the checkout that contains it."""
     checkout = PACKAGE.parent
     is_checkout = (checkout / "pyproject.toml").is_file() and str(checkout) not in map(
-        os.path.realpath, [*_SYSTEM_FOLDERS, *_python_paths()]
+        os.path.realpath, [*SYSTEM_FOLDERS, *_python_paths()]
     )
     return str(checkout if is_checkout else PACKAGE)
 
