@@ -76,7 +76,7 @@ def read_limits(source: Any, name: str) -> ProblemLimits:
     """
     found = {}
     for key in LIMIT_COLUMNS:
-        value = source.get(key) if isinstance(source, Mapping) else getattr(source, key, None)
+        value: Any = source.get(key) if isinstance(source, Mapping) else getattr(source, key, None)
         value = value.item() if hasattr(value, "item") else value  # of NumPy, as pandas reads from Parquet
         found[key] = None if value != value else value  # a null in a column of floats
     try:
