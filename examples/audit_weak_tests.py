@@ -5,7 +5,7 @@
 """
 See a policy pass the tests without solving the problem.
 
-    python examples/audit_weak_tests.py
+    python examples/audit_weak_tests.py --seed 0
 
 The problem has five tests, and one of them is rewarded. A tiny model learns to print the number that this test expects; the other
 four, which audit the reward, show it: the gap between both kinds of tests grows towards 1.
@@ -26,6 +26,7 @@ class Arguments:
     output_dir: str = "outputs/audit-weak-tests"
     warm_start_steps: int = 60
     max_steps: int = 40
+    seed: int = 0
 
 
 class Gauge(TrainerCallback):
@@ -38,13 +39,13 @@ class Gauge(TrainerCallback):
 
 
 def main(args):
-    shared = {"report_to": "none", "use_cpu": True, "save_strategy": "no", "disable_tqdm": True}
+    shared = {"report_to": "none", "use_cpu": True, "save_strategy": "no", "disable_tqdm": True, "seed": args.seed}
     problem = make_mini_apps(num_problems=1, difficulties=["introductory"])
     row = problem[0]
     # At first the policy prints any number below 20, without reading the input.
     drafts = [f"print({number})\n" for number in range(20)]
     model, tokenizer = make_mini_model(
-        Dataset.from_list([{**row, "solutions": drafts}]), hidden_size=96, num_layers=2, vocab_size=320
+        Dataset.from_list([{**row, "solutions": drafts}]), seed=args.seed, hidden_size=96, num_layers=2, vocab_size=320
     )
     warm_start = SFTConfig(
         args.output_dir, max_steps=args.warm_start_steps, learning_rate=3e-3, per_device_train_batch_size=32, **shared
