@@ -29,14 +29,14 @@ from trl_rltf.mini import add_bug, make_mini_model
 
 
 # Defaults for the tiny model.
-TINY = {"learning_rate": 3e-4, "per_device_train_batch_size": 16, "max_completion_length": 192, "logging_steps": 1}
+TINY = {"learning_rate": 1e-4, "per_device_train_batch_size": 16, "max_completion_length": 192, "logging_steps": 1}
 
 
 @dataclass
 class Arguments(RLTFConfig):
     output_dir: str = "outputs/repair"
     model_name_or_path: str = ""
-    warm_start_steps: int = 160
+    warm_start_steps: int = 240
     max_steps: int = 20
 
 
@@ -93,11 +93,9 @@ def make_tiny_model(problems, rows, environment, args):
 def main(args):
     runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=4)
     rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
-    name, rewards, args.reward_weights = (
-        args.model_name_or_path,
-        [UnitTestRewardFunction(runner), calls_tool],
-        [1.0, 0.0],
-    )
+    name, args.reward_weights = args.model_name_or_path, [1.0, 0.0]
+    # The lines of a program in a call have no tokens that could be rewarded.
+    rewards = [UnitTestRewardFunction(runner, token_feedback=None), calls_tool]
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args)
     trainer = RLTFTrainer(
         *(model, rewards, args, rows), processing_class=tokenizer, environment_factory=make, callbacks=[Gauge()]

@@ -137,7 +137,7 @@ def test_hidden_tests_never_reach_the_model(make_environment, tests, code, has_v
             {"time_limit": 0.03, "memory_limit": None},
             "TimeoutError",
         ),
-        ("block = bytearray(2**28)", {"memory_limit": 2**27}, "MemoryError"),
+        ("block = bytearray(2**26)", {"memory_limit": 2**26}, "MemoryError"),
     ],
 )
 def test_the_limits_of_a_problem_hold_for_the_tool(make_environment, code, limits, error):
