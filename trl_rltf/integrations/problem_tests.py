@@ -62,7 +62,9 @@ def read_tests(tests: Any, name: str) -> str:
 
 def read_limits(source: Any, name: str) -> ProblemLimits:
     """
-    Read the limits of a problem, `time_limit` (seconds per test) and `memory_limit` (bytes).
+    Read the limits of a problem.
+
+    They are `time_limit` (seconds per test) and `memory_limit` (bytes).
 
     Args:
         source (`Any`): Mapping or object that may have them. Without them, or where they are `None`, the limits of the runner hold.

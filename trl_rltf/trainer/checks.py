@@ -155,7 +155,7 @@ def check_datasets(
 
 
 def _check_chat(name: str, dataset: Dataset, caller: str) -> None:
-    """Refuse prompts of plain text where a model calls tools, which TRL finds in messages only."""
+    """Refuse prompts of plain text where a model calls tools."""
     if "prompt" in dataset.column_names and len(dataset) and isinstance(dataset[0]["prompt"], str):
         raise ValueError(
             f"Column `prompt` of `{name}` has plain text, but with `{caller}` a model calls tools in a chat. Make each prompt a "

@@ -155,5 +155,5 @@ class CheckedProblem:
 
     @property
     def peak_memory(self) -> int | None:
-        """Bytes of the passing reference solution that takes least memory; `None` without one."""
+        """Bytes of memory of the reference solution that passes with least, or `None`."""
         return min((program.peak_memory for program in self.references if program.passes), default=None)

@@ -84,7 +84,11 @@ def _others() -> list[int]:
 
 
 def _reap(options: int) -> tuple[bool, int]:
-    """Reap children. Returns whether there are others that run, and the largest `ru_maxrss`."""
+    """
+    Reap children.
+
+    Returns whether there are others that run, and the largest `ru_maxrss`.
+    """
     memory = 0
     try:
         while (ended := os.wait4(-1, options))[0]:
