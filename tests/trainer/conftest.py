@@ -89,7 +89,7 @@ def two_processes(tmp_path_factory: Any, problems: Any, run_script: Any) -> Path
             capture_output=False,
             stdout=output,
             stderr=subprocess.STDOUT,
-            timeout=400,
+            timeout=280,
             check=False,
         )
     return folder
