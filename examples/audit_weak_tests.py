@@ -5,19 +5,20 @@
 """
 See a policy pass the tests without solving the problem.
 
-    python examples/audit_weak_tests.py
+    python examples/audit_weak_tests.py --seed 0
 
 The problem has five tests, and one of them is rewarded. A tiny model learns to print the number that this test expects; the other
 four, which audit the reward, show it: the gap between both kinds of tests grows towards 1.
 """
 
+import json
 from dataclasses import dataclass
 
 from datasets import Dataset
 from transformers import HfArgumentParser, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_apps
+from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.mini import make_mini_model
 
 
@@ -25,7 +26,8 @@ from trl_rltf.mini import make_mini_model
 class Arguments:
     output_dir: str = "outputs/audit-weak-tests"
     warm_start_steps: int = 60
-    max_steps: int = 40
+    max_steps: int = 60
+    seed: int = 0
 
 
 class Gauge(TrainerCallback):
@@ -38,18 +40,17 @@ class Gauge(TrainerCallback):
 
 
 def main(args):
-    shared = {"report_to": "none", "use_cpu": True, "save_strategy": "no", "disable_tqdm": True}
-    problem = make_mini_apps(num_problems=1, difficulties=["introductory"])
-    row = problem[0]
-    # At first the policy prints any number below 20, without reading the input.
-    drafts = [f"print({number})\n" for number in range(20)]
-    model, tokenizer = make_mini_model(
-        Dataset.from_list([{**row, "solutions": drafts}]), hidden_size=96, num_layers=2, vocab_size=320
-    )
+    shared = {"report_to": "none", "use_cpu": True, "save_strategy": "no", "disable_tqdm": True, "seed": args.seed}
+    tests = {"inputs": ["1 2", "2 5", "0 1", "4 5", "3 3"], "outputs": ["3", "7", "1", "9", "6"]}
+    prompt = "Read two numbers and print their sum.\n"
+    # At first the policy prints any number below 10, without reading the input.
+    drafts = [f"print({number})\n" for number in range(10)]
+    problem = Dataset.from_list([{"prompt": prompt, "tests": json.dumps(tests), "solutions": drafts}])
+    model, tokenizer = make_mini_model(problem, seed=args.seed, hidden_size=64, num_layers=2, vocab_size=320)
     warm_start = SFTConfig(
-        args.output_dir, max_steps=args.warm_start_steps, learning_rate=3e-3, per_device_train_batch_size=32, **shared
+        args.output_dir, max_steps=args.warm_start_steps, learning_rate=3e-3, per_device_train_batch_size=10, **shared
     )
-    pairs = Dataset.from_list([{"prompt": row["prompt"], "completion": draft} for draft in drafts])
+    pairs = Dataset.from_list([{"prompt": prompt, "completion": draft} for draft in drafts])
     SFTTrainer(model, warm_start, train_dataset=pairs, processing_class=tokenizer).train()
 
     config = RLTFConfig(
@@ -68,8 +69,8 @@ def main(args):
     reward = UnitTestRewardFunction(audit_tests=0.8, token_feedback=None, allow_code_eval=True)
     trainer = RLTFTrainer(model, reward, config, problem, processing_class=tokenizer, callbacks=[Gauge()])
     trainer.train()
-    prompt = tokenizer(row["prompt"], return_tensors="pt")
-    completion = model.generate(**prompt, max_new_tokens=16, do_sample=False)[0, prompt["input_ids"].shape[1] :]
+    ids = tokenizer(prompt, return_tensors="pt")
+    completion = model.generate(**ids, max_new_tokens=16, do_sample=False)[0, ids["input_ids"].shape[1] :]
     print(f"The model answers:\n{tokenizer.decode(completion, skip_special_tokens=True)}")
 
 

@@ -6,7 +6,7 @@
 Let a model run the visible tests of a problem and repair its program. Hidden tests decide the reward.
 
     python examples/train_repair.py
-    python examples/train_repair.py --model_name_or_path Qwen/Qwen2.5-Coder-0.5B-Instruct --max_completion_length 512
+    python examples/train_repair.py --model_name_or_path Qwen/Qwen2.5-Coder-0.5B-Instruct --learning_rate 1e-6
 
 Without a model, a tiny one first learns from conversations. Running it is the opt-in to running model-written code.
 """
@@ -15,11 +15,10 @@ import json
 import random
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
-import trl
 from transformers import HfArgumentParser
+from trl.chat_template_utils import qwen2_5_chat_template as template
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_apps
 from trl_rltf.environments import UnitTestEnvironment
@@ -31,8 +30,8 @@ from trl_rltf.mini import add_bug, make_mini_model
 class Arguments(RLTFConfig):
     output_dir: str = "outputs/repair"
     model_name_or_path: str = ""
-    warm_start_steps: int = 600
-    max_steps: int = 20
+    warm_start_steps: int = 240
+    learning_rate: float = 1e-4
 
 
 def make_row(row):
@@ -49,28 +48,29 @@ def make_conversation(row, environment):
     return [*row["prompt"], draft, report, {"role": "assistant", "content": f"```python\n{right}```"}]
 
 
-def make_tiny_model(problems, rows, environment, steps):
-    template = (Path(trl.__file__).parent / "chat_templates" / "qwen2_5.jinja").read_text()
+def make_tiny_model(problems, rows, environment, args):
     write = partial(make_mini_model(problems)[1].apply_chat_template, chat_template=template, tokenize=False)
     texts = [write(make_conversation(row, environment), tools=[environment.run_tests]) for row in rows]
-    model, tokenizer = make_mini_model([{"prompt": text, "solutions": []} for text in texts])
+    data = [{"prompt": text, "solutions": []} for text in texts]
+    model, tokenizer = make_mini_model(data, seed=args.seed, hidden_size=128, num_layers=2, vocab_size=1000)
     tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
     model.resize_token_embeddings(len(tokenizer))
     tokenizer.chat_template, model.config.max_position_embeddings = template, 2048
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for step in range(steps):
-        ids = tokenizer(texts[step % len(texts)], return_tensors="pt")["input_ids"]
-        model(ids, labels=ids).loss.backward()
+    batch = tokenizer(texts, padding=True, return_tensors="pt")
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(args.warm_start_steps):
+        model(**batch, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     return model, tokenizer
 
 
 def main(args):
-    runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=8)
+    runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=4)
     rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
-    name, reward = args.model_name_or_path, UnitTestRewardFunction(runner)
-    model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args.warm_start_steps)
+    name, reward = args.model_name_or_path, UnitTestRewardFunction(runner, token_feedback=None)
+    model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args)
     trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
     trainer.train()
     trainer.save_model(args.output_dir)

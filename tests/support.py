@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -111,3 +112,12 @@ COMPLETION_PIECES = [
         "await x",
     ),
 ]
+
+
+def results(folder: Path, name: str) -> list[Any]:
+    """Results of a case on each of two processes, or a failure that shows what they printed."""
+    errors = [path.read_text() for path in sorted(folder.glob(f"{name}-error-*.txt"))]
+    files = [folder / f"{name}-{rank}.json" for rank in range(2)]
+    output = next(path for path in (folder / "output.txt", folder.parent / "output.txt") if path.is_file())
+    assert all(file.exists() for file in files), "\n".join([*errors, output.read_text()[-3000:]])
+    return [json.loads(file.read_text()) for file in files]

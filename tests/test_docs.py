@@ -46,6 +46,7 @@ def without_prompts(code):
     return "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... ")))
 
 
+@functools.cache
 def defined_names(module):
     """Names that a module of the package defines at its top, or, of a package, its public names."""
     if MODULES[module].name == "__init__.py":
@@ -153,17 +154,22 @@ def test_a_flag_of_a_command_exists(page):
                 assert set(re.findall(r"--\w+", command[found.end() :])) <= flags_of(script) | OF_ACCELERATE, command
 
 
-@ALL_PAGES
-def test_a_flag_in_a_sentence_exists(page):
+@functools.cache
+def known_flags():
+    """Flags of all scripts and examples."""
     of_examples = {
         f"--{node.target.id}"
         for file in ROOT.glob("examples/**/*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    known = OF_ACCELERATE.union(of_examples, *map(flags_of, SCRIPTS))
+    return OF_ACCELERATE.union(of_examples, *map(flags_of, SCRIPTS))
+
+
+@ALL_PAGES
+def test_a_flag_in_a_sentence_exists(page):
     # Ours have no hyphens.
-    assert set(re.findall(r"`(--[a-z]\w*)(?![\w-])[^`]*`", outside_of_blocks(page))) <= known
+    assert set(re.findall(r"`(--[a-z]\w*)(?![\w-])[^`]*`", outside_of_blocks(page))) <= known_flags()
 
 
 def anchors(page):

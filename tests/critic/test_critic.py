@@ -1,6 +1,7 @@
 """The inputs of the critic, and the weights that it gives to tokens."""
 
 import copy
+import json
 import pickle
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from support import SUM_PROGRAM, SUM_TESTS
 
 from trl_rltf import CriticRewardFunction, TokenReward, UnitTestRewardFunction
+from trl_rltf.completions import token_ranges
 from trl_rltf.critic import Critic, CriticOutput
 from trl_rltf.critic.model import LABELS, OUTCOMES, encode_program
 from trl_rltf.execution import ExecutionReport, Outcome, Verdict
 from trl_rltf.mini import make_mini_critic
+from trl_rltf.rewards import AsyncUnitTestRewardFunction
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +217,35 @@ def test_chat_messages_are_read_by_their_text(runner, tokenizer, critic):
     assert chat[0].weights == weights_of(runner, tokenizer, critic, [text])[0].weights
 
 
+def in_call(code):
+    return {"role": "assistant", "tool_calls": [{"function": {"name": "run_tests", "arguments": {"code": code}}}]}
+
+
+def weights_in_chat(runner, tokenizer, critic, completion, written):
+    function = CriticRewardFunction(UnitTestRewardFunction(runner), critic)
+    ids = tokenizer(written)["input_ids"]
+    (reward,) = function(["Add."], [completion], [ids], tests=[SUM_TESTS], processing_class=tokenizer)
+    return reward.weights, ids
+
+
+def test_the_critic_reads_the_program_of_a_tool_call(runner, tokenizer, critic):
+    code = "print(9)"
+    written = f'{{"code": "{code}"}}\nIt works.'
+    report = {"role": "tool", "name": "run_tests", "content": "0 of 1 visible tests passed."}
+    chat = [in_call(code), report, {"role": "assistant", "content": "It works."}]
+    weights, ids = weights_in_chat(runner, tokenizer, critic, chat, written)
+    (output,) = critic(["Add."], [code])
+    assert weights == pytest.approx(output.at_tokens(token_ranges(ids, code, tokenizer), Outcome.FAILURE))
+
+
+def test_a_program_that_is_escaped_in_a_call_has_its_mean_weight_at_all_tokens(runner, tokenizer, critic):
+    code = "x = 9\nprint(x)\n"
+    weights, ids = weights_in_chat(runner, tokenizer, critic, [in_call(code)], json.dumps({"code": code}))
+    (output,) = critic(["Add."], [code])
+    mean = float(output.probabilities(Outcome.FAILURE)[:-1].mean())
+    assert weights == pytest.approx([mean] * len(ids))
+
+
 def test_the_accuracy_of_the_critic_is_logged(runner, tokenizer):
     metrics = {}
     critic = Saying(tokenizer, Outcome.PASS, lambda begin, end: True)
@@ -278,12 +310,13 @@ def test_a_reward_without_an_outcome_is_refused(tokenizer, critic, reward):
         function(["", ""], ["", ""], [[1], [1]], processing_class=tokenizer)
 
 
-def test_an_asynchronous_function_is_refused(critic):
+def test_an_asynchronous_function_is_refused(critic, runner):
     async def function(**columns):
         return []
 
-    with pytest.raises(TypeError, match="asynchronous"):
-        CriticRewardFunction(function, critic)
+    for asynchronous in (function, AsyncUnitTestRewardFunction(UnitTestRewardFunction(runner))):
+        with pytest.raises(TypeError, match="asynchronous"):
+            CriticRewardFunction(asynchronous, critic)
 
 
 @pytest.mark.parametrize(("options", "name"), [({"batch_size": 0}, "batch_size"), ({"max_length": 2}, "max_length")])

@@ -155,6 +155,16 @@ def test_a_right_problem_has_no_fault(runner):
     assert [program.name for program in result.cheats] == ["empty", "constant", "echo", "first_line"]
     assert result.cheats[1].pass_ratio == 0.5  # 3 is the answer of one of two tests
     assert result.cpu_seconds > 0
+    assert 2**22 < result.peak_memory < 2**26
+
+
+def test_the_memory_of_a_problem_is_that_of_the_right_solution_that_takes_least(runner):
+    large, wrong = (
+        f"block = bytearray(2**{size})\n{source}" for size, source in ((27, SUM_PROGRAM), (24, "print(9)"))
+    )
+    assert check(row(SUM_TESTS, large, wrong), runner).peak_memory > 2**27
+    assert check(row(SUM_TESTS, large, SUM_PROGRAM), runner).peak_memory < 2**26
+    assert check(row(SUM_TESTS, wrong), runner).peak_memory is None
 
 
 @pytest.mark.parametrize(

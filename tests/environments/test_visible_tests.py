@@ -129,6 +129,26 @@ def test_hidden_tests_never_reach_the_model(make_environment, tests, code, has_v
     assert "314159" not in answer
 
 
+@pytest.mark.parametrize(
+    ("code", "limits", "error"),
+    [
+        (
+            "import time\nwhile time.process_time() < 0.08:\n    pass",
+            {"time_limit": 0.03, "memory_limit": None},
+            "TimeoutError",
+        ),
+        ("block = bytearray(2**26)", {"memory_limit": 2**26}, "MemoryError"),
+    ],
+)
+def test_the_limits_of_a_problem_hold_for_the_tool(make_environment, code, limits, error):
+    environment = make_environment()
+    for visible in ({"visible_tests": VISIBLE}, {}):
+        environment.reset(prompt=PROMPT, tests=HIDDEN, **visible, **limits)
+        assert error in environment.run_tests(code)
+    with pytest.raises(ValueError, match=r"A limit is malformed \(problem 'sum'\): `time_limit` is 'long'"):
+        environment.reset(prompt=PROMPT, tests=HIDDEN, problem_id="sum", time_limit="long")
+
+
 def test_a_number_in_a_visible_test_is_found(make_environment):
     environment = make_environment()
     for visible in (

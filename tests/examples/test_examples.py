@@ -27,7 +27,7 @@ SHORT = [
     *("--gradient_checkpointing", "False", "--dataloader_pin_memory", "False"),
 ]
 ARGUMENTS = {
-    "audit_weak_tests.py": ["--max_steps", "15"],
+    "audit_weak_tests.py": ["--max_steps", "25"],
     "custom_token_reward.py": ["--max_steps", "2"],
     "evaluate_apps.py": ["--dataset_name", "apps", "--dataset_test_split", "train", "--programs", "reference"],
     "evaluate_mbpp.py": ["--dataset_name", "mbpp.jsonl", "--programs", "reference"],
@@ -144,7 +144,7 @@ def test_graded_programs_get_the_outcomes_that_their_names_say(results):
 def test_the_gap_shows_that_a_policy_learns_a_weak_test_by_heart(results):
     printed = results["audit_weak_tests.py"][0]
     gaps = [float(gap) for gap in re.findall(r"^step \d+: passes .* gap (-?[\d.]+)$", printed, re.MULTILINE)]
-    assert len(gaps) == 3
+    assert len(gaps) == 5
     assert gaps[0] < 0.15
     assert gaps[-1] > 0.2
 

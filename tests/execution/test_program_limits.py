@@ -193,6 +193,7 @@ def test_the_limits_of_a_problem_are_those_of_its_columns(row, timeout, memory_l
         ({"memory_limit": 0}, "`memory_limit` is 0, but must be a whole number above 0"),
         ({"memory_limit": 0.5}, "`memory_limit` is 0.5"),
         ({"memory_limit": True}, "`memory_limit` is True"),
+        ({"memory_limit": 256.0}, r"`memory_limit` is 256, but .* For megabytes, multiply the column by 2\*\*20"),
     ],
 )
 def test_malformed_limits_of_a_problem_are_refused(row, message):

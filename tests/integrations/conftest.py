@@ -41,6 +41,22 @@ def completions() -> list[str]:
     return [RIGHT, HALF, WRONG, BROKEN, ENDLESS, HOSTILE, NOTHING, ODD]
 
 
+# Programs that pass within the limits of the shared runner (1 s, 1 GiB), and not within 0.03 s or 64 MiB.
+SLOW = f"```python\nimport time\nwhile time.process_time() < 0.08:\n    pass\n{RIGHT.partition('python')[2]}"
+BIG = f"```python\nblock = bytearray(2**26)\n{RIGHT.partition('python')[2]}"
+
+
+@pytest.fixture
+def limited() -> list[tuple[str, dict[str, float | None], float]]:
+    """Completions, limits of their problem, and the share of the tests that passes."""
+    return [
+        (SLOW, {"time_limit": None}, 1.0),
+        (SLOW, {"time_limit": 0.03}, 0.0),
+        (BIG, {}, 1.0),
+        (BIG, {"time_limit": 1.0, "memory_limit": 2**26}, 0.0),
+    ]
+
+
 @pytest.fixture
 def shares() -> list[float]:
     """Share of the tests that each of the completions passes."""

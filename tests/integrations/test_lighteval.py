@@ -69,6 +69,19 @@ def test_the_format_of_its_live_code_bench_is_read(problem, stdin_tests):
 
 
 @needs_lighteval
+def test_limits_of_a_problem_replace_those_of_the_runner(problem, limited, stdin_tests):
+    pairs = [
+        problem([text], {**tests, **row})
+        for text, row, _ in limited
+        for tests in (stdin_tests, {"tests": stdin_tests})
+    ]
+    found = pass_at_k_metric().sample_level_fn.compute(
+        docs=[doc for doc, _ in pairs], responses=[response for _, response in pairs]
+    )
+    assert found == [share for *_, share in limited for _ in range(2)]
+
+
+@needs_lighteval
 def test_malformed_tests_are_an_error_that_names_the_problem(problem):
     for specific, message in (({}, "`Doc.specific` is empty"), ({"tests": {"inputs": []}}, "unknown format")):
         doc, response = problem(["print(1)"], specific)

@@ -42,6 +42,15 @@ def test_each_completion_gets_its_share_of_tests(completions, shares, stdin_test
     assert binary == [float(share == 1.0) for share in shares]
 
 
+def test_limits_of_a_problem_replace_those_of_the_runner(limited, stdin_tests):
+    columns = {name: [row.get(name) for _, row, _ in limited] for name in ("time_limit", "memory_limit")}
+    infos = [info(stdin_tests)] * len(limited)
+    found = code_reward(chat([text for text, *_ in limited]), verification_info=infos, **columns)
+    assert found == [share for *_, share in limited]
+    with pytest.raises(ValueError, match="row 1 of the batch: `time_limit` is -1"):
+        code_reward(chat(["", ""]), verification_info=infos[:2], time_limit=[None, -1])
+
+
 def test_a_batch_without_the_column_is_refused():
     with pytest.raises(ValueError, match="no column `verification_info`"):
         code_reward(chat(["print(1)"]))

@@ -50,6 +50,17 @@ def test_the_last_reply_of_a_trace_is_rewarded(completions, shares, stdin_tests)
     assert traces[3].info["unit_tests"]["reason"].startswith("failed: SyntaxError: ")
 
 
+def test_limits_of_a_problem_replace_those_of_the_runner(limited, stdin_tests):
+    async def reward_all():
+        tasks = [task_reward(task_of(tests=stdin_tests, **row), trace_of(text)) for text, row, _ in limited]
+        rubrics = [rubric_reward(text, info={"tests": stdin_tests, **row}) for text, row, _ in limited]
+        return await asyncio.gather(*tasks, *rubrics)
+
+    assert asyncio.run(reward_all()) == [share for *_, share in limited] * 2
+    with pytest.raises(ValueError, match="task 3: `time_limit` is 0"):
+        asyncio.run(task_reward(task_of(tests=stdin_tests, time_limit=0), trace_of("print(1)")))
+
+
 def test_a_completion_of_a_rubric_is_rewarded(completions, shares, stdin_tests):
     states = [{"example_id": index} for index in range(len(completions))]
 

@@ -54,6 +54,17 @@ def test_a_binary_score_is_0_or_1(completions, shares, stdin_tests):
     assert [result["score"] for result in results] == [float(share == 1.0) for share in shares]
 
 
+def test_limits_of_a_problem_replace_those_of_the_runner(limited, stdin_tests):
+    n = len(limited)
+    infos = [
+        {name: None if value is None else np.float64(value) for name, value in row.items()} for _, row, _ in limited
+    ]
+    results = compute_scores(["apps"] * n, [text for text, *_ in limited], [stdin_tests] * n, infos)
+    assert [result["score"] for result in results] == [share for *_, share in limited]
+    with pytest.raises(ValueError, match=r"row 0 .*, `extra_info`: `memory_limit` is 256, but .* multiply"):
+        compute_score("apps", "print(1)", stdin_tests, {"memory_limit": 256})
+
+
 @pytest.mark.parametrize("extra_info", [None, {}, {"index": 7, "split": "train"}])
 def test_malformed_tests_are_an_error_that_names_the_row(extra_info):
     index = (extra_info or {}).get("index")

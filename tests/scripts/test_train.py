@@ -40,6 +40,13 @@ def test_the_demo_ends_with_a_table_a_picture_and_a_model(run, tmp_path, few_pro
     assert len(AutoTokenizer.from_pretrained(tmp_path)) == model.config.vocab_size
 
 
+def test_held_out_problems_and_audit_tests_are_followed_while_it_trains(run, tmp_path, few_problems):
+    flags = ("--eval_strategy", "steps", "--eval_steps", "2", "--audit_tests", "0.4", "--max_generation_batches", "2")
+    printed = run(train, *QUICK, *flags, "--curriculum_probability", "0.5", "--output_dir", tmp_path)
+    for name in ("eval_pass@1", "eval_pass@2", "audit/gap", "groups/generated", "prompts/seen"):
+        assert f"'{name}'" in printed
+
+
 def test_an_adapter_on_a_warm_start_is_loaded_with_the_weights_of_the_warm_start(run, tmp_path, few_problems):
     adapter = (
         "--use_peft",
@@ -143,6 +150,9 @@ def test_the_rewards_are_those_of_the_arguments(runner, tokenizer, tmp_path):
     assert rules(reward) == rules(UnitTestRewardFunction(runner))
     reward = train.make_reward(RLTFScriptArguments(token_weight=0.0, adaptive_weight=0.5), runner)
     assert (reward.token_weight, reward.outcome_reward.adaptive_weight) == (0.0, 0.5)
+    for paper_feedback in (False, True):
+        reward = train.make_reward(RLTFScriptArguments(audit_tests=0.3, paper_feedback=paper_feedback), runner)
+        assert reward.audit_tests == 0.3
     reward = train.make_reward(RLTFScriptArguments(paper_feedback=True), runner)
     assert rules(reward) == rules(paper_reward(runner))
     reward = train.make_reward(RLTFScriptArguments(paper_feedback=True, token_feedback="expression_penalty"), runner)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import architectures
 import pytest
+from source import ROOT
 
 from trl_rltf import RLTFConfig, RLTFTrainer
 
@@ -61,3 +66,30 @@ def make_trainer(tmp_path: Any, model: Any, tokenizer: Any, problems: Any) -> Ca
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory: Any, problems: Any, run_script: Any) -> Path:
+    """Results of all cases of `scripts/processes.py`, trained on two processes one after the other."""
+    from trl_rltf.mini import make_mini_model
+
+    folder = tmp_path_factory.mktemp("processes")
+    for name, parts in {
+        "llama": make_mini_model(problems, hidden_size=32, num_layers=2, vocab_size=400),
+        "codet5": architectures.make("codet5"),
+    }.items():
+        for part in parts:
+            part.save_pretrained(folder / name)
+    shutil.copytree(folder / "llama", folder / "fsdp" / "llama")
+    config, script = ROOT / "examples/accelerate_configs/cpu.yaml", Path(__file__).parent / "scripts/processes.py"
+    with (folder / "output.txt").open("w") as output:
+        run_script(
+            *("-m", "accelerate.commands.launch", "--config_file", config, "--num_processes", 2, script, folder),
+            env={"OMP_NUM_THREADS": "1"},
+            capture_output=False,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=280,
+            check=False,
+        )
+    return folder

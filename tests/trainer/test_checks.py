@@ -114,19 +114,31 @@ def test_a_training_set_smaller_than_a_generation_batch_is_refused(make_args):
 )
 def test_a_dataset_that_would_stop_the_run_is_named(make_args, train, evaluation, message):
     with pytest.raises(ValueError, match=message):
-        check_datasets(train, evaluation, make_args(), [by_length, Picky()], has_environment=False)
+        check_datasets(train, evaluation, make_args(), [by_length, Picky()])
 
 
 def test_a_class_in_the_place_of_a_reward_function_is_refused(make_args):
     dataset = Dataset.from_list([{"prompt": "a", "tests": "{}"}] * 8)
     with pytest.raises(TypeError, match=r"Pass an instance: `UnitTestRewardFunction\(...\)`"):
-        check_datasets(dataset, None, make_args(), UnitTestRewardFunction, False)
+        check_datasets(dataset, None, make_args(), UnitTestRewardFunction)
 
 
 def test_streams_are_not_checked_and_an_environment_may_make_the_prompts(make_args):
     stream = IterableDataset.from_generator(lambda: iter([{"prompt": "bad"}]))
-    check_datasets(stream, {"stream": stream}, make_args(), Picky(), has_environment=False)
-    check_datasets(Dataset.from_dict({"text": ["a"]}), None, make_args(), by_length, has_environment=True)
+    check_datasets(stream, {"stream": stream}, make_args(), Picky())
+    check_datasets(Dataset.from_dict({"text": ["a"]}), None, make_args(), by_length, environment_factory=object)
+
+
+@pytest.mark.parametrize("arguments", [{"tools": [print]}, {"environment_factory": {"code": object}}])
+def test_prompts_of_plain_text_are_refused_where_a_model_calls_tools(make_args, arguments):
+    chat = as_dataset([{"role": "user", "content": "a"}])
+    check_datasets(chat, chat, make_args(), by_length, **arguments)
+    with pytest.raises(
+        ValueError, match=f"`prompt` of `train_dataset` has plain text, but with `{next(iter(arguments))}`"
+    ):
+        check_datasets(as_dataset("a"), chat, make_args(), by_length, **arguments)
+    with pytest.raises(ValueError, match=r"Column `prompt` of `eval_dataset\['one'\]` has plain text"):
+        check_datasets(chat, {"one": as_dataset("a")}, make_args(), by_length, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -139,5 +151,5 @@ def test_streams_are_not_checked_and_an_environment_may_make_the_prompts(make_ar
 def test_a_weight_of_the_cross_entropy_needs_solutions(make_args, columns, message):
     args = make_args(ce_loss_weight=1.0)
     with pytest.raises(ValueError, match=message):
-        check_datasets(as_dataset("a", **columns), None, args, by_length, has_environment=False)
-    check_datasets(as_dataset("a", solutions=[["x = 1"]]), None, args, by_length, has_environment=False)
+        check_datasets(as_dataset("a", **columns), None, args, by_length)
+    check_datasets(as_dataset("a", solutions=[["x = 1"]]), None, args, by_length)

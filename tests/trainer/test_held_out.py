@@ -93,6 +93,15 @@ def test_an_evaluation_gives_pass_at_k_and_shares_of_all_problems_and_of_each_di
     assert "eval_outcome/pass_ratio" in metrics
 
 
+def test_the_limits_of_a_problem_hold_in_an_evaluation(make_trainer, runner, tokenizer):
+    dataset = held_out_set().add_column("time_limit", [None, 0.03, 0.9])
+    trainer = make_trainer(UnitTestRewardFunction(runner), eval_dataset=dataset, **EVALUATED)
+    script(
+        trainer, tokenizer, lambda step: [[f"import time\nwhile time.process_time() < 0.08: pass\n{RIGHT}"] * 4] * 3
+    )
+    assert trainer.evaluate()["eval_pass@1"] == pytest.approx(2 / 3)
+
+
 def test_evaluations_of_a_run_are_logged_at_their_steps(make_trainer, runner, tokenizer):
     trainer = make_trainer(
         UnitTestRewardFunction(runner), eval_dataset=held_out_set(), eval_strategy="steps", eval_steps=1, **EVALUATED

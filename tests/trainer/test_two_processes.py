@@ -1,59 +1,23 @@
 """Two real processes on the CPU: neither waits for the other in vain, and both are one run."""
 
-import json
-import subprocess
+from functools import partial
 from pathlib import Path
 
-import architectures
 import pytest
 import torch
-from support import by_length, load_script
+from support import by_length, load_script, results
 
 from trl_rltf import OnlineBuffer
 
 
 pytestmark = pytest.mark.slow
-CONFIG = Path(__file__).parents[2] / "examples" / "accelerate_configs" / "cpu.yaml"
-SCRIPT = Path(__file__).parent / "scripts" / "processes.py"
-processes = load_script(SCRIPT)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, problems, run_script):
-    """Results of all cases, trained on two processes one after the other."""
-    from trl_rltf.mini import make_mini_model
-
-    folder = tmp_path_factory.mktemp("processes")
-    for name, parts in {
-        "llama": make_mini_model(problems, hidden_size=32, num_layers=2, vocab_size=400),
-        "codet5": architectures.make("codet5"),
-    }.items():
-        for part in parts:
-            part.save_pretrained(folder / name)
-    with (folder / "output.txt").open("w") as output:
-        run_script(
-            *("-m", "accelerate.commands.launch", "--config_file", CONFIG, "--num_processes", 2, SCRIPT, folder),
-            env={"OMP_NUM_THREADS": "1"},
-            capture_output=False,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=200,
-            check=False,
-        )
-    return folder
+processes = load_script(Path(__file__).parent / "scripts" / "processes.py")
 
 
 @pytest.fixture
-def result_of(folder):
+def result_of(two_processes):
     """Results of a case on each process."""
-
-    def read(name):
-        errors = [path.read_text() for path in sorted(folder.glob(f"{name}-error-*.txt"))]
-        files = [folder / f"{name}-{rank}.json" for rank in range(2)]
-        assert all(file.exists() for file in files), "\n".join([*errors, (folder / "output.txt").read_text()[-3000:]])
-        return [json.loads(file.read_text()) for file in files]
-
-    return read
+    return partial(results, two_processes)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +34,11 @@ def test_two_processes_train_together(result_of, name):
 
 
 @pytest.mark.parametrize("architecture", ["llama", "codet5"])
-def test_two_processes_are_one_run_of_twice_the_batch(folder, result_of, architecture):
+def test_two_processes_are_one_run_of_twice_the_batch(two_processes, result_of, architecture):
     name = f"one run of {architecture}"
     result_of(name)
-    processes.train(name, folder, num_processes=1, rank=0)
-    alone, together = torch.load(folder / f"{name} alone.pt"), torch.load(folder / f"{name}.pt")
+    processes.train(name, two_processes, num_processes=1, rank=0)
+    alone, together = torch.load(two_processes / f"{name} alone.pt"), torch.load(two_processes / f"{name}.pt")
     for key, value in alone.items():
         torch.testing.assert_close(together[key], value, rtol=1e-4, atol=1e-6)
 
@@ -109,16 +73,16 @@ def test_two_processes_evaluate_each_problem_once(result_of):
         assert {name: metrics[name] for name in expected} == pytest.approx(expected)
 
 
-def test_two_processes_resume_exactly(folder, result_of):
+def test_two_processes_resume_exactly(two_processes, result_of):
     for name in ("saved", "resumed"):
         assert [result["steps"] for result in result_of(name)] == [5, 5]
-    expected, found = torch.load(folder / "saved.pt"), torch.load(folder / "resumed.pt")
+    expected, found = torch.load(two_processes / "saved.pt"), torch.load(two_processes / "resumed.pt")
     assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
-def test_one_process_is_told_that_a_checkpoint_is_of_two(folder, result_of, make_trainer):
+def test_one_process_is_told_that_a_checkpoint_is_of_two(two_processes, result_of, make_trainer):
     result_of("saved")
-    checkpoint = folder / "saved" / "checkpoint-3"
+    checkpoint = two_processes / "saved" / "checkpoint-3"
     assert len(list((checkpoint / "rltf").glob("online_buffer-rank*.parquet"))) == 2
     with pytest.raises(ValueError, match="`num_processes` was 2 and is 1"):
         make_trainer(by_length, [OnlineBuffer(16, 2)]).train(resume_from_checkpoint=str(checkpoint))

@@ -72,7 +72,7 @@ def make_environment_trainer(make_trainer, model, tokenizer, runner):
     model.resize_token_embeddings(len(chat))
     model.config.max_position_embeddings = 8192
 
-    def make(trainer_class, reward=None, callbacks=None, **settings):
+    def make(trainer_class, reward=None, callbacks=None, row=ROW, **settings):
         settings = {"max_completion_length": 2048, "max_steps": 1, "log_completions": True, **settings}
         if trainer_class is ScriptedGRPO:
             settings["config_class"] = GRPOConfig
@@ -80,7 +80,7 @@ def make_environment_trainer(make_trainer, model, tokenizer, runner):
             UnitTestRewardFunction(runner) if reward is None else reward,
             callbacks=callbacks,
             trainer_class=trainer_class,
-            dataset=Dataset.from_list([ROW] * 4),
+            dataset=Dataset.from_list([row] * 4),
             model_override=model,
             tokenizer_override=chat,
             environment_factory=partial(UnitTestEnvironment, max_calls=2, runner=runner),
@@ -153,3 +153,10 @@ def test_groups_of_conversations_can_be_sampled_again(make_environment_trainer):
 def test_a_greedy_baseline_is_refused(make_environment_trainer):
     with pytest.raises(ValueError, match="does not work with `environment_factory`"):
         make_environment_trainer(ScriptedRLTF, baseline="greedy")
+
+
+def test_prompts_of_plain_text_are_refused(make_environment_trainer):
+    with pytest.raises(
+        ValueError, match="has plain text, but with `environment_factory` a model calls tools in a chat"
+    ):
+        make_environment_trainer(ScriptedRLTF, row={**ROW, "prompt": "Print the sum of two numbers."})

@@ -17,27 +17,37 @@ def final_program(completion: Any) -> tuple[ExtractedProgram, str]:
     """
     Find the last program that the model wrote.
 
-    After a call of `run_tests`, it is the program in the next text that has one, otherwise that of the call. In a completion without
-    such a call, it is that of the last text of the assistant.
+    Args:
+        completion (`str` or `list[dict]`): The completion, as text or as chat messages.
+
+    Returns:
+        `tuple[ExtractedProgram, str]`: The program, and the text of the completion that it is a slice of, see [`final_text`].
+    """
+    text = final_text(completion)
+    return extract_program(text), text
+
+
+def final_text(completion: Any) -> str:
+    """
+    Find the text with the last program that the model wrote.
+
+    After a call of `run_tests`, it is the next text that has a program, otherwise the argument of the call. In a completion without
+    such a call, it is the last text of the assistant.
 
     Args:
         completion (`str` or `list[dict]`): The completion, as text or as chat messages.
 
     Returns:
-        `tuple[ExtractedProgram, str]`: The program, and the text of the completion that it is a slice of.
+        `str`: The text.
     """
-    messages = [] if isinstance(completion, str) else completion
     later: list[Any] = []
-    for message in reversed(messages):
+    for message in reversed([] if isinstance(completion, str) else completion):
         code = _submitted(message)
         if code is not None:
             text = completion_text(later[::-1])
-            text = text if has_program(text) else code
-            break
+            return text if has_program(text) else code
         later.append(message)
-    else:
-        text = completion_text(completion)
-    return extract_program(text), text
+    return completion_text(completion)
 
 
 def _submitted(message: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from ..completions.program import completion_text, prompt_text
+from ..completions.conversation import final_text
+from ..completions.program import prompt_text
 from ..completions.tokens import token_ranges
 from ..execution import Outcome
 
@@ -220,7 +221,7 @@ class Critic:
         Returns:
             `list[CriticOutput]`: One entry per completion. Equal pairs are evaluated once.
         """
-        pairs = [(prompt_text(p), completion_text(c)) for p, c in zip(prompts, completions, strict=True)]
+        pairs = [(prompt_text(p), final_text(c)) for p, c in zip(prompts, completions, strict=True)]
         encoded = {pair: encode_program(self.processing_class, *pair, self.max_length) for pair in set(pairs)}
         # Programs of similar length share a batch, which saves padding.
         unique = sorted(encoded, key=lambda pair: (len(encoded[pair].input_ids), pair))

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..completions.program import completion_text
+from ..completions.conversation import final_text
 from ..completions.tokens import token_ranges
 from ..execution import Outcome
 from ..rewards.token_reward import TokenReward
@@ -43,7 +43,7 @@ class CriticRewardFunction:
     """
 
     def __init__(self, reward_function: Callable[..., Any], critic: Critic | str):
-        if inspect.iscoroutinefunction(reward_function):
+        if any(map(inspect.iscoroutinefunction, (reward_function, type(reward_function).__call__))):
             raise TypeError(
                 "`reward_function` is asynchronous, but the critic needs its result. Pass a synchronous function."
             )
@@ -99,7 +99,7 @@ class CriticRewardFunction:
         graded = [row for row, reward in enumerate(rewards) if reward is not None]
         outputs = self.critic([prompts[row] for row in graded], [completions[row] for row in graded])
         for row, output in zip(graded, outputs, strict=True):
-            text = completion_text(completions[row])
+            text = final_text(completions[row])
             rewards[row] = _weighted(rewards[row], output, text, completion_ids[row], processing_class)
         if log_metric is not None and graded:
             _log([rewards[row].outcome for row in graded], outputs, log_metric)

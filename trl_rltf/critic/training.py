@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Trainer, TrainingArguments
 
-from ..completions.program import completion_text, prompt_text
+from ..completions.conversation import final_text
+from ..completions.program import prompt_text
 from ..execution import Outcome
 from .model import LABELS, OUTCOMES, Critic, Pooling, encode_program, longest_input, outcome_columns
 
@@ -63,7 +64,7 @@ def _checked_row(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     if row["outcome"] not in Outcome.__members__:
         raise ValueError(f"{where}: the outcome is {row['outcome']!r}, but must be one of {', '.join(LABELS)}.")
     kept = {name: row[name] for name in (*COLUMNS, "problem_id") if name in row}
-    return kept | {"prompt": prompt_text(row["prompt"]), "completion": completion_text(row["completion"])}
+    return kept | {"prompt": prompt_text(row["prompt"]), "completion": final_text(row["completion"])}
 
 
 def graded_only(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from ..completions import extract_program
 from ..completions.program import prompt_text
 from ..data import visible_tests as visible_tests_of
 from ..execution import LocalRunner, Program, Runner, parse_tests
+from ..execution.limits import ProblemLimits, problem_limits
 from ..execution.program import check_opt_in
 from ..execution.wire.plain_values import dump_json
 from .descriptions import describe_run, describe_tests
@@ -76,6 +77,7 @@ class UnitTestEnvironment:
         self._max_calls = max_calls
         self._runner = _default_runner() if runner is None else runner
         self._tests: Mapping[str, Any] | str | None = None
+        self._limits: ProblemLimits = {"timeout": None, "memory_limit": None}
         self._num_calls = 0
 
     def reset(
@@ -93,10 +95,11 @@ class UnitTestEnvironment:
             tests (`Mapping` or `str`): Hidden tests.
             visible_tests (`Mapping` or `str`, *optional*): Visible tests, in a format of the hidden ones. Without them, those that
                 the prompt shows.
-            **columns: Other columns; `problem_id` is used in error messages.
+            **columns: Other columns: `time_limit` (seconds per test) and `memory_limit` (bytes) replace the limits of the runner
+                where they are not `None`; `problem_id` is used in error messages.
 
         Raises:
-            ValueError: If the prompt is plain text, or tests are missing or malformed.
+            ValueError: If the prompt is plain text, or tests or limits are missing or malformed.
         """
         name = f" (problem {columns['problem_id']!r})" if "problem_id" in columns else ""
         if isinstance(prompt, str):
@@ -113,6 +116,10 @@ class UnitTestEnvironment:
                 parse_tests(visible_tests)
         except ValueError as error:
             raise ValueError(f"The tests are malformed{name}: {error}") from error
+        try:
+            self._limits = problem_limits(columns)
+        except ValueError as error:
+            raise ValueError(f"A limit is malformed{name}: {error}") from error
 
     def run_tests(self, code: str) -> str:
         """
@@ -131,10 +138,10 @@ class UnitTestEnvironment:
         self._num_calls += 1
         source = extract_program(code).code
         if self._tests is None:
-            (report,) = self._runner.run([Program(source, _EMPTY_INPUT, checker=_accept)])
+            (report,) = self._runner.run([Program(source, _EMPTY_INPUT, checker=_accept, **self._limits)])
             text = describe_run(report, source)
         else:
-            (report,) = self._runner.run([Program(source, self._tests)])
+            (report,) = self._runner.run([Program(source, self._tests, **self._limits)])
             text = describe_tests(report, source)
         text = f"{text}\nCalls left: {self._max_calls - self._num_calls}"
         return text.encode("utf-8", "replace").decode()  # half a surrogate pair would stop the tokenizer

@@ -15,6 +15,7 @@ OUTPUT_LIMIT = 2**24  # bytes of output per test, and per file
 MAX_PROCESSES = 64  # at a time
 LIMIT_COLUMNS = ("time_limit", "memory_limit")  # of a problem, in a dataset
 _MIN_MEMORY = 2**26  # bytes of address space that Python itself needs
+_LEAST_PUBLISHED = 2**16  # bytes; a smaller number is one of megabytes
 _WALL_PER_CPU_SECOND = 3
 
 
@@ -142,11 +143,16 @@ def problem_limits(row: Mapping[str, Any]) -> ProblemLimits:
         [`ProblemLimits`]: The limits, as arguments of [`Program`].
 
     Raises:
-        ValueError: If a limit is not a number above 0.
+        ValueError: If a limit is not a number above 0, or the bytes are so few that they must be megabytes.
     """
     seconds, size = row.get("time_limit"), row.get("memory_limit")
     if isinstance(size, float) and size.is_integer():  # a column of numbers and nulls may be one of floats
         size = int(size)
+    if isinstance(size, int) and 0 < size < _LEAST_PUBLISHED and not isinstance(size, bool):
+        raise ValueError(
+            f"`memory_limit` is {size}, but must be a number of bytes, of which no program needs so few. For megabytes, multiply the "
+            "column by 2**20."
+        )
     if isinstance(size, int) and 0 < size < _MIN_MEMORY and not isinstance(size, bool):
         size = _MIN_MEMORY
     found = {"time_limit": seconds, "memory_limit": size}

@@ -108,6 +108,8 @@ class ExecutionReport:
             place.
         cpu_seconds (`float`, *optional*, defaults to `0.0`): CPU seconds of all processes that graded the program.
         wall_seconds (`float`, *optional*, defaults to `0.0`): Elapsed seconds in which the program was graded.
+        peak_memory (`int`, *optional*, defaults to `0`): Bytes of resident memory of its largest process at its peak, with that of
+            the interpreter.
     """
 
     outcome: Outcome
@@ -126,6 +128,7 @@ class ExecutionReport:
     trailing_span: Span | None = None
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    peak_memory: int = 0
 
     @property
     def whole_module_outcome(self) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 from ..execution import Outcome, Program
 from .grading import find_program, grade, warn_of_failed_sandbox
 from .lm_eval import pass_at
-from .problem_tests import read_tests
+from .problem_tests import read_limits, read_tests
 
 
 def pass_at_k_metric(k: int = 1, n: int | None = None) -> Any:
@@ -18,8 +18,9 @@ def pass_at_k_metric(k: int = 1, n: int | None = None) -> Any:
     Make a metric for a lighteval task.
 
     Put it into `metrics` of a `LightevalTaskConfig`. `Doc.specific` of a problem has the unit tests: under `tests`, or as the
-    mapping itself, as `{"inputs": [...], "outputs": [...], "fn_name": ...}` of lighteval's LiveCodeBench. The programs of all
-    problems are graded in one batch.
+    mapping itself, as `{"inputs": [...], "outputs": [...], "fn_name": ...}` of lighteval's LiveCodeBench; `time_limit` (seconds per
+    test) and `memory_limit` (bytes) next to them replace the limits of the runner. The programs of all problems are graded in one
+    batch.
 
     Args:
         k (`int`, *optional*, defaults to `1`): Number of samples of pass@k.
@@ -93,8 +94,8 @@ class _PassAtK:
                 raise ValueError(
                     f"{name}: pass@{self.k} needs at least {self.k} completions, found {len(texts)}. Sample more, or lower `k`."
                 )
-            tests = _tests(doc.specific, name)
-            programs += [Program(find_program(text, name), tests) for text in texts]
+            tests, limits = _tests(doc.specific, name), read_limits(doc.specific, f"{name}, `Doc.specific`")
+            programs += [Program(find_program(text, name), tests, **limits) for text in texts]
             sizes.append(len(texts))
         reports = grade(programs, whole_module=True)  # as in LiveCodeBench
         warn_of_failed_sandbox(reports)

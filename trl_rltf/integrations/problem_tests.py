@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..execution import parse_tests
+from ..execution.limits import LIMIT_COLUMNS, ProblemLimits, problem_limits
 from ..execution.wire.long_integers import dump_json, load_json
 
 
@@ -56,6 +57,33 @@ def read_tests(tests: Any, name: str) -> str:
     try:
         return _read_text(tests) if isinstance(tests, str) else _read(_plain(tests))
     except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def read_limits(source: Any, name: str) -> ProblemLimits:
+    """
+    Read the limits of a problem.
+
+    They are `time_limit` (seconds per test) and `memory_limit` (bytes).
+
+    Args:
+        source (`Any`): Mapping or object that may have them. Without them, or where they are `None`, the limits of the runner hold.
+        name (`str`): Name of the row, for the error message.
+
+    Returns:
+        [`~execution.limits.ProblemLimits`]: The limits, as arguments of [`~execution.Program`].
+
+    Raises:
+        ValueError: If a limit is not a number above 0.
+    """
+    found = {}
+    for key in LIMIT_COLUMNS:
+        value: Any = source.get(key) if isinstance(source, Mapping) else getattr(source, key, None)
+        value = value.item() if hasattr(value, "item") else value  # of NumPy, as pandas reads from Parquet
+        found[key] = None if value != value else value  # a null in a column of floats
+    try:
+        return problem_limits(found)
+    except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..execution import ExecutionReport, Outcome, Program
 from .grading import explain, find_program, grade, refuse_failed_sandbox
-from .problem_tests import read_tests
+from .problem_tests import read_limits, read_tests
 
 
 def compute_score(
@@ -28,7 +28,8 @@ def compute_score(
         solution_str (`str`): Text of the completion.
         ground_truth (`str` or `Mapping`): Unit tests: JSON text or a mapping with `inputs` and `outputs` (and `fn_name`), as in
             verl's `prime_code`, `asserts`, or `test_cases`; or Python code that raises unless the program is right.
-        extra_info (`Mapping`, *optional*): Columns of verl; `index` is used in error messages.
+        extra_info (`Mapping`, *optional*): Columns of verl: `time_limit` (seconds per test) and `memory_limit` (bytes) replace the limits
+            of the runner; `index` is used in error messages.
         **options: Of `reward.custom_reward_function.reward_kwargs`:
             - `binary` (`bool`, defaults to `False`): Score 1 if all tests pass and 0 otherwise;
             - `not_gradable_score` (`float`): Score of a program that the sandbox failed on. By default that is an error;
@@ -41,7 +42,7 @@ def compute_score(
         `reason`. verl trains on `score` and logs the numbers.
 
     Raises:
-        ValueError: If the tests are malformed. The message names the row.
+        ValueError: If the tests or the limits are malformed. The message names the row.
         SandboxError: If the sandbox failed and there is no `not_gradable_score`.
     """
     return compute_scores([data_source], [solution_str], [ground_truth], [extra_info], **options)[0]
@@ -70,7 +71,7 @@ def compute_scores(
         data_sources (`Sequence[str]`): Name of the dataset of each completion.
         solution_strs (`Sequence[str]`): Text of each completion.
         ground_truths (`Sequence`): Unit tests of each completion; see [`compute_score`].
-        extra_infos (`Sequence[Mapping]`, *optional*): Columns of verl.
+        extra_infos (`Sequence[Mapping]`, *optional*): Columns of verl; see [`compute_score`].
         binary (`bool`, *optional*, defaults to `False`): Score 1 if all tests pass and 0 otherwise.
         not_gradable_score (`float`, *optional*): Score of a program that the sandbox failed on.
         num_workers (`int`, *optional*): See [`configure`].
@@ -83,7 +84,7 @@ def compute_scores(
         `list[dict]`: One entry per completion; see [`compute_score`].
 
     Raises:
-        ValueError: If the tests are malformed, or the lists differ in length. The message names the row.
+        ValueError: If the tests or the limits are malformed, or the lists differ in length. The message names the row.
         SandboxError: If the sandbox failed and there is no `not_gradable_score`.
     """
     lengths = {len(data_sources), len(solution_strs), len(ground_truths)}
@@ -92,8 +93,12 @@ def compute_scores(
     infos = [None] * len(solution_strs) if extra_infos is None else extra_infos
     names = [_name(position, *row) for position, row in enumerate(zip(data_sources, infos, strict=True))]
     programs = [
-        Program(find_program(solution, name), read_tests(tests, f"{name}, `ground_truth`"))
-        for solution, tests, name in zip(solution_strs, ground_truths, names, strict=True)
+        Program(
+            find_program(solution, name),
+            read_tests(tests, f"{name}, `ground_truth`"),
+            **read_limits(info, f"{name}, `extra_info`"),
+        )
+        for solution, tests, info, name in zip(solution_strs, ground_truths, infos, names, strict=True)
     ]
     reports = grade(
         programs, num_workers=num_workers, timeout=timeout, isolation=isolation, allow_code_eval=allow_code_eval

@@ -9,6 +9,7 @@ from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
 from ..metrics.prompt_styles import PromptStyle
+from ..rewards.audit import check_share
 from .benchmark_arguments import BenchmarkArguments
 from .parser import documented
 from .vllm_arguments import check_vllm_arguments
@@ -72,6 +73,8 @@ class RLTFScriptArguments(ScriptArguments):
             Weight of the per-token rewards; 0 switches them off. Defaults to 1.0, or to 0.3 with the rewards of the paper.
         adaptive_weight (`float`, *optional*, defaults to `1.0`):
             Weight of the share of tests passed; 0 switches it off.
+        audit_tests (`float`, *optional*, defaults to `0.0`):
+            Share of the tests of each problem that is kept out of the reward and logged, see [`UnitTestRewardFunction`].
         critic_model_name_or_path (`str`, *optional*):
             Critic that weights the advantages of tokens, made by `trl-rltf train-critic`. Defaults to none.
         use_buffer (`bool`, *optional*, defaults to `False`):
@@ -116,6 +119,7 @@ class RLTFScriptArguments(ScriptArguments):
     token_feedback: Literal["line_credit", "statement_penalty", "expression_penalty"] | None = None
     token_weight: float | None = None
     adaptive_weight: float = 1.0
+    audit_tests: float = 0.0
     critic_model_name_or_path: str | None = None
     use_buffer: bool = False
     buffer_capacity: int = 6400
@@ -134,6 +138,7 @@ class RLTFScriptArguments(ScriptArguments):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"`{name}` is {value}, but must be at least {least}.")
+        check_share(self.audit_tests)
         if self.test_timeout <= 0:
             raise ValueError(f"`test_timeout` is {self.test_timeout}, but must be a number of seconds above 0.")
 

@@ -81,6 +81,7 @@ class CheckReport:
                     "is_left_out": is_left_out,
                     "findings": {str(finding): text for finding, text in found.items()},
                     "cpu_seconds": problem.cpu_seconds,
+                    "peak_memory": problem.peak_memory,
                     "references": list(map(dataclasses.asdict, problem.references)),
                     "cheats": list(map(dataclasses.asdict, problem.cheats)),
                 }
@@ -138,7 +139,14 @@ class CheckReport:
             slowest = max(seconds, key=lambda name: seconds[name])
             yield (
                 f"CPU seconds of the fastest reference solution: median {statistics.median(seconds.values()):.3f}, most "
-                f"{seconds[slowest]:.3f} (problem {slowest}). Memory is not measured."
+                f"{seconds[slowest]:.3f} (problem {slowest})."
+            )
+        sizes = {p.problem_id: p.peak_memory / 2**20 for p in self.problems if p.peak_memory is not None}
+        if sizes:
+            largest = max(sizes, key=lambda name: sizes[name])
+            yield (
+                f"Peak memory of the reference solution that takes least: median {statistics.median(sizes.values()):.0f} MiB, most "
+                f"{sizes[largest]:.0f} MiB (problem {largest})."
             )
         num_programs = sum(len(problem.programs) for problem in self.problems)
         yield f"{num_programs} programs, {self.settings['num_runs']} runs each, in {self.seconds:.1f} s."

@@ -68,6 +68,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         reward_funcs=make_reward(script_args, runner),
         args=training_args,
         train_dataset=train_set,
+        eval_dataset=None if training_args.eval_strategy == "no" else test_set,
         processing_class=tokenizer,
         callbacks=make_callbacks(script_args),
         peft_config=get_peft_config(model_args),
@@ -113,7 +114,7 @@ def make_reward(script_args: RLTFScriptArguments, runner: Runner) -> Any:
     Returns:
         [`UnitTestRewardFunction`] or [`CriticRewardFunction`]: The reward function.
     """
-    settings: dict[str, Any] = {"adaptive_weight": script_args.adaptive_weight}
+    settings: dict[str, Any] = {name: getattr(script_args, name) for name in ("adaptive_weight", "audit_tests")}
     for name in ("token_feedback", "token_weight"):
         if getattr(script_args, name) is not None:
             settings[name] = getattr(script_args, name)

@@ -143,17 +143,25 @@ def check_token_rewards(loss_type: str, off_policy_mask_threshold: float | None)
 
 
 def check_datasets(
-    train_dataset: Any, eval_dataset: Any, args: RLTFConfig, reward_funcs: Any, has_environment: bool
+    train_dataset: Any,
+    eval_dataset: Any,
+    args: RLTFConfig,
+    reward_funcs: Any,
+    tools: Any = None,
+    environment_factory: Any = None,
 ) -> None:
     """Refuse datasets that would stop the run at a later step or evaluation."""
     functions = reward_funcs if isinstance(reward_funcs, list) else [reward_funcs]
+    caller = "tools" if tools else "environment_factory" if environment_factory else None
     for name, dataset in {"train_dataset": train_dataset, **_evaluation_sets(eval_dataset)}.items():
         if not isinstance(dataset, Dataset):  # a stream gives each row once
             continue
-        if "prompt" not in dataset.column_names and not has_environment:
+        if "prompt" not in dataset.column_names and not environment_factory:
             raise ValueError(
                 f"`{name}` has no column `prompt`; it has {dataset.column_names}. Rename the column that holds the prompts."
             )
+        if caller is not None:
+            _check_chat(name, dataset, caller)
         for function in functions:
             if isinstance(function, type):
                 raise TypeError(
@@ -171,6 +179,15 @@ def check_datasets(
             f"`train_dataset` is a {type(train_dataset).__name__}, but `max_generation_batches` above 1 and "
             "`curriculum_probability` below 1 need a `datasets.Dataset`, whose rows can be read in any order. Load the data "
             "without `streaming=True`, or leave the two settings at 1."
+        )
+
+
+def _check_chat(name: str, dataset: Dataset, caller: str) -> None:
+    """Refuse prompts of plain text where a model calls tools."""
+    if "prompt" in dataset.column_names and len(dataset) and isinstance(dataset[0]["prompt"], str):
+        raise ValueError(
+            f"Column `prompt` of `{name}` has plain text, but with `{caller}` a model calls tools in a chat. Make each prompt a "
+            'list of messages: `dataset.map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})`.'
         )
 
 

@@ -137,7 +137,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             raise TypeError(f"`args` is a {type(args).__name__}, but must be an `RLTFConfig`.")
         self.online_buffer = find_buffer(callbacks)
         check_settings(args, self.online_buffer, tools, rollout_func, environment_factory, reward_funcs)
-        check_datasets(train_dataset, eval_dataset, args, reward_funcs, environment_factory is not None)
+        check_datasets(train_dataset, eval_dataset, args, reward_funcs, tools, environment_factory)
         super().__init__(
             *(model, reward_funcs, args, train_dataset, eval_dataset, processing_class, reward_processing_classes),
             *(callbacks, optimizers, quantization_config, peft_config, tools, rollout_func, environment_factory),

@@ -26,7 +26,8 @@ def reply(*results, **fields):
         start = len(data)
         data += values + stdout
         tests.append({"kind": kind, "values": (start, len(values)), "stdout": (start + len(values), len(stdout))})
-    head = {"tests": tests, "error": None, "trailing": None, "compiled": True, "cpu": 0.25, "wall": 0.5, **fields}
+    head = {"tests": tests, "error": None, "trailing": None, "compiled": True, "cpu": 0.25, "memory": 7, "wall": 0.5}
+    head.update(fields)
     return head, memoryview(data)
 
 
@@ -198,7 +199,7 @@ def test_tests_are_sent_in_groups_of_growing_size_until_one_fails():
         request = job.request()
         sizes.append((request["num_sent"], request["num_tests"], request["spent"]))
         assert job.num_tests_sent == len(answers)
-        job.receive(*reply(*map(printed, answers)))
+        job.receive(*reply(*map(printed, answers), memory=8 - len(answers)))
     assert sizes == [(1, 9, (0.0, 0.0)), (2, 9, (0.25, 0.5)), (4, 9, (0.5, 1.0))]
     assert job.report.verdicts == (
         *[Verdict.PASSED] * 4,
@@ -206,7 +207,7 @@ def test_tests_are_sent_in_groups_of_growing_size_until_one_fails():
         *[Verdict.PASSED] * 2,
         *[Verdict.NOT_RUN] * 2,
     )
-    assert (job.report.cpu_seconds, job.report.wall_seconds) == (0.75, 1.5)
+    assert (job.report.cpu_seconds, job.report.wall_seconds, job.report.peak_memory) == (0.75, 1.5, 7)
 
 
 def test_the_first_error_is_reported():

@@ -38,9 +38,9 @@ def sharing_cpus(cluster):
 
 
 def untimed(reports):
-    """Reports without the times, and without addresses of objects in messages, which differ between two runs."""
+    """Reports without times and memory, and without addresses of objects in messages, which differ between two runs."""
     return [
-        dataclasses.replace(report, cpu_seconds=0.0, wall_seconds=0.0, error_message="", stdout="")
+        dataclasses.replace(report, cpu_seconds=0.0, wall_seconds=0.0, peak_memory=0, error_message="", stdout="")
         for report in reports
     ]
 

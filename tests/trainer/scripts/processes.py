@@ -1,7 +1,9 @@
 """
 Train on several processes, one case after the other, and write the results of each case to a folder.
 
-    processes.py FOLDER [--fsdp] [CASE ...]
+    processes.py FOLDER
+
+The cases with sharded weights are the last ones, and write to FOLDER/fsdp.
 """
 
 import json
@@ -49,6 +51,15 @@ CASES: dict[str, dict[str, Any]] = {
     "dynamic sampling": {"settings": {"max_generation_batches": 3, "curriculum_probability": 0.5}},
     "one run of llama": {"settings": ONE_RUN},
     "one run of codet5": {"settings": ONE_RUN, "start": "codet5"},
+}
+SHARDED_CASES = ["one run of llama", "online buffer", "saved", "resumed"]
+# As `accelerate launch` sets them for `examples/accelerate_configs/fsdp.yaml`.
+FSDP = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
 }
 
 
@@ -132,9 +143,9 @@ def _whole(weight: torch.Tensor) -> torch.Tensor:
     return weight.full_tensor() if isinstance(weight, DTensor) else weight
 
 
-def allow_fsdp_on_cpu() -> None:
+def shard_weights() -> None:
     """
-    Let accelerate shard a model on the CPU.
+    Let accelerate shard the models of all further trainers, on the CPU.
 
     torch shards on the CPU, but accelerate 1.15 sets up FSDP only for accelerators. The device and the collectives stay those
     of the CPU: only the type of the distributed run is named differently.
@@ -147,6 +158,7 @@ def allow_fsdp_on_cpu() -> None:
             self._shared_state["distributed_type"] = DistributedType.MULTI_GPU
 
     PartialState.__init__ = start_as_accelerator
+    os.environ.update(FSDP)
 
 
 def evaluate(folder: Path) -> list[dict[str, Any]]:
@@ -210,10 +222,8 @@ def main(folder: Path, names: list[str]) -> None:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    arguments = sys.argv[1:]
-    if "--fsdp" in arguments:
-        arguments.remove("--fsdp")
-        allow_fsdp_on_cpu()
-    main(Path(arguments[0]), arguments[1:] or [*CASES, "evaluated"])
+    main(Path(sys.argv[1]), [*CASES, "evaluated"])
+    shard_weights()
+    main(Path(sys.argv[1]) / "fsdp", SHARDED_CASES)
     sys.stdout.flush()
     os._exit(0)  # all is written; at the end of an interpreter, the threads of gloo abort about one process in thirty

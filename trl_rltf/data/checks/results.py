@@ -25,6 +25,8 @@ class CheckedProgram:
         error_type (`str`, *optional*): Name of the exception class in the first run that was not passed.
         first_failure (`dict`, *optional*): The first test that it did not pass, as in [`~execution.FirstFailure`].
         is_self_graded (`bool`, *optional*, defaults to `False`): Whether some tests ran in the process of the program.
+        peak_memory (`int`, *optional*, defaults to `0`): Bytes of resident memory of its largest process, in the run that took
+            most.
     """
 
     name: str
@@ -38,6 +40,7 @@ class CheckedProgram:
     error_type: str | None = None
     first_failure: dict[str, Any] | None = None
     is_self_graded: bool = False
+    peak_memory: int = 0
 
     @classmethod
     def from_reports(cls, name: str, source: str, reports: Sequence[ExecutionReport]) -> Self:
@@ -66,6 +69,7 @@ class CheckedProgram:
             error_type=None if failed is None else failed.error_type,
             first_failure=first_failure,
             is_self_graded=any(report.self_graded_tests for report in reports),
+            peak_memory=max(report.peak_memory for report in reports),
         )
 
     @property
@@ -148,3 +152,8 @@ class CheckedProblem:
     def cpu_seconds(self) -> float | None:
         """CPU seconds of the fastest reference solution that passes; `None` without one."""
         return min((program.cpu_seconds for program in self.references if program.passes), default=None)
+
+    @property
+    def peak_memory(self) -> int | None:
+        """Bytes of memory of the reference solution that passes with least, or `None`."""
+        return min((program.peak_memory for program in self.references if program.passes), default=None)

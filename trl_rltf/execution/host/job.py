@@ -73,6 +73,7 @@ class Job:
         self._stdout: str | None = None
         self._wrong_answer: str | None = None  # in the first test that did not pass; empty if it gave no answer
         self._cpu = self._wall = 0.0
+        self._memory = 0
         self.num_deaths = 0
         self.report: ExecutionReport | None = None
 
@@ -149,6 +150,7 @@ class Job:
         self._compiled = head["compiled"]
         self._cpu += head["cpu"]
         self._wall += head["wall"]
+        self._memory = max(self._memory, head["memory"])
         passed = all(self._verdicts[index] is Verdict.PASSED for index in self._batch)
         self._next, self._step = self._batch.stop, 2 * self._step
         if not passed or self._next == len(self._verdicts):
@@ -198,6 +200,7 @@ class Job:
             trailing_span=_span(trailing["span"]) if trailing else None,
             cpu_seconds=self._cpu,
             wall_seconds=self._wall,
+            peak_memory=self._memory,
         )
 
     def _first_failure(self) -> FirstFailure | None:

@@ -328,6 +328,7 @@ class ReplyHead(TypedDict):
         trailing (`LocatedError` or `None`): Error in trailing code, see [`~execution.report.ExecutionReport`].
         compiled (`bool`): Whether the program compiles.
         cpu (`float`): CPU seconds of this request.
+        memory (`int`): Bytes of resident memory at the peak of the largest process.
         wall (`float`): Elapsed seconds of this request.
         retire (`bool`, *optional*): Whether this worker must not grade another program.
     """
@@ -337,5 +338,6 @@ class ReplyHead(TypedDict):
     trailing: LocatedError | None
     compiled: bool
     cpu: float
+    memory: int
     wall: float
     retire: NotRequired[bool]

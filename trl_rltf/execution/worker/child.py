@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # Between checks of the number of processes. With a longer time, a fork bomb leaves no process for the check.
 _CHECK_SECONDS = 0.02
 _MAX_DESCRIPTOR = 2**16
+_BYTES_PER_UNIT = 1024  # of `ru_maxrss`, see getrusage(2)
 # The module `signal` turns numbers into members of an `enum`, which touches many pages of memory.
 _SIGINT = int(signal.SIGINT)
 _MAX_CPU_SECONDS = 3600  # the supervisor bounds the time; this is for the case that it cannot
@@ -64,6 +65,7 @@ class ChildResult(NamedTuple):
         exceeded (`str`): Name of the field of [`~execution.worker.time_limits.Limits`] that it was killed for.
         status (`int`): Its status, as `os.wait` returns it.
         cpu (`float`): CPU seconds that it and all that it started have used.
+        memory (`int`): Bytes of resident memory at the peak of the largest process, among it and all that it started.
     """
 
     records: list[Any]
@@ -71,6 +73,7 @@ class ChildResult(NamedTuple):
     exceeded: str
     status: int
     cpu: float
+    memory: int
 
 
 class ChildProcess:
@@ -252,13 +255,13 @@ class ChildProcess:
         finally:
             # Before the first process is waited for: a fork bomb grows as long as one process of it is alive.
             has_more = kill_everything(pids, self._owns_namespace)
-            statuses = [os.waitpid(pid, 0)[1] for pid in pids]
-            if has_more:
-                reap_everything(self._owns_namespace)
+            ends = [os.wait4(pid, 0) for pid in pids]
+            memory_of_others = reap_everything(self._owns_namespace) if has_more else 0
             self._cpu_of_children = _cpu_of_children()
         cpu = max(meter.latest, self._cpu_of_children - before)
         records += read()
-        return ChildResult(records, stopped, exceeded, statuses[-1], cpu)
+        memory = _BYTES_PER_UNIT * max(memory_of_others, *(usage.ru_maxrss for _, _, usage in ends))
+        return ChildResult(records, stopped, exceeded, ends[-1][1], cpu, memory)
 
     def _watch(
         self,

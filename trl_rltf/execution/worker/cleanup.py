@@ -44,7 +44,7 @@ def kill_everything(pids: Iterable[int], owns_namespace: bool) -> bool:
     return True
 
 
-def reap_everything(owns_namespace: bool) -> None:
+def reap_everything(owns_namespace: bool) -> int:
     """
     Kill and reap the processes that are left of a program.
 
@@ -53,10 +53,17 @@ def reap_everything(owns_namespace: bool) -> None:
     Args:
         owns_namespace (`bool`): Whether the caller is the first process of a PID namespace. Otherwise it must be a
             subreaper, so that orphans are its children.
+
+    Returns:
+        `int`: Their largest `ru_maxrss`, see getrusage(2); 0 without any.
     """
-    while not owns_namespace and _has_children():
-        kill_descendants(os.getpid())
-    _reap()
+    has_children, memory = not owns_namespace, 0
+    while has_children:
+        has_children, latest = _reap(os.WNOHANG)
+        memory = max(memory, latest)
+        if has_children:
+            kill_descendants(os.getpid())
+    return max(memory, _reap(0)[1])
 
 
 def remove_ipc_objects() -> None:
@@ -76,19 +83,16 @@ def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
-def _has_children() -> bool:
-    """Reap the children that have ended. Returns whether there are others."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
+def _reap(options: int) -> tuple[bool, int]:
+    """
+    Reap children.
 
-
-def _reap() -> None:
+    Returns whether there are others that run, and the largest `ru_maxrss`.
+    """
+    memory = 0
     try:
-        while True:
-            os.waitpid(-1, 0)
+        while (ended := os.wait4(-1, options))[0]:
+            memory = max(memory, ended[2].ru_maxrss)
     except ChildProcessError:
-        pass
+        return False, memory
+    return True, memory

@@ -14,6 +14,7 @@ from .records import Record, RecordKind
 
 if TYPE_CHECKING:
     from ..wire.messages import CaseResult, EndKind, ErrorDescription, ErrorSite, LocatedError, ReplyHead, Request
+    from .child import ChildResult
     from .scripts.fork_server import ServerReport
 
     # Kind and error of a test that reported nothing, from the status of its process.
@@ -38,6 +39,7 @@ class Observations:
         sites (`dict[str, ErrorSite]`): The places of the `"error"` and of the `"trailing"` error, once they are known.
         compiled (`bool`): Whether the program compiles.
         cpu (`float`): CPU seconds that the program has used for this request.
+        memory (`int`): Bytes of resident memory at the peak of its largest process.
     """
 
     def __init__(self, request: Request):
@@ -56,6 +58,7 @@ class Observations:
         self.compiled = True
         self.num_tests = request["num_tests"]  # of the program; some of them may have been graded before
         self.cpu = 0.0
+        self.memory = 0
         self._spent_cpu, self._spent_wall = request["spent"]
         self._began = time.monotonic()
 
@@ -68,6 +71,11 @@ class Observations:
     def total_wall(self) -> float:
         """Seconds that have elapsed, those of earlier requests included."""
         return self._spent_wall + time.monotonic() - self._began
+
+    def add_usage(self, result: ChildResult) -> None:
+        """Add the time and the memory of a process."""
+        self.cpu += result.cpu
+        self.memory = max(self.memory, result.memory)
 
     def pending(self) -> list[int]:
         """List the tests of which nothing is known yet."""
@@ -201,6 +209,7 @@ class Observations:
             "trailing": self._located("trailing", self.trailing),
             "compiled": self.compiled,
             "cpu": self.cpu,
+            "memory": self.memory,
             "wall": time.monotonic() - self._began,
         }
 

@@ -131,7 +131,7 @@ class Supervisor:
         files = self._files
         main, partner = self._referee_tasks(batch) if seen.has_referee else (self._function_task(batch), None)
         result = self._child.run(main, limits, len(seen.kinds), partner)
-        seen.cpu += result.cpu
+        seen.add_usage(result)
         is_output_full = os.fstat(STDOUT).st_size >= self._output_limit
         left, values = seen.add_records(result.records, batch, is_output_full)
         if values:
@@ -185,7 +185,7 @@ class Supervisor:
             ScriptServer(files, self._folders, self._output_limit, runs_one, self._child.become_program).serve()
 
         result = self._child.run_server(serve, limits, ReportReader(files.progress).read)
-        seen.cpu += result.cpu
+        seen.add_usage(result)
 
         reports = [self._with_output(report) for report in result.records]
         # A test whose end was reported is not the one that was stopped.
