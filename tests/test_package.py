@@ -184,6 +184,7 @@ COMMANDS = {
     "ablation.py",
     "bench_code_eval.py",
     "bench_execution.py",
+    "bench_gpu.py",
     "bench_scaling.py",
     "bench_phases.py",
     "bench_trainer.py",
