@@ -1,4 +1,4 @@
-"""The console command: `trl-rltf train`, `evaluate`, `grade`, `check`, and more."""
+"""The console command: `trl-rltf train`, `evaluate`, `compare`, `grade`, `check`, and more."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from . import __version__
 COMMANDS = {
     "train": ("train", "train a code model from unit-test feedback"),
     "evaluate": ("evaluate", "measure pass@k of a model on a benchmark"),
+    "compare": ("compare", "compare finished evaluations of the same problems"),
     "grade": ("grade", "grade the programs of a file, without a model"),
     "check": ("check", "check the tests and the reference solutions of a dataset"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
 }
 # Commands that need no process group.
-_WITHOUT_LAUNCHER = ("grade", "check")
+_WITHOUT_LAUNCHER = ("compare", "grade", "check")
 _EPILOG = """\
 Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
 of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.
