@@ -190,6 +190,7 @@ COMMANDS = {
     "bench_trainer.py",
     "bench_vllm.py",
     "bench_ray.py",
+    "grader_agreement.py",
 }  # compare and measure, most with the folders next to them
 
 
