@@ -6,6 +6,9 @@ Measure the trainer on a GPU, next to TRL's, in at most 10 minutes; the code is 
 
 from benchmarks.gpu import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

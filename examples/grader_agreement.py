@@ -6,6 +6,9 @@ Grade the completions of a finished evaluation with another grader, and show whe
 
 from benchmarks.grader_agreement import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

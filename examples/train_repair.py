@@ -1,5 +1,4 @@
 # /// script
-# requires-python = ">=3.11"
 # dependencies = ["trl-rltf"]
 # ///
 """
@@ -23,8 +22,8 @@ from transformers import HfArgumentParser
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_apps
 from trl_rltf.environments import UnitTestEnvironment
-from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import add_bug, make_mini_model
+from trl_rltf.scripts import short_errors
 
 
 @dataclass
@@ -67,9 +66,9 @@ def make_tiny_model(problems, rows, environment, steps):
 
 
 def main(args):
-    runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=8)
-    rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
-    name, reward = args.model_name_or_path, UnitTestRewardFunction(runner)
+    name, reward = args.model_name_or_path, UnitTestRewardFunction(allow_code_eval=True)
+    problems, make = make_mini_apps(num_problems=8), partial(UnitTestEnvironment, max_calls=2, runner=reward.runner)
+    rows = problems.map(make_row)
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args.warm_start_steps)
     trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
     trainer.train()
@@ -77,4 +76,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())
+    with short_errors():
+        main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())

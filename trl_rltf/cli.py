@@ -80,21 +80,17 @@ def _launch(command: str, given: list[str]) -> None:
 
     Arguments that the script does not have are passed to `accelerate launch`.
     """
-    import yaml
-
     name, _ = COMMANDS[command]
     module = importlib.import_module(f"trl_rltf.scripts.{name}")
     parser = module.make_parser(prog=f"trl-rltf {command}")
     # This shows the help, and refuses wrong arguments before processes are started.
-    try:
-        *parsed, in_config, remaining = parser.parse_args_and_config(
-            given, return_remaining_strings=True, separate_remaining_strings=True
-        )
-    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        parser.error(str(error))
+    *parsed, in_config, remaining = parser.parse_args_and_config(
+        given, return_remaining_strings=True, separate_remaining_strings=True
+    )
     if command == "demo" and parsed[-1].model_name_or_path is not None:
         parser.error("the demo makes a tiny model. For another model, use `trl-rltf train`.")
     from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     launcher = launch_command_parser()
     unknown = [name for name in _flags([*in_config, *remaining]) if name not in launcher._option_string_actions]
@@ -109,6 +105,8 @@ def _launch(command: str, given: list[str]) -> None:
         launch_command(arguments)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # the process has said what is wrong
+    except ChildFailedError as error:
+        sys.exit(error.get_first_failure()[1].exitcode)
 
 
 def _flags(arguments: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .arguments import CriticScriptArguments as CriticScriptArguments
     from .arguments import EvaluationArguments as EvaluationArguments
     from .arguments import RLTFScriptArguments as RLTFScriptArguments
+    from .bad_input import short_errors as short_errors
     from .benchmark_arguments import BenchmarkArguments as BenchmarkArguments
     from .evaluation_problems import load_benchmark_problems as load_benchmark_problems
     from .policy import load_policy as load_policy
@@ -22,6 +23,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         ".arguments": ("CriticScriptArguments", "EvaluationArguments", "RLTFScriptArguments"),
+        ".bad_input": ("short_errors",),
         ".benchmark_arguments": ("BenchmarkArguments",),
         ".evaluation_problems": ("load_benchmark_problems",),
         ".policy": ("load_policy",),

@@ -8,8 +8,10 @@ from typing import Any, Literal
 from trl import ScriptArguments
 
 from ..execution.limits import TIMEOUT
+from ..execution.runner import IsolationChoice
 from .benchmark_arguments import BenchmarkArguments
 from .parser import documented
+from .runners import parse_ray_arguments
 from .vllm_arguments import check_vllm_arguments
 
 
@@ -86,6 +88,12 @@ class RLTFScriptArguments(ScriptArguments):
         num_workers (`int`, *optional*):
             Number of programs that are graded at a time, on this machine or per node of the cluster. Defaults to the number of
             cores.
+        isolation (`str`, *optional*, defaults to `"auto"`):
+            Isolation of the programs: `auto`, the best that is available; `strict`, the full sandbox or none; or a layer.
+        ray_num_cpus (`float`, *optional*):
+            CPUs that the grader of a node asks Ray for; 0 shares them with the training. Defaults to all CPUs of the node.
+        ray_resources (`list[str]`, *optional*):
+            Custom resources that the grader of a node asks Ray for, such as grading=1. Nodes without them are not used.
         eval_samples (`int`, *optional*, defaults to `10`):
             Samples per held-out problem, for pass@k before and after training.
         eval_batch_size (`int`, *optional*, defaults to `64`):
@@ -122,6 +130,9 @@ class RLTFScriptArguments(ScriptArguments):
     test_timeout: float = TIMEOUT
     ray_address: str | None = None
     num_workers: int | None = None
+    isolation: IsolationChoice = "auto"
+    ray_num_cpus: float | None = None
+    ray_resources: list[str] | None = None
     eval_samples: int = 10
     eval_batch_size: int = 64
     eval_problems: int | None = None
@@ -135,6 +146,7 @@ class RLTFScriptArguments(ScriptArguments):
                 raise ValueError(f"`{name}` is {value}, but must be at least {least}.")
         if self.test_timeout <= 0:
             raise ValueError(f"`test_timeout` is {self.test_timeout}, but must be a number of seconds above 0.")
+        parse_ray_arguments(self.ray_address, self.ray_num_cpus, self.ray_resources)
 
 
 @documented
@@ -222,6 +234,12 @@ class EvaluationArguments(BenchmarkArguments):
             Address of a Ray cluster whose nodes grade the programs: host:port, or `auto`. Defaults to grading on this machine.
         num_workers (`int`, *optional*):
             Number of programs that are graded at a time. Defaults to the number of cores.
+        isolation (`str`, *optional*, defaults to `"auto"`):
+            Isolation of the programs: `auto`, the best that is available; `strict`, the full sandbox or none; or a layer.
+        ray_num_cpus (`float`, *optional*):
+            CPUs that the grader of a node asks Ray for; 0 shares them with other work. Defaults to all CPUs of the node.
+        ray_resources (`list[str]`, *optional*):
+            Custom resources that the grader of a node asks Ray for, such as grading=1. Nodes without them are not used.
         use_cpu (`bool`, *optional*, defaults to `False`):
             Generate on the CPU even if there is an accelerator.
         gguf_file (`str`, *optional*):
@@ -272,6 +290,9 @@ class EvaluationArguments(BenchmarkArguments):
     test_timeout: float = TIMEOUT
     ray_address: str | None = None
     num_workers: int | None = None
+    isolation: IsolationChoice = "auto"
+    ray_num_cpus: float | None = None
+    ray_resources: list[str] | None = None
     use_cpu: bool = False
     gguf_file: str | None = None
     critic_model_name_or_path: str | None = None
@@ -305,6 +326,7 @@ class EvaluationArguments(BenchmarkArguments):
                 raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least 1.")
         if self.eval_problems is not None and self.eval_problems < 0:
             raise ValueError(f"`eval_problems` is {self.eval_problems}, but must be a number of problems.")
+        parse_ray_arguments(self.ray_address, self.ray_num_cpus, self.ray_resources)
         check_vllm_arguments(self)
 
     def sends_chat(self, tokenizer: Any) -> bool:
