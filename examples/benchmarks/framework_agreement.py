@@ -1,10 +1,10 @@
 """
 Grade the same programs with our adapter for a framework and with the grader of that framework, and print a table.
 
-    HF_ALLOW_CODE_EVAL=1 python examples/benchmarks/framework_agreement.py --framework verl
-    HF_ALLOW_CODE_EVAL=1 python examples/benchmarks/framework_agreement.py --framework lighteval
+    HF_ALLOW_CODE_EVAL=1 python -P examples/benchmarks/framework_agreement.py --framework verl
+    HF_ALLOW_CODE_EVAL=1 python -P examples/benchmarks/framework_agreement.py --framework lighteval
 
-The framework has to be installed. Its grader runs the programs in a process that it forks, without a sandbox, and counts elapsed
+The framework has to be installed. Without `-P`, the `ray.py` in this folder hides Ray, which verl imports. Its grader runs the programs in a process that it forks, without a sandbox, and counts elapsed
 seconds: use an idle machine. A program on which the verdicts differ is graded once more.
 """
 

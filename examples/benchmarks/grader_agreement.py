@@ -57,6 +57,7 @@ class GradedProgram:
         source (`str`): Its text.
         script (`str`): Its tests as one script, which raises unless the program is right.
         outcome (`str`): Our outcome.
+        whole_module_outcome (`str`): Our outcome if errors in code that the tests do not use count, as with the other graders.
         details (`str`): Error or first failing test, as we report it.
     """
 
@@ -64,6 +65,7 @@ class GradedProgram:
     source: str
     script: str
     outcome: str
+    whole_module_outcome: str
     details: str
 
 
@@ -104,13 +106,15 @@ def read_programs(folder: Path, dataset_name: str | None) -> Iterator[GradedProg
         source = whole_program(
             problem["starter_code"], sample["completion"], find_program if is_model else lambda text: text
         )
-        error = f"{sample['error_type']}: {sample['error_message']}" if sample["error_type"] else ""
+        parts = ("error", "trailing_error")
+        errors = [f"{sample[f'{part}_type']}: {sample[f'{part}_message']}" for part in parts if sample[f"{part}_type"]]
         yield GradedProgram(
             f"{sample['problem_id']}, sample {sample['sample']}",
             source,
             "\n".join([tests.get("setup") or "", *tests["asserts"]]),
             sample["outcome"],
-            error or " ".join((sample["first_failure"] or "").split()),
+            sample["whole_module_outcome"],
+            "; ".join(errors) or " ".join((sample["first_failure"] or "").split()),
         )
 
 
@@ -156,16 +160,19 @@ def compare(
     name: str, programs: Sequence[GradedProgram], results: Sequence[str], grade_alone: Callable[[GradedProgram], str]
 ) -> Iterator[str]:
     """Yield the lines of the report."""
-    ours = [program.outcome == "PASS" for program in programs]
     theirs = [result == "passed" for result in results]
-    same = sum(mine == other for mine, other in zip(ours, theirs, strict=True))
-    yield (
-        f"{same} of {len(programs)} programs have the same verdict; {sum(ours)} pass here, {sum(theirs)} pass with {name}."
-    )
-    for program, mine, other, result in zip(programs, ours, theirs, results, strict=True):
-        if mine != other:
+    kinds = {
+        "the functions": [program.outcome == "PASS" for program in programs],
+        "the whole module": [program.whole_module_outcome == "PASS" for program in programs],
+    }
+    yield f"{sum(theirs)} of {len(programs)} programs pass with {name}."
+    for kind, ours in kinds.items():
+        same = sum(mine == other for mine, other in zip(ours, theirs, strict=True))
+        yield f"By {kind}: {sum(ours)} pass here, {same} of {len(programs)} have the same verdict."
+    for program, *ours, other, result in zip(programs, *kinds.values(), theirs, results, strict=True):
+        if {*ours} != {other}:
             again = grade_alone(program)
             yield (
                 f"{program.name}: {name} {result[:100]!r} (alone, with {SECONDS_ALONE:.0f} seconds: {again[:100]!r}), "
-                f"ours {program.outcome} {program.details[:200]!r}"
+                f"ours {program.outcome}, whole module {program.whole_module_outcome} {program.details[:200]!r}"
             )

@@ -172,9 +172,9 @@ def test_an_invalid_line_is_named(tmp_path, line, message):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "binary.jsonl").write_bytes(b"\xff")
-    with pytest.raises(ValueError, match="binary.jsonl: not UTF-8 text"):
+    with pytest.raises(ValueError, match=r"binary\.jsonl: not UTF-8 text"):
         read_graded_samples(tmp_path / "binary.jsonl")
-    with pytest.raises(FileNotFoundError, match="there is no file '.*missing.jsonl'. Give graded samples"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file '.*missing.jsonl'. Give graded samples"):
         read_graded_samples(tmp_path / "missing.jsonl")
 
 

