@@ -1,4 +1,4 @@
-"""The console command: `trl-rltf train`, `evaluate`, `compare`, `grade`, `check`, and more."""
+"""The console command `trl-rltf`: `train`, `evaluate`, `check`, and more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the folder of a finished evaluation, and pair its problems with those of another."""
+"""Read the folder of a finished evaluation, and pair it with another one."""
 
 from __future__ import annotations
 

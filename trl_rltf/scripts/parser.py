@@ -92,7 +92,7 @@ class ScriptParser(TrlParser):
         return remaining
 
     def parse_args_and_config(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Parse the arguments and the configuration file, and end with a message if a value is refused."""
+        """Parse the arguments, and end with a message if a value is refused."""
         try:
             parsed: tuple[Any, ...] = super().parse_args_and_config(*args, **kwargs)
         except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
