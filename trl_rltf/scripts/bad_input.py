@@ -45,7 +45,7 @@ def short_errors(prog: str | None = None) -> Iterator[None]:
 
 def is_raised_here(error: BaseException) -> bool:
     """
-    Whether a `raise` statement of this package or of the script itself raised an error.
+    Whether a `raise` statement of this package or of the script raised an error.
 
     Args:
         error (`BaseException`): The error. One that came out of a call, such as `int("x")`, was not raised here.
