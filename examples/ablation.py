@@ -6,6 +6,9 @@ Compare ways to train on MiniAPPS; the code is in examples/ablation.
 
 from ablation.compare import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

@@ -20,6 +20,7 @@ from trl import SFTConfig, SFTTrainer
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.mini import make_mini_model
+from trl_rltf.scripts import short_errors
 
 
 @dataclass
@@ -75,4 +76,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())
+    with short_errors():
+        main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())

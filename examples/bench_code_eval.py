@@ -18,6 +18,7 @@ import evaluate
 
 from trl_rltf.data import load_mbpp
 from trl_rltf.integrations import CODE_EVAL
+from trl_rltf.scripts import short_errors
 
 
 LAST_RETURN = re.compile(r"return\b(?!.*\breturn\b)(.*)", re.DOTALL)
@@ -75,4 +76,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

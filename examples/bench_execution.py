@@ -6,6 +6,9 @@ Measure the grader; the code is in examples/benchmarks.
 
 from benchmarks.execution import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

@@ -6,6 +6,9 @@ Measure the phases of a program in the grader; the code is in examples/benchmark
 
 from benchmarks.phases import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

@@ -6,6 +6,9 @@ Measure grading on a Ray cluster of several nodes on this machine; the code is i
 
 from benchmarks.ray import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

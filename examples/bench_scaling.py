@@ -6,6 +6,9 @@ Measure how many programs one calling process can grade; the code is in examples
 
 from benchmarks.scaling import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

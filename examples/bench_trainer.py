@@ -6,6 +6,9 @@ Measure the trainer on a small model, on the CPU; the code is in examples/benchm
 
 from benchmarks.trainer import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

@@ -6,6 +6,9 @@ Measure training with completions of vLLM compared with those of transformers, o
 
 from benchmarks.vllm_training import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

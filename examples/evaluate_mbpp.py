@@ -17,10 +17,12 @@ runs too. Running it is the opt-in to running model-written code, in the sandbox
 docs/evaluation.md describes the figures.
 """
 
+from trl_rltf.scripts import short_errors
 from trl_rltf.scripts.evaluate import main, make_parser
 
 
 if __name__ == "__main__":
-    parser = make_parser()
-    parser.set_defaults(benchmark="mbpp")
-    main(*parser.parse_args_and_config())
+    with short_errors():
+        parser = make_parser()
+        parser.set_defaults(benchmark="mbpp")
+        main(*parser.parse_args_and_config())

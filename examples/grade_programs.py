@@ -11,6 +11,7 @@ Grade programs with unit tests in the sandbox, without a model.
 """
 
 from trl_rltf.execution import LocalRunner, Program
+from trl_rltf.scripts import short_errors
 
 
 TESTS = {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}
@@ -32,4 +33,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

@@ -23,8 +23,10 @@ The script is trl_rltf/scripts/train.py, which `trl-rltf train` runs too; exampl
 the opt-in to running model-written code, in the sandbox described in docs/execution.md.
 """
 
+from trl_rltf.scripts import short_errors
 from trl_rltf.scripts.train import main, make_parser
 
 
 if __name__ == "__main__":
-    main(*make_parser().parse_args_and_config())
+    with short_errors():
+        main(*make_parser().parse_args_and_config())

@@ -20,8 +20,10 @@ Then: `examples/train_apps.py --critic_model_name_or_path outputs/critic`. The s
 `trl-rltf train-critic` runs too. Sampling runs model-written code, in the sandbox described in docs/execution.md.
 """
 
+from trl_rltf.scripts import short_errors
 from trl_rltf.scripts.train_critic import main, make_parser
 
 
 if __name__ == "__main__":
-    main(*make_parser().parse_args_and_config())
+    with short_errors():
+        main(*make_parser().parse_args_and_config())

@@ -18,7 +18,7 @@ from trl_rltf import RLTFTrainer
 from trl_rltf.execution import LocalRunner
 from trl_rltf.generation import Sampling
 from trl_rltf.metrics import PolicySampler, evaluate
-from trl_rltf.scripts import load_policy_and_warm_start, load_problems, report_training
+from trl_rltf.scripts import load_policy_and_warm_start, load_problems, report_training, short_errors
 from trl_rltf.scripts.train import make_callbacks, make_parser, make_reward
 
 
@@ -68,6 +68,7 @@ def main(script_args, training_args, model_args):
 
 
 if __name__ == "__main__":
-    parser = make_parser()
-    parser.set_defaults(benchmark="mbpp")
-    main(*parser.parse_args_and_config())
+    with short_errors():
+        parser = make_parser()
+        parser.set_defaults(benchmark="mbpp")
+        main(*parser.parse_args_and_config())

@@ -17,6 +17,7 @@ from transformers import HfArgumentParser
 
 from trl_rltf import RLTFTrainer, load_apps
 from trl_rltf.presets import paper
+from trl_rltf.scripts import short_errors
 
 
 @dataclass
@@ -42,4 +43,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())
+    with short_errors():
+        main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())

@@ -24,6 +24,7 @@ from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_
 from trl_rltf.environments import UnitTestEnvironment
 from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import add_bug, make_mini_model
+from trl_rltf.scripts import short_errors
 
 
 @dataclass
@@ -57,10 +58,9 @@ def make_tiny_model(problems, rows, environment, args):
     model.resize_token_embeddings(len(tokenizer))
     tokenizer.chat_template, model.config.max_position_embeddings = template, 2048
     batch = tokenizer(texts, padding=True, return_tensors="pt")
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(args.warm_start_steps):
-        model(**batch, labels=labels).loss.backward()
+        model(**batch, labels=batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     return model, tokenizer
@@ -77,4 +77,5 @@ def main(args):
 
 
 if __name__ == "__main__":
-    main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())
+    with short_errors():
+        main(*HfArgumentParser(Arguments).parse_args_into_dataclasses())

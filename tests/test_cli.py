@@ -44,6 +44,7 @@ def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
     [
         ("train", "--token_feedback"),
         ("evaluate", "--samples_per_shard"),
+        ("compare", "--json"),
         ("grade", "--strict_comparison"),
         ("check", "--leave_out"),
         ("train-critic", "--pooling"),

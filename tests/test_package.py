@@ -187,6 +187,7 @@ COMMANDS = {
     "ablation.py",
     "bench_code_eval.py",
     "bench_execution.py",
+    "bench_gpu.py",
     "bench_scaling.py",
     "bench_phases.py",
     "bench_trainer.py",
@@ -194,6 +195,7 @@ COMMANDS = {
     "bench_ray.py",
     "train_real_model.py",
     "gates.py",
+    "grader_agreement.py",
 }  # compare and measure, most with the folders next to them
 
 

@@ -1,4 +1,4 @@
-"""The console command: `trl-rltf train`, `evaluate`, `grade`, `check`, and more."""
+"""The console command `trl-rltf`: `train`, `evaluate`, `check`, and more."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from . import __version__
 COMMANDS = {
     "train": ("train", "train a code model from unit-test feedback"),
     "evaluate": ("evaluate", "measure pass@k of a model on a benchmark"),
+    "compare": ("compare", "compare finished evaluations of the same problems"),
     "grade": ("grade", "grade the programs of a file, without a model"),
     "check": ("check", "check the tests and the reference solutions of a dataset"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
 }
 # Commands that need no process group.
-_WITHOUT_LAUNCHER = ("grade", "check")
+_WITHOUT_LAUNCHER = ("compare", "grade", "check")
 _EPILOG = """\
 Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
 of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.
@@ -79,21 +80,17 @@ def _launch(command: str, given: list[str]) -> None:
 
     Arguments that the script does not have are passed to `accelerate launch`.
     """
-    import yaml
-
     name, _ = COMMANDS[command]
     module = importlib.import_module(f"trl_rltf.scripts.{name}")
     parser = module.make_parser(prog=f"trl-rltf {command}")
     # This shows the help, and refuses wrong arguments before processes are started.
-    try:
-        *parsed, in_config, remaining = parser.parse_args_and_config(
-            given, return_remaining_strings=True, separate_remaining_strings=True
-        )
-    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        parser.error(str(error))
+    *parsed, in_config, remaining = parser.parse_args_and_config(
+        given, return_remaining_strings=True, separate_remaining_strings=True
+    )
     if command == "demo" and parsed[-1].model_name_or_path is not None:
         parser.error("the demo makes a tiny model. For another model, use `trl-rltf train`.")
     from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     launcher = launch_command_parser()
     unknown = [name for name in _flags([*in_config, *remaining]) if name not in launcher._option_string_actions]
@@ -108,6 +105,8 @@ def _launch(command: str, given: list[str]) -> None:
         launch_command(arguments)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # the process has said what is wrong
+    except ChildFailedError as error:
+        sys.exit(error.get_first_failure()[1].exitcode)
 
 
 def _flags(arguments: Sequence[str]) -> list[str]:

@@ -31,8 +31,8 @@ from trl_rltf.corrections import FailedProgram, find_corrections
 from trl_rltf.execution import ExecutionReport, Outcome, Program, Runner, report_text
 from trl_rltf.execution.limits import problem_limits
 from trl_rltf.metrics import Evaluation, Sampler, evaluate
-from trl_rltf.scripts.arguments import EvaluationArguments
 from trl_rltf.scripts.evaluate import load_problems, load_sampler
+from trl_rltf.scripts.evaluation_arguments import EvaluationArguments
 from trl_rltf.scripts.parser import ScriptParser
 from trl_rltf.scripts.runners import make_runner
 from trl_rltf.scripts.tables import console

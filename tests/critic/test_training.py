@@ -160,6 +160,7 @@ def test_a_sample_without_a_prompt_gets_that_of_its_problem(tmp_path):
             "line 2: the outcome is 'passed', but must be one of SYNTAX",
         ),
         ("prompt", "line 2: .*must be a JSON object"),
+        ('["prompt"]', "line 2: found a list, but each line must be a JSON object"),
     ],
 )
 def test_an_invalid_line_is_named(tmp_path, line, message):
@@ -167,6 +168,14 @@ def test_an_invalid_line_is_named(tmp_path, line, message):
     path.write_text(f"{json.dumps(SAMPLE)}\n{line}\n")
     with pytest.raises(ValueError, match=message):
         read_graded_samples(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"binary\.jsonl: not UTF-8 text"):
+        read_graded_samples(tmp_path / "binary.jsonl")
+    with pytest.raises(FileNotFoundError, match=r"there is no file '.*missing.jsonl'. Give graded samples"):
+        read_graded_samples(tmp_path / "missing.jsonl")
 
 
 def test_samples_without_a_graded_one_are_refused(train):

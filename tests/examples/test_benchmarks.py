@@ -1,11 +1,12 @@
 """The benchmarks: their commands, and the places that they measure."""
 
+import json
 import runpy
 import subprocess
 import sys
 
 import pytest
-from benchmarks import phases, trainer
+from benchmarks import gpu, phases, trainer
 from benchmarks.workloads import assert_workload, fork_cost, one_script_per_test, stdin_workload, with_loops
 from source import ROOT
 from test_package import COMMANDS
@@ -84,3 +85,60 @@ def test_the_figures_of_the_phases_are_a_markdown_table(capsys):
 def test_a_fork_that_fails_its_test_has_no_cost():
     with pytest.raises(subprocess.CalledProcessError):
         fork_cost(["assert False"], count=1)
+
+
+TINY = [
+    "bench_gpu.py",
+    "--size",
+    "tiny",
+    "--batch_size",
+    "8",
+    "--max_completion_length",
+    "8",
+    "--warm_start_steps",
+    "0",
+]
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_a_gpu_measures_each_variant(monkeypatch, capsys, tmp_path):
+    file = tmp_path / "figures" / "gpu.json"
+    monkeypatch.setattr(sys, "argv", [*TINY, "--steps", "2", "--rounds", "1", "--output", str(file)])
+    gpu.main()
+    figures = json.loads(file.read_text())
+    assert figures["missing"] == []
+    runs = {run["variant"]: run for run in figures["runs"]}
+    assert list(runs) == [variant.name for variant in gpu.VARIANTS]
+    for variant in gpu.VARIANTS:
+        run = runs[variant.name]
+        assert len(run["seconds_of_steps"]) == 2
+        assert run["seconds_per_step"] == pytest.approx(sum(run["seconds_of_steps"]) / 2)
+        assert (run["num_trained_parameters"] < figures["num_parameters"]) == variant.uses_lora
+        assert (run["reward_seconds"] is not None) == variant.is_ours
+    waited = {
+        name: run["reward_seconds_waited_for"] / run["reward_seconds"] for name, run in runs.items() if "RLTF" in name
+    }
+    assert waited["RLTFTrainer, full, token rewards, buffer, no overlap"] > 0.9
+    assert (
+        waited["RLTFTrainer, full, token rewards, buffer"] < 0.9
+    )  # the first batch of a refresh runs in the background
+    assert "Missing" not in capsys.readouterr().out
+
+
+def test_the_benchmark_of_a_gpu_says_what_it_had_no_time_for(monkeypatch, capsys, tmp_path):
+    file = tmp_path / "gpu.json"
+    monkeypatch.setattr(sys, "argv", [*TINY, "--rounds", "1", "--max_seconds", "0", "--output", str(file)])
+    gpu.main()
+    figures = json.loads(file.read_text())
+    assert figures["runs"] == []
+    assert figures["missing"] == [f"{variant.name}, round 1" for variant in gpu.VARIANTS]
+    assert "Missing, for lack of time: GRPOTrainer, full, round 1;" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_of_the_benchmark_of_a_gpu_ends_at_its_deadline(runner):
+    args = gpu.GPUArguments(size="tiny", steps=2, batch_size=8, max_completion_length=4, warm_start_steps=0)
+    problems = make_mini_apps("train", num_problems=8)
+    setup = gpu.Setup(*gpu.make_start(args, problems, "unused"), problems, runner)
+    result = gpu.run(gpu.VARIANTS[1], args, setup, deadline=0.0)
+    assert not result["is_complete"]
+    assert result["seconds_of_steps"] == []

@@ -104,7 +104,7 @@ def test_a_folder_of_that_name_replaces_code_eval(run_script, tmp_path):
         "import evaluate; metric = evaluate.load('code_eval'); "
         "print(metric.compute(references=['assert f() == 1'], predictions=[['def f(): return 1']], k=[1]))"
     )
-    assert "'result': 'passed'" in run_script(code, cwd=tmp_path).stdout
+    assert "'result': 'passed'" in run_script(code, cwd=tmp_path, timeout=280.0).stdout
 
 
 # ---------------------------------------------------------------------- with lm-evaluation-harness
@@ -123,7 +123,7 @@ hostile = "import os, signal\\ndef f(): os.kill(os.getppid(), signal.SIGKILL)"
 print(humaneval.pass_at_k(["assert f() == 1"], [["def f(): return 1", hostile]], k=1))
 print(mbpp.pass_at_1("assert f() == 1", ["def f(): return 1"]))
 """
-    assert run_script(code, cwd=tmp_path).stdout == "{'pass@1': 0.5}\n1.0\n"
+    assert run_script(code, cwd=tmp_path, timeout=280.0).stdout == "{'pass@1': 0.5}\n1.0\n"
 
 
 TASK = """

@@ -1,6 +1,7 @@
 """The runner of a script: on this machine, or on a Ray cluster that the processes of a launch share."""
 
 import os
+import re
 import socket
 
 import pytest
@@ -8,9 +9,10 @@ from ray_cluster import start_cluster
 from source import ROOT
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction
-from trl_rltf.execution import LocalRunner
-from trl_rltf.scripts.arguments import CriticScriptArguments, EvaluationArguments, RLTFScriptArguments
-from trl_rltf.scripts.runners import _name_of_job, make_runner
+from trl_rltf.execution import LocalRunner, Outcome, Program
+from trl_rltf.scripts.arguments import CriticScriptArguments, RLTFScriptArguments
+from trl_rltf.scripts.evaluation_arguments import EvaluationArguments
+from trl_rltf.scripts.runners import _name_of_job, make_runner, runner_of
 
 
 TINY = [
@@ -23,8 +25,8 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A node of two CPUs, to which this process is not connected."""
-    started = start_cluster(1, num_cpus=2)
+    """A node of two CPUs and three units for grading, to which this process is not connected."""
+    started = start_cluster(1, num_cpus=2, resources={"grading": 3})
     yield started
     started.shutdown()
 
@@ -35,6 +37,49 @@ def test_programs_are_graded_on_this_machine_by_default():
     with make_runner(None, timeout=2.5, num_workers=3) as runner:
         assert isinstance(runner, LocalRunner)
         assert (runner.timeout, runner.num_workers) == (2.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ray_num_cpus": 1.0}, "`ray_num_cpus` is 1.0, but there is no `ray_address`"),
+        ({"ray_resources": ["grading=1"]}, "but there is no `ray_address`"),
+        ({"ray_address": "auto", "ray_num_cpus": -1.0}, "`ray_num_cpus` is -1.0, but must be a number of CPUs"),
+        ({"ray_address": "auto", "ray_num_cpus": float("nan")}, "`ray_num_cpus` is nan"),
+        *(
+            ({"ray_address": "auto", "ray_resources": [pair]}, f"`ray_resources` has {pair!r}, but must have pairs")
+            for pair in ("grading", "=1", "grading=much", "grading=0", "grading=-1", "grading=inf", "grading=nan")
+        ),
+    ],
+)
+def test_graders_that_are_described_badly_are_refused_when_the_arguments_are_parsed(arguments, message):
+    for cls in (RLTFScriptArguments, EvaluationArguments):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            cls(dataset_name="x", **arguments)
+
+
+@pytest.mark.filterwarnings("ignore:Programs run with resource limits only")
+def test_the_isolation_that_is_asked_for_is_that_of_the_runner():
+    with make_runner(None, timeout=1.0, num_workers=1, isolation="process") as runner:
+        assert runner.sandbox.name == "process"
+
+
+@pytest.mark.filterwarnings("ignore:.*resource limits only")
+def test_a_grader_on_a_cluster_asks_for_the_resources_of_the_flags(cluster):
+    import ray
+
+    flags = {"ray_num_cpus": 0.5, "ray_resources": ["grading=2"], "isolation": "process"}
+    arguments = EvaluationArguments(ray_address=cluster.address, test_timeout=1.0, num_workers=1, **flags)
+    try:
+        with runner_of(arguments) as runner:
+            (report,) = runner.run([Program("print(1)", {"inputs": [""], "outputs": ["1"]})])
+            (sandbox,) = runner.sandboxes.values()
+            free = ray.available_resources()
+    finally:
+        ray.shutdown()
+    assert report.outcome is Outcome.PASS
+    assert sandbox.name == "process"
+    assert (free["CPU"], free["grading"]) == (1.5, 1.0)
 
 
 def test_the_processes_of_a_launch_use_one_name_and_a_single_process_none(monkeypatch):

@@ -40,15 +40,27 @@ def read_graded_samples(path: str | Path, prompts: Mapping[str, Any] | None = No
         [`~datasets.Dataset`]: Columns `prompt`, `completion` and `outcome`; and `problem_id`, if the file has it.
 
     Raises:
-        ValueError: If a line is not JSON, a column is missing, or an outcome is unknown. The message names the line.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not text, a line is not a JSON object, a column is missing, or an outcome is unknown. The
+            message names the line.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}. Give graded samples in JSON Lines.")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error}). Give graded samples in JSON Lines.") from error
     rows = []
-    for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}. Each line must be a JSON object.") from error
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"{path}, line {number}: found a {type(row).__name__}, but each line must be a JSON object."
+                )
             if "prompt" not in row and row.get("problem_id") in (prompts or {}):
                 row["prompt"] = (prompts or {})[row["problem_id"]]
             rows.append(_checked_row(row, f"{path}, line {number}"))

@@ -28,7 +28,7 @@ def _humaneval(numbers: str) -> tuple[str, ...]:
 
 _HUMANEVAL_FIXES = "github.com/openai/human-eval/pull/23"
 _LIVECODEBENCH_ERRATA = "ERRATA.md in github.com/LiveCodeBench/LiveCodeBench"
-_OWN_CHECK = "grading of the reference solutions by this package (docs/evaluation.md)"
+_OWN_CHECK = "grading of the reference solutions by this package (docs/check.md)"
 _MBPP_ORACLES = "evalplus/eval/_special_oracle.py in github.com/evalplus/evalplus, version 0.3.1"
 _PROMPTS_OF_HUMANEVAL = (
     Flaw(
@@ -88,7 +88,20 @@ KNOWN_FLAWS: dict[str, tuple[Flaw, ...]] = {
     "apps": (
         Flaw(
             ("0033", "2023", "2029", "2378", "2398"),
-            "several answers are right, and the tests accept one of them; found among 140 problems of the train split",
+            "several answers are right, and the tests accept one of them: the first reference solution fails; found among 140 "
+            "problems of the train split",
+            _OWN_CHECK,
+        ),
+        Flaw(
+            ("0002", "0024", "0041", "2033", "2365", "2391"),
+            "the statement asks for any right answer, and the tests accept one of them: the first reference solution passes, "
+            "another right one fails; found among the same problems",
+            _OWN_CHECK,
+        ),
+        Flaw(
+            ("0005", "0044"),
+            "the statement allows any order, and the tests accept one of them: the first reference solution passes, another "
+            "right one fails; found among the same problems",
             _OWN_CHECK,
         ),
     ),

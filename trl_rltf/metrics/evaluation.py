@@ -25,7 +25,7 @@ from .statistics import Estimate, ProblemCounts, bootstrap_interval
 
 # Among the settings of a run, because earlier versions judged the whole module: their samples are not counted together
 # with new ones.
-_VERDICTS_BY = "the functions that the tests use"
+VERDICTS_BY = "the functions that the tests use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def evaluate(
     run = ShardedRun(folder, len(shards), rank=rank, world_size=world_size)
     sizes = {"num_samples": num_samples, "samples_per_shard": samples_per_shard, "seed": seed}
     filtered = {"filter_by_examples": visible_tests is not None}
-    run.record_or_check("settings", {**(settings or {}), **sizes, **filtered, "verdicts_by": _VERDICTS_BY})
+    run.record_or_check("settings", {**(settings or {}), **sizes, **filtered, "verdicts_by": VERDICTS_BY})
     run.record_or_check("problems", {"number": len(problems), "digest": _digest(problems)})
     run.check([len(shard) * num_samples for shard in shards])
     pending = run.pending()
@@ -264,10 +264,16 @@ def _evaluate_in_memory(
     completions = sampler.sample(rows, num_samples, seed)
     for number, sample in enumerate(grade(rows, completions, sampler, runner, visible_tests)):
         counter.add(number // num_samples, sample)
-    return _evaluation(counter)
+    return make_evaluation(counter)
 
 
-def _evaluation(counter: SampleCounter) -> Evaluation:
+def make_evaluation(counter: SampleCounter) -> Evaluation:
+    """
+    Make an evaluation of counted samples.
+
+    Args:
+        counter ([`SampleCounter`]): The counts.
+    """
     return Evaluation(
         counter.problems,
         counter.outcomes,
@@ -313,4 +319,4 @@ def _count_samples(problems: Dataset, run: ShardedRun, num_samples: int) -> Eval
             f"{run.samples} does not have {num_samples} samples of each of the {len(problems)} problems: it was changed after "
             "the run. Start the run again in another folder."
         )
-    return _evaluation(counter)
+    return make_evaluation(counter)

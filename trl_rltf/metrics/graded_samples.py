@@ -45,7 +45,7 @@ def grade(
     for problem, shown, texts in zip(problems, visible, completions, strict=True):
         limits = problem_limits(problem)
         for text in texts:
-            source = _whole_program(problem.get("starter_code") or "", text, sampler)
+            source = whole_program(problem.get("starter_code") or "", text, sampler.program)
             programs.append(Program(source, problem["tests"], **limits))
             if shown is not None:
                 programs.append(Program(source, shown, **limits))
@@ -98,10 +98,18 @@ def check_problem_limits(problems: Dataset) -> None:
             raise ValueError(f"row {index}{name}: {error}") from error
 
 
-def _whole_program(starter_code: str, completion: str, sampler: Sampler) -> str:
+def whole_program(starter_code: str, completion: str, find_program: Callable[[str], str]) -> str:
+    """
+    Make the program of a completion that is graded.
+
+    Args:
+        starter_code (`str`): Code that the prompt begins with; may be empty.
+        completion (`str`): Text of the completion.
+        find_program (`Callable[[str], str]`): Finds the program in a completion.
+    """
     # The body of a function is not searched for a program: it would lose its indent.
     is_body = bool(starter_code) and continues_function(completion)
-    return complete_program(starter_code, completion if is_body else sampler.program(completion))
+    return complete_program(starter_code, completion if is_body else find_program(completion))
 
 
 class SampleCounter:

@@ -123,15 +123,7 @@ class ShardedRun:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Samples of a complete run, in the order of the shards."""
-        with open(self.samples, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise ValueError(
-                        f"{self.samples}, line {number}: not valid JSON ({error}). The file was changed after the run; "
-                        "start the run again in another folder."
-                    ) from error
+        return read_samples(self.samples)
 
     def _read(self, index: int) -> Iterator[dict[str, Any]]:
         with open(self._path(index), encoding="utf-8", errors="replace") as file:
@@ -147,6 +139,27 @@ class ShardedRun:
 
     def _path(self, index: int) -> Path:
         return self._shards / f"{index:06d}.jsonl"
+
+
+def read_samples(path: Path) -> Iterator[dict[str, Any]]:
+    """
+    Read the samples of a complete run.
+
+    Args:
+        path (`Path`): Its `samples.jsonl`.
+
+    Raises:
+        ValueError: If a line is not JSON.
+    """
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}, line {number}: not valid JSON ({error}). The file was changed after the run; start the run again "
+                    "in another folder."
+                ) from error
 
 
 def write_whole(path: Path, lines: Iterable[str]) -> None:

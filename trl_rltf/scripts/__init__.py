@@ -9,9 +9,10 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .arguments import CriticScriptArguments as CriticScriptArguments
-    from .arguments import EvaluationArguments as EvaluationArguments
     from .arguments import RLTFScriptArguments as RLTFScriptArguments
+    from .bad_input import short_errors as short_errors
     from .benchmark_arguments import BenchmarkArguments as BenchmarkArguments
+    from .evaluation_arguments import EvaluationArguments as EvaluationArguments
     from .evaluation_problems import load_benchmark_problems as load_benchmark_problems
     from .policy import load_policy as load_policy
     from .problems import load_problems as load_problems
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        ".arguments": ("CriticScriptArguments", "EvaluationArguments", "RLTFScriptArguments"),
+        ".arguments": ("CriticScriptArguments", "RLTFScriptArguments"),
+        ".bad_input": ("short_errors",),
         ".benchmark_arguments": ("BenchmarkArguments",),
+        ".evaluation_arguments": ("EvaluationArguments",),
         ".evaluation_problems": ("load_benchmark_problems",),
         ".policy": ("load_policy",),
         ".problems": ("load_problems",),

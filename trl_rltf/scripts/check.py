@@ -14,7 +14,7 @@ import argparse
 import dataclasses
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from datasets import Dataset
 from rich.console import Console
@@ -35,9 +35,10 @@ from ..data import (
 from ..data.checks.findings import LEFT_OUT_BY_DEFAULT
 from ..execution import Runner, SandboxError
 from ..execution.limits import TIMEOUT
+from ..execution.runner import IsolationChoice
 from .check_report import CheckReport, write_clean_subset, write_report
 from .finished_checks import FinishedChecks
-from .runners import make_runner
+from .runners import runner_of
 
 
 _FOUND_NOTHING, _FOUND_FAULTS, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
@@ -70,7 +71,7 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             report_file.with_name(f"{report_file.name}.unfinished"), settings, args.num_solutions
         )
         began = time.perf_counter()
-        with make_runner(args.ray_address, timeout=args.test_timeout, num_workers=args.num_workers) as runner:
+        with runner_of(args) as runner:
             is_interrupted = _run(problems, runner, args, finished)
         results, findings = _find(problems, notices, finished, thresholds)
         report = CheckReport(
@@ -140,7 +141,15 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     add("--output", type=Path, help="file (.jsonl) or folder for the problems that are not left out")
     add("--test_timeout", type=float, default=TIMEOUT, help=f"CPU seconds per test (default: {TIMEOUT:g})")
     add("--num_workers", type=int, help="programs that run at a time (default: the number of cores)")
+    add("--isolation", choices=get_args(IsolationChoice), default="auto", help="isolation of the programs")
     add("--ray_address", help="address of a Ray cluster whose nodes grade the programs")
+    add("--ray_num_cpus", type=float, help="CPUs that the grader of a node asks Ray for (default: all of the node)")
+    add(
+        "--ray_resources",
+        nargs="+",
+        metavar="NAME=AMOUNT",
+        help="custom resources that it asks for, such as grading=1",
+    )
     return parser
 
 

@@ -37,18 +37,31 @@ from ..metrics import (
     choose_ks,
 )
 from ..metrics import evaluate as evaluate_problems
-from .arguments import EvaluationArguments
+from .bad_input import short_errors
+from .evaluation_arguments import EvaluationArguments
 from .evaluation_problems import load_benchmark_problems
 from .evaluation_report import published_figures, report
 from .parser import ScriptParser
 from .policy import load_policy
-from .runners import make_runner
+from .runners import runner_of
 from .tables import console
 from .vllm_policy import load_vllm_sampler
 
 
 # Arguments that may change when a run is resumed. The problems are compared themselves, not the name of their dataset.
-_MAY_CHANGE = ("dataset_name", "num_workers", "ray_address", "batch_size", "use_cpu", "output_dir", "k", "use_vllm")
+_MAY_CHANGE = (
+    *(
+        "dataset_name",
+        "num_workers",
+        "isolation",
+        "ray_address",
+        "ray_num_cpus",
+        "ray_resources",
+        "batch_size",
+        "use_cpu",
+    ),
+    *("output_dir", "k", "use_vllm"),
+)
 
 
 def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
@@ -76,9 +89,7 @@ def main(script_args: EvaluationArguments, model_args: ModelConfig) -> None:
         if rank == 0 and len(with_solution) < len(problems):
             console.print(f"{len(problems) - len(with_solution)} problems have no reference solution: left out.")
         problems = problems.select(with_solution)
-    with make_runner(
-        script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
-    ) as runner:
+    with runner_of(script_args) as runner:
         result = evaluate_problems(
             problems,
             lambda: load_sampler(script_args, model_args, runner, problems),
@@ -234,4 +245,5 @@ def make_parser(prog: str | None = None) -> ScriptParser:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))
+    with short_errors():
+        main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

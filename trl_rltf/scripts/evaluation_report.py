@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..metrics import Evaluation, summarize, summarize_filtered
-from .arguments import EvaluationArguments
+from .evaluation_arguments import EvaluationArguments
 from .tables import console, evaluation_table
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
+import yaml
 from trl import TrlParser
 
 
@@ -89,6 +90,14 @@ class ScriptParser(TrlParser):
                     _check_value(action, item)
         remaining: list[str] = super().set_defaults_with_config(**kwargs)
         return remaining
+
+    def parse_args_and_config(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Parse the arguments, and end with a message if a value is refused."""
+        try:
+            parsed: tuple[Any, ...] = super().parse_args_and_config(*args, **kwargs)
+        except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+            self.error(str(error))
+        return parsed
 
     def error(self, message: str) -> NoReturn:
         """End with a message alone: the usage has more lines than a screen."""

@@ -25,9 +25,10 @@ from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
 from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
 from .arguments import RLTFScriptArguments
+from .bad_input import short_errors
 from .parser import ScriptParser
 from .problems import load_problems
-from .runners import make_runner
+from .runners import runner_of
 from .tables import banner, report_training
 from .warm_start import load_policy_and_warm_start
 
@@ -49,9 +50,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
             "There are problems, but no `model_name_or_path`. The tiny model of the demo learns MiniAPPS only."
         )
     train_set, test_set = load_problems(script_args)
-    runner = make_runner(
-        script_args.ray_address, timeout=script_args.test_timeout, num_workers=script_args.num_workers
-    )
+    runner = runner_of(script_args)
 
     banner("1. Warm start")
     model, tokenizer = load_policy_and_warm_start(
@@ -175,4 +174,5 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))
+    with short_errors():
+        main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

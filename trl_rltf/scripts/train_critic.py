@@ -31,10 +31,11 @@ from ..generation import Sampling, generate_completions
 from ..mini import make_mini_critic
 from ..mini.demo import DEMO_CRITIC_TRAINING
 from .arguments import CriticScriptArguments
+from .bad_input import short_errors
 from .parser import ScriptParser
 from .policy import load_policy
 from .problems import load_problems
-from .runners import make_runner
+from .runners import runner_of
 from .tables import banner, console, critic_table
 from .warm_start import load_policy_and_warm_start
 
@@ -110,7 +111,7 @@ def load_samples(
         max_completion_length=script_args.max_completion_length,
         max_prompt_length=script_args.max_prompt_length,
     )
-    with make_runner(script_args.ray_address, timeout=script_args.test_timeout) as runner:
+    with runner_of(script_args) as runner:
         parts = [
             sample_and_grade(policy, tokenizer, part, runner, sampling, script_args.num_samples, training_args.seed)
             for part in (train_set, test_set)
@@ -218,4 +219,5 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))
+    with short_errors():
+        main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

@@ -13,7 +13,7 @@ from trl import ModelConfig
 from ..generation import CompletionsServer, Sampling, weight_files_fingerprint, weights_fingerprint
 from ..generation.sampling import config_end_tokens, end_tokens
 from ..metrics import VLLMSampler, VLLMServerSampler
-from .arguments import EvaluationArguments
+from .evaluation_arguments import EvaluationArguments
 from .policy import find_adapter_config, load_policy, load_tokenizer
 from .vllm_arguments import check_vllm_model
 
