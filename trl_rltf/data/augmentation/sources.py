@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .grid_layout import Grid, write_grid
 from .seen_tests import SeenTests
 from .shapes import Shape, shape_of
-from .token_grid import GridMutator, write_grid
+from .token_grid import GridMutator
 from .varied_values import boundaries, vary
 
 
 _MAX_CHANGES = 3  # per random input
-_TRIES_PER_INPUT = 8
+_TRIES_PER_INPUT = 30
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,15 @@ class MutatedInputs:
         return NewInputs(_distinct(made, known=seen.tests.inputs, most=num_inputs))
 
 
-def _mutated_grids(mutator: GridMutator, rng: random.Random, num_inputs: int) -> Iterator[Any]:
-    yield from _sample(list(dict.fromkeys(mutator.boundaries())), num_inputs // 2, rng)
+def _mutated_grids(mutator: GridMutator, rng: random.Random, num_inputs: int) -> Iterator[Grid]:
+    at_boundaries = filter(mutator.rules.allow, dict.fromkeys(mutator.boundaries()))
+    yield from _sample(list(at_boundaries), num_inputs // 2, rng)
     for _ in range(_TRIES_PER_INPUT * num_inputs):
         grid = rng.choice(mutator.grids)
         for _ in range(rng.randint(1, _MAX_CHANGES)):
             grid = mutator.mutate(grid, rng)
-        yield grid
+        if mutator.rules.allow(grid):
+            yield grid
 
 
 def _mutated_arguments(inputs: Sequence[list[Any]], rng: random.Random, num_inputs: int) -> Iterator[list[Any]]:
