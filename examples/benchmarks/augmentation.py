@@ -8,7 +8,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--allow_single_solution", action="store_true")
     parser.add_argument("--max_problems", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for the problems with their new tests, and for the details")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the problems with their new tests, and for the details"
+    )
     args = parser.parse_args()
     problems = list(load_benchmark(args.benchmark, args.path, args.split))[: args.max_problems]
     settings = AugmentationSettings(allow_single_solution=args.allow_single_solution, seed=args.seed)
@@ -53,14 +55,14 @@ def main() -> None:
         split = [_hold_out(problem, runner) for problem in tqdm(problems, unit="problem", desc="hold out")]
         rows = [row for row, _ in split]
         sources = [MutatedInputs(), HypothesisInputs()]
-        augmenting = time.perf_counter()
-        found = list(tqdm(augment_problems(rows, runner, settings=settings, sources=sources), total=len(rows), unit="problem"))
-        minutes = (time.perf_counter() - augmenting) / 60
-        graded = [
-            _grade(problem, result, held_out, runner)
-            for problem, result, (_, held_out) in zip(problems, found, split, strict=True)
-        ]
-    figures = {**_figures(found, graded), "problems_per_minute": len(found) / minutes, "seconds": time.perf_counter() - began}
+        found, graded = [], []
+        results = augment_problems(rows, runner, settings=settings, sources=sources)
+        for problem, result, (_, held_out) in zip(problems, tqdm(results, total=len(rows)), split, strict=True):
+            found.append(result)
+            graded.append(_grade(problem, result, held_out, runner))
+            for failure in graded[-1]["failures"]:
+                tqdm.write(f"{result.problem_id}: {failure['outcome']} {failure['failure']}")
+    figures = {**_figures(found, graded), "seconds": time.perf_counter() - began}
     print(json.dumps(figures, indent=1))
     if args.output is not None:
         args.output.mkdir(parents=True, exist_ok=True)
@@ -115,6 +117,7 @@ def _figures(found: Sequence[AugmentedProblem], graded: Sequence[Mapping[str, An
     with_mutants = [result for result in augmented if result.num_mutants]
     return {
         "num_problems": len(found),
+        "problems_per_minute": 60 * len(found) / sum(result.seconds for result in found),
         "num_augmented": len(augmented),
         "left_alone": dict(Counter(result.left_alone for result in found if result.left_alone)),
         "median_tests_before": statistics.median(result.num_before for result in augmented),
@@ -127,7 +130,9 @@ def _figures(found: Sequence[AugmentedProblem], graded: Sequence[Mapping[str, An
         "num_held_out_all": len(everyone),
         "mutants_killed_before": _with_interval([r.killed_before / r.num_mutants for r in with_mutants]),
         "mutants_killed_after": _with_interval([r.killed_after / r.num_mutants for r in with_mutants]),
-        "mutants_killed_gain": _with_interval([(r.killed_after - r.killed_before) / r.num_mutants for r in with_mutants]),
+        "mutants_killed_gain": _with_interval(
+            [(r.killed_after - r.killed_before) / r.num_mutants for r in with_mutants]
+        ),
     }
 
 

@@ -13,6 +13,7 @@ from .seen_tests import CannotAugment, SeenTests
 
 
 _MAX_CHARACTERS = 100_000  # of an answer; a longer one makes a large dataset
+_MISSING = object()
 
 
 class GraderFailed(Exception):
@@ -51,7 +52,9 @@ def find_agreement(
     strict_comparison: bool = False,
 ) -> AgreedTests:
     """
-    Find the inputs on which all solutions give the same answer, twice.
+    Find the inputs on which all solutions give the same answer.
+
+    Each solution runs once; the second run is that of the finished tests.
 
     Args:
         solutions (`Sequence[str]`): Programs that pass the tests.
@@ -68,43 +71,50 @@ def find_agreement(
         GraderFailed: If the sandbox fails.
     """
     dropped: Counter[str] = Counter()
-    left = list(range(len(inputs)))
     # The first solution alone finds most of the inputs that are not valid.
     first = _answers(solutions[:1], seen, inputs, runner, limits)[0]
-    dropped["error"] += len(left) - len(first)
-    left = [index for index in left if index in first]
     expected: dict[int, Any] = {}
-    for number_of_run in range(2):
-        if not left:
-            break
-        given = [inputs[index] for index in left]
-        runs = _answers(solutions, seen, given, runner, limits)
-        kept = []
-        for place, index in enumerate(left):
-            answers = [answers_of[place] for answers_of in runs if place in answers_of]
-            if len(answers) < len(solutions):
-                dropped["error"] += 1
-                continue
-            if index not in expected:
-                try:
-                    expected[index] = seen.expected(first[index])
-                except CannotAugment:
-                    dropped["not_expressible"] += 1
-                    continue
-            if all(seen.is_right(answer, expected[index], strict_comparison) for answer in answers):
-                kept.append(index)
-            elif number_of_run or not seen.is_right(answers[0], expected[index], strict_comparison):
-                dropped["flaky"] += 1
-            else:
-                dropped["disagreement"] += 1
-        left = kept
-    return AgreedTests([(inputs[index], expected[index]) for index in left], left, +dropped)
+    for index in range(len(inputs)):
+        if index not in first:
+            dropped["error"] += 1
+            continue
+        try:
+            expected[index] = seen.expected(first[index])
+        except CannotAugment:
+            dropped["not_expressible"] += 1
+    left = list(expected)
+    others = solutions[1:] if left else ()
+    runs = [[first[index] for index in left], *_answers_in_order(others, seen, inputs, left, runner, limits)]
+    agreed = []
+    for index, *answers in zip(left, *runs, strict=True):
+        if any(answer is _MISSING for answer in answers):
+            dropped["error"] += 1
+        elif all(seen.is_right(answer, expected[index], strict_comparison) for answer in answers):
+            agreed.append(index)
+        else:
+            dropped["disagreement"] += 1
+    return AgreedTests([(inputs[index], expected[index]) for index in agreed], agreed, +dropped)
+
+
+def _answers_in_order(
+    programs: Sequence[str],
+    seen: SeenTests,
+    inputs: Sequence[Any],
+    chosen: Sequence[int],
+    runner: Runner,
+    limits: ProblemLimits,
+) -> list[list[Any]]:
+    """Answers of each program to the chosen inputs, `_MISSING` where there is none."""
+    found = _answers(programs, seen, [inputs[index] for index in chosen], runner, limits)
+    return [[answers.get(place, _MISSING) for place in range(len(chosen))] for answers in found]
 
 
 def _answers(
     programs: Sequence[str], seen: SeenTests, inputs: Sequence[Any], runner: Runner, limits: ProblemLimits
 ) -> list[dict[int, Any]]:
     """Answers of each program to the inputs that it answers."""
+    if not programs:
+        return []
     keepers = [_AnswerKeeper() for _ in programs]
     jobs = []
     for source, keeper in zip(programs, keepers, strict=True):

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from ...execution import ExecutionReport, Program, Runner
+from ...execution import ExecutionReport, Program, Runner, parse_tests
 from ...execution.limits import ProblemLimits, problem_limits
 from ...execution.wire.plain_values import dump_json
 from .answers import GraderFailed, find_agreement
@@ -65,7 +65,9 @@ class AugmentationSettings:
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` is {getattr(self, name)}, but must be at least {least}.")
         if self.num_solutions < 2 and not self.allow_single_solution:
-            raise ValueError("`num_solutions` is 1, but two solutions have to agree. Set `allow_single_solution`, or raise it.")
+            raise ValueError(
+                "`num_solutions` is 1, but two solutions have to agree. Set `allow_single_solution`, or raise it."
+            )
         if not 0 <= self.max_disagreement <= 1:
             raise ValueError(f"`max_disagreement` is {self.max_disagreement}, but must be in [0, 1].")
         if not self.max_seconds > 0:
@@ -105,7 +107,9 @@ def augment_problems(
     """
     if num_workers < 1:
         raise ValueError(f"`num_workers` is {num_workers}, but must be at least 1.")
-    return _augment_all(problems, runner, settings or AugmentationSettings(), sources, wrong_programs or {}, num_workers)
+    return _augment_all(
+        problems, runner, settings or AugmentationSettings(), sources, wrong_programs or {}, num_workers
+    )
 
 
 def _augment_all(
@@ -190,7 +194,7 @@ def augment_problem(
             seen = read_seen_tests(problem["tests"])
             num_tests = seen.num_tests
         except CannotAugment as error:
-            num_tests = _count_tests(text)
+            num_tests = len(parse_tests(text).cases)
             raise _NothingToAdd(LeftAlone.UNKNOWN_INPUTS, str(error)) from error
         except ValueError as error:
             raise _NothingToAdd(LeftAlone.MALFORMED, str(error)) from error
@@ -202,12 +206,6 @@ def augment_problem(
     seconds = time.perf_counter() - began
     originals = [ORIGINAL] * num_tests
     return AugmentedProblem(problem_id, text, originals, left_alone=reason, detail=detail, seconds=seconds, **counts)
-
-
-def _count_tests(text: str) -> int:
-    from ...execution import parse_tests
-
-    return len(parse_tests(text).cases)
 
 
 def _augment(
@@ -225,12 +223,10 @@ def _augment(
     seed = f"{settings.seed} {problem_id}"
     limits = {**limits, "timeout": settings.max_seconds}
     inputs, names, notes = _inputs(problem, seen, settings, sources, seed)
-    counts = {"num_solutions": len(solutions), "inputs": dict(Counter(names)), "notes": notes}
+    counts: dict[str, Any] = {"num_solutions": len(solutions), "inputs": dict(Counter(names)), "notes": notes}
     if not inputs:
         raise _NothingToAdd(LeftAlone.NO_INPUTS, "no source made a new input", **counts)
-    agreed = find_agreement(
-        solutions, seen, inputs, runner, limits, strict_comparison=settings.strict_comparison
-    )
+    agreed = find_agreement(solutions, seen, inputs, runner, limits, strict_comparison=settings.strict_comparison)
     counts["dropped"] = dict(agreed.dropped)
     if agreed.disagreement > settings.max_disagreement:
         detail = f"the solutions disagree on {agreed.dropped['disagreement']} of {len(inputs)} inputs"
@@ -239,32 +235,57 @@ def _augment(
         raise _NothingToAdd(LeftAlone.NO_AGREEMENT, f"none of {len(inputs)} inputs has an agreed answer", **counts)
     mutants = _mutants(solutions, settings.num_mutants, seed)
     wrong = distinct_programs(wrong_programs)
-    surviving_mutants = find_survivors(mutants, seen, runner, limits)
-    surviving_wrong = find_survivors(wrong, seen, runner, limits)
-    survivors = [*surviving_mutants, *surviving_wrong]
-    rows = failed_tests([*survivors, *solutions], seen.only(agreed.pairs), runner, limits)
-    # In their final form, too, the tests have to accept the solutions.
-    refused = set().union(*rows[len(survivors) :])
-    usable = [test for test in range(len(agreed.pairs)) if test not in refused]
-    kills = [{program for program, failed in enumerate(rows[: len(survivors)]) if test in failed} for test in usable]
-    chosen = [usable[place] for place in choose_tests(kills, [repr(agreed.pairs[test][1]) for test in usable], settings.num_tests)]
+    surviving = [find_survivors(mutants, seen, runner, limits), find_survivors(wrong, seen, runner, limits)]
+    rows = failed_tests([*surviving[0], *surviving[1]], seen.only(agreed.pairs), runner, limits)
+    kills = [{program for program, failed in enumerate(rows) if test in failed} for test in range(len(agreed.pairs))]
+    chosen, refused = _choose(solutions, seen, agreed.pairs, kills, settings.num_tests, runner, limits)
+    counts["dropped"] = {**agreed.dropped, **({"flaky": refused} if refused else {})}
     if not chosen:
         raise _NothingToAdd(LeftAlone.NO_AGREEMENT, "the solutions fail the tests made of their answers", **counts)
-    killed = {program for program in range(len(survivors)) if rows[program].intersection(chosen)}
-    num_killed_mutants = sum(program < len(surviving_mutants) for program in killed)
+    is_killed = [not failed.isdisjoint(chosen) for failed in rows]
+    num_surviving = len(surviving[0])
     return AugmentedProblem(
         problem_id,
         dump_json(seen.extended([agreed.pairs[test] for test in chosen])),
         [*[ORIGINAL] * seen.num_tests, *(names[agreed.chosen[test]] for test in chosen)],
         num_mutants=len(mutants),
-        killed_before=len(mutants) - len(surviving_mutants),
-        killed_after=len(mutants) - len(surviving_mutants) + num_killed_mutants,
+        killed_before=len(mutants) - num_surviving,
+        killed_after=len(mutants) - num_surviving + sum(is_killed[:num_surviving]),
         num_wrong=len(wrong),
-        wrong_before=len(wrong) - len(surviving_wrong),
-        wrong_after=len(wrong) - len(surviving_wrong) + len(killed) - num_killed_mutants,
+        wrong_before=len(wrong) - len(surviving[1]),
+        wrong_after=len(wrong) - len(surviving[1]) + sum(is_killed[num_surviving:]),
         seconds=time.perf_counter() - began,
         **counts,
     )
+
+
+def _choose(
+    solutions: Sequence[str],
+    seen: SeenTests,
+    pairs: Sequence[tuple[Any, Any]],
+    kills: Sequence[set[int]],
+    num_tests: int,
+    runner: Runner,
+    limits: ProblemLimits,
+) -> tuple[list[int], int]:
+    """
+    Choose tests that the solutions pass in a second run, in the form in which they are written.
+
+    Returns:
+        `tuple[list[int], int]`: Indices of the tests, and the number of tests that a solution did not pass again.
+    """
+    usable = list(range(len(pairs)))
+    accepted: set[int] = set()
+    while True:
+        answers = [repr(pairs[test][1]) for test in usable]
+        chosen = [usable[place] for place in choose_tests([kills[test] for test in usable], answers, num_tests)]
+        unknown = [test for test in chosen if test not in accepted]
+        if not unknown:
+            return chosen, len(pairs) - len(usable)
+        failed = failed_tests(solutions, seen.only([pairs[test] for test in unknown]), runner, limits)
+        refused = {unknown[place] for places in failed for place in places}
+        accepted.update(unknown)
+        usable = [test for test in usable if test not in refused]
 
 
 def _solutions(

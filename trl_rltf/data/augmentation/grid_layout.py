@@ -169,7 +169,7 @@ class Layout:
         return found
 
     def _possible_relations(self, grids: Sequence[Grid]) -> Iterator[tuple[Any, int, Any, int]]:
-        counted = {(0, self._groups.place)} if self._groups is not None else set()
+        counted: set[tuple[Any, int]] = {(0, self._groups.place)} if self._groups is not None else set()
         if self._groups is not None and self._groups.header >= 0:
             counted.add(("header", self._groups.header))
         names = dict.fromkeys(name for grid in grids for name in self.classes(grid))
@@ -242,7 +242,10 @@ def _holds(groups: _Groups, grids: Sequence[Grid]) -> bool:
         return False
     if groups.header < 0:
         pairs = zip(grids, parts, strict=True)
-        return all(_is_alike([grid[start:end] for grid, part in pairs for start, end in part], place) for place in range(groups.size))
+        return all(
+            _is_alike([grid[start:end] for grid, part in pairs for start, end in part], place)
+            for place in range(groups.size)
+        )
     sizes = [end - start for part in parts for start, end in part]
     return max(sizes) > 1 + groups.size
 
@@ -255,5 +258,7 @@ def _is_alike(groups: Sequence[Grid], place: int) -> bool:
 
 def _is_announced(group: Grid, place: int) -> bool:
     length = len(group[place])
-    before = [_count_at(group, line, token) for line in range(place) for token in range(min(_MAX_HEADER, len(group[line])))]
+    before = [
+        _count_at(group, line, token) for line in range(place) for token in range(min(_MAX_HEADER, len(group[line])))
+    ]
     return length in before or _count_at(group, place, 0) == length - 1

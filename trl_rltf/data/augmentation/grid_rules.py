@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -42,7 +43,13 @@ class GridRules:
                 support[rule] += strength
                 if not holds:
                     broken.add(rule)
-        least = {"distinct": _MIN_DISTINCT, "sorted": _MIN_SORTED, "permutation": 2, "siblings": _MIN_SIBLINGS, "bound": 2}
+        least = {
+            "distinct": _MIN_DISTINCT,
+            "sorted": _MIN_SORTED,
+            "permutation": 2,
+            "siblings": _MIN_SIBLINGS,
+            "bound": 2,
+        }
         self._rules = {rule for rule, total in support.items() if rule not in broken and total >= least[rule[0]]}
 
     def allow(self, grid: Grid) -> bool:
@@ -67,11 +74,13 @@ class GridRules:
             values = [read_token(token) for token in row]
             numbers = [value for value in values if isinstance(value, (int, float))]
             if len(numbers) == len(values):
-                in_order = all(first <= second for first, second in zip(numbers, numbers[1:], strict=False))
+                in_order = all(first <= second for first, second in itertools.pairwise(numbers))
                 yield ("sorted", name), len(row) - 1, in_order
                 yield ("permutation", name), int(len(row) > 2), sorted(numbers) == list(range(1, len(row) + 1))
         for count in counts:
-            if count.kind != "groups" or count.cell == (0, 0) and any(end - start > 1 for start, end in count.groups):
+            if count.kind != "groups" or (
+                count.cell == (0, 0) and any(end - start > 1 for start, end in count.groups)
+            ):
                 continue
             groups = [grid[start:end] for start, end in count.groups]
             if len(groups) > 1:
@@ -89,7 +98,9 @@ class GridRules:
                 if classes[later] == classes[line] or classes[later] == "header":
                     break
                 after.append(later)
-            numbers = [number for later in after for token in grid[later] if isinstance(number := read_token(token), int)]
+            numbers = [
+                number for later in after for token in grid[later] if isinstance(number := read_token(token), int)
+            ]
             if len(numbers) < 2:
                 continue
             for place, token in enumerate(tokens):

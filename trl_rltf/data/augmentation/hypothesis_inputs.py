@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .grid_layout import Grid, read_token, write_grid, write_token
@@ -69,7 +69,7 @@ def strategy(shape: Shape) -> Any:
     least, most = shape.lengths
     if not shape.has_fixed_length:
         most = max(most, min(2 * most, _MAX_LENGTH))
-    made = {
+    made: dict[type, Callable[[], Any]] = {
         bool: lambda: st.booleans(),
         int: lambda: st.integers(low, max(low, high)),
         float: lambda: st.floats(min(low, high), max(low, high), allow_nan=False).map(lambda value: round(value, 2)),
@@ -178,5 +178,6 @@ def _draw(values: Any, num_values: int, seed: str) -> list[Any]:
         suppress_health_check=list(HealthCheck),
     )
     with _LOCK:
-        with_seed(seed)(quick(given(values)(keep)))()
+        draw: Callable[[], None] = with_seed(seed)(quick(given(values)(keep)))
+        draw()
     return list(found.values())

@@ -165,6 +165,8 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 def _is_text_format(node: ast.BinOp | ast.AugAssign) -> bool:
     """Whether a node is `"%d" % value`, where another operator is only an error."""
-    return isinstance(node, ast.BinOp) and isinstance(node.left, (ast.Constant, ast.JoinedStr)) and (
-        not isinstance(node.left, ast.Constant) or isinstance(node.left.value, str)
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.left, (ast.Constant, ast.JoinedStr))
+        and (not isinstance(node.left, ast.Constant) or isinstance(node.left.value, str))
     )

@@ -68,7 +68,9 @@ class SeenTests:
             return source, {"fn_name": self.function, "inputs": list(inputs), "outputs": numbers}
         # The arguments of an assert may be values that JSON cannot write, such as sets.
         known = ", ".join(f"lambda: {call(self.function, arguments)}" for arguments in inputs)
-        program = "\n".join([self.content.get("setup") or "", source, f"def {_ANSWER}(number): return [{known}][number]()"])
+        program = "\n".join(
+            [self.content.get("setup") or "", source, f"def {_ANSWER}(number): return [{known}][number]()"]
+        )
         return program, {"fn_name": _ANSWER, "inputs": [[number] for number in numbers], "outputs": numbers}
 
     def expected(self, answer: Any) -> Any:
@@ -208,7 +210,9 @@ def _read_asserts(asserts: Sequence[str]) -> tuple[str, list[list[Any]], list[An
                     continue
                 found.setdefault(name, []).append(pair)
     if not found:
-        raise CannotAugment("no assert compares the call of a function, with constants as its arguments, with a constant")
+        raise CannotAugment(
+            "no assert compares the call of a function, with constants as its arguments, with a constant"
+        )
     if len(found) > 1:
         raise CannotAugment(f"the asserts call several functions: {', '.join(found)}")
     ((name, pairs),) = found.items()

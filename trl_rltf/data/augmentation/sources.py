@@ -90,7 +90,7 @@ class MutatedInputs:
             mutator = GridMutator(seen.tests.inputs)
             if not mutator.grids:
                 return NewInputs([], ["standard input is empty or too long"])
-            made = map(write_grid, _mutated_grids(mutator, rng, num_inputs))
+            made: Iterator[Any] = map(write_grid, _mutated_grids(mutator, rng, num_inputs))
         else:
             made = _mutated_arguments(seen.tests.inputs, rng, num_inputs)
         return NewInputs(_distinct(made, known=seen.tests.inputs, most=num_inputs))

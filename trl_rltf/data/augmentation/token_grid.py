@@ -50,7 +50,11 @@ class GridMutator:
     def _slot(self, grid: Grid, cell: Cell) -> Any:
         """A name for places that hold the same kind of token."""
         line, place = cell
-        rows = {count.line: int(count.kind == "rest") for count in self.layout.counts(grid) if count.kind in ("tokens", "rest")}
+        rows = {
+            count.line: int(count.kind == "rest")
+            for count in self.layout.counts(grid)
+            if count.kind in ("tokens", "rest")
+        }
         name = self.layout.classes(grid)[line]
         is_row = (line in rows and place >= rows[line]) or len(grid[line]) > 4
         return name, "row" if is_row else place

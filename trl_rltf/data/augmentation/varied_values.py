@@ -125,7 +125,9 @@ def _text(value: str, shape: Shape, rng: random.Random) -> str:
     characters = list(value)
     actions = ["replace", "shuffle", "reverse", "new"]
     if not shape.has_fixed_length:
-        actions += [name for name, fits in (("drop", len(value) > max(1, least)), ("add", True), ("repeat", True)) if fits]
+        actions += [
+            name for name, fits in (("drop", len(value) > max(1, least)), ("add", True), ("repeat", True)) if fits
+        ]
     action = rng.choice(actions)
     place = rng.randrange(len(characters)) if characters else 0
     if action == "new":
