@@ -86,8 +86,8 @@ def _hold_out(problem: Mapping[str, Any], runner: LocalRunner) -> tuple[dict[str
     reports = runner.run([Program(source, problem["tests"], **limits) for source in solutions])
     passing = [source for source, report in zip(solutions, reports, strict=True) if report.outcome is Outcome.PASS]
     if len(passing) >= _MIN_SOLUTIONS:
-        num_used = min(AugmentationSettings().num_solutions, len(passing) - 1)
-        return {**problem, "solutions": passing[:num_used]}, passing[num_used:][::-1]
+        held_out = passing[min(AugmentationSettings().num_solutions, len(passing) - 1) :][::-1]
+        return {**problem, "solutions": [source for source in solutions if source not in held_out]}, held_out
     return dict(problem), list(rewrite_program(passing[0])) if len(passing) == 1 else []
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...execution import Outcome, Program, Runner
+from ...execution import Outcome, Program, Runner, Verdict
 from ...execution.limits import ProblemLimits
 from .seen_tests import CannotAugment, SeenTests
 
 
 _MAX_CHARACTERS = 100_000  # of an answer; a longer one makes a large dataset
+_MAX_ROUNDS = 3  # of inputs that take too long, of which each ends a round
 _MISSING = object()
 
 
@@ -113,17 +114,27 @@ def _answers(
     programs: Sequence[str], seen: SeenTests, inputs: Sequence[Any], runner: Runner, limits: ProblemLimits
 ) -> list[dict[int, Any]]:
     """Answers of each program to the inputs that it answers."""
-    if not programs:
-        return []
-    keepers = [_AnswerKeeper() for _ in programs]
-    jobs = []
-    for source, keeper in zip(programs, keepers, strict=True):
-        program, tests = seen.probe(source, inputs)
-        jobs.append(Program(program, tests, keeper, **limits))
-    for report in runner.run(jobs):
-        if report.outcome is Outcome.NOT_GRADABLE:
-            raise GraderFailed
-    return [keeper.answers for keeper in keepers]
+    found: list[dict[int, Any]] = [{} for _ in programs]
+    pending = {number: list(range(len(inputs))) for number in range(len(programs))}
+    for _ in range(_MAX_ROUNDS):
+        pending = {number: left for number, left in pending.items() if left}
+        if not pending:
+            break
+        keepers = {number: _AnswerKeeper() for number in pending}
+        jobs = []
+        for number, left in pending.items():
+            program, tests = seen.probe(programs[number], [inputs[index] for index in left])
+            jobs.append(Program(program, tests, keepers[number], **limits))
+        for (number, left), report in zip(list(pending.items()), runner.run(jobs), strict=True):
+            if report.outcome is Outcome.NOT_GRADABLE:
+                raise GraderFailed
+            found[number].update({left[place]: answer for place, answer in keepers[number].answers.items()})
+            # After an input that takes too long, the others may not have run.
+            waiting = [
+                index for index, verdict in zip(left, report.verdicts, strict=True) if verdict is Verdict.NOT_RUN
+            ]
+            pending[number] = waiting if len(waiting) < len(left) else []
+    return found
 
 
 class _AnswerKeeper:

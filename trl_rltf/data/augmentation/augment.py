@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from ...execution import ExecutionReport, Program, Runner, parse_tests
+from ...execution import ExecutionReport, Outcome, Program, Runner, parse_tests
 from ...execution.limits import ProblemLimits, problem_limits
 from ...execution.wire.plain_values import dump_json
 from .answers import GraderFailed, find_agreement
@@ -19,11 +19,12 @@ from .killing import failed_tests, find_survivors
 from .mutants import make_mutants
 from .results import ORIGINAL, AugmentedProblem, LeftAlone
 from .seen_tests import CannotAugment, SeenTests, read_seen_tests
-from .solutions import distinct_programs, passing_programs
+from .solutions import distinct_programs, grade_programs
 from .sources import InputSource, MutatedInputs, ProblemInputs
 
 
 _MUTATED_SOLUTIONS = 4  # per problem
+_TRIED_PER_SOLUTION = 2  # reference solutions that are graded, per one that takes part
 _AHEAD = 2  # problems per worker that are begun before their turn
 
 
@@ -34,7 +35,7 @@ class AugmentationSettings:
 
     Args:
         num_tests (`int`, *optional*, defaults to `20`): New tests per problem, at most.
-        num_inputs (`int`, *optional*, defaults to `40`): Inputs per problem from each source, at most.
+        num_inputs (`int`, *optional*, defaults to `30`): Inputs per problem from each source, at most.
         num_solutions (`int`, *optional*, defaults to `8`): Reference solutions per problem that take part, at most.
         num_mutants (`int`, *optional*, defaults to `40`): Mutants per problem, at most.
         allow_single_solution (`bool`, *optional*, defaults to `False`): Trust a single solution.
@@ -51,7 +52,7 @@ class AugmentationSettings:
 
     _: KW_ONLY
     num_tests: int = 20
-    num_inputs: int = 40
+    num_inputs: int = 30
     num_solutions: int = 8
     num_mutants: int = 40
     allow_single_solution: bool = False
@@ -297,12 +298,18 @@ def _solutions(
     distinct = distinct_programs(given)
     if len(distinct) < 2 and not settings.allow_single_solution:
         raise _NothingToAdd(LeftAlone.ONE_SOLUTION, f"{len(distinct)} different solution, and two have to agree")
-    solutions = passing_programs(distinct, problem["tests"], runner, limits, most=settings.num_solutions)
+    tried = distinct[: _TRIED_PER_SOLUTION * settings.num_solutions]
+    outcomes = grade_programs(tried, problem["tests"], runner, limits)
+    solutions = [source for source, outcome in zip(tried, outcomes, strict=True) if outcome is Outcome.PASS]
+    num_other = outcomes.count(Outcome.FAILURE)
     if not solutions:
-        raise _NothingToAdd(LeftAlone.NO_SOLUTION_PASSES, f"none of {len(given)} solutions passes the tests")
+        raise _NothingToAdd(LeftAlone.NO_SOLUTION_PASSES, f"none of {len(tried)} solutions passes the tests")
+    if num_other:
+        detail = f"{num_other} of {len(tried)} reference solutions give another answer to an original test"
+        raise _NothingToAdd(LeftAlone.SEVERAL_ANSWERS, detail)
     if len(solutions) < 2 and not settings.allow_single_solution:
-        raise _NothingToAdd(LeftAlone.ONE_SOLUTION, f"one of {len(given)} solutions passes, and two have to agree")
-    return solutions
+        raise _NothingToAdd(LeftAlone.ONE_SOLUTION, f"one of {len(tried)} solutions passes, and two have to agree")
+    return solutions[: settings.num_solutions]
 
 
 def _inputs(

@@ -184,7 +184,7 @@ class Layout:
 
     def _is_true(self, relation: tuple[Any, int, Any, int], grids: Sequence[Grid]) -> bool:
         name, place, kind, distance = relation
-        largest = 0
+        largest, num_places, is_alone = 0, 0, True
         for grid in grids:
             for line, other in enumerate(self.classes(grid)):
                 if other != name:
@@ -202,8 +202,12 @@ class Layout:
                     size = len(target) - (kind == "rest")
                 if size != number:
                     return False
-                largest = max(largest, number)
-        return largest > 1
+                largest, num_places = max(largest, number), num_places + 1
+                is_alone = is_alone and len(grid[line]) == 1
+        # A 2 before a line of two tokens may be a coincidence, and so may a number among others far from the top.
+        if isinstance(name, int) and name > 1 and not is_alone:
+            return False
+        return largest > 2 or (largest == 2 and (num_places > 1 or is_alone))
 
 
 def _is_digits(token: str, number: int) -> bool:

@@ -8,14 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .grid_layout import Grid, read_token, write_grid, write_token
+from .grid_layout import Grid, write_grid, write_token
 from .shapes import Shape
 from .sources import NewInputs, ProblemInputs, argument_shapes, find_argument_counts, with_counts
 from .token_grid import GridMutator, replace_token
 
 
 _MAX_CELLS = 200  # of standard input
-_MAX_LENGTH = 20  # of texts and containers, if the inputs seen are not longer
 _DRAWS_PER_INPUT = 3
 _LOCK = threading.Lock()  # a run of hypothesis is for one thread
 
@@ -66,9 +65,7 @@ def strategy(shape: Shape) -> Any:
     from hypothesis import strategies as st
 
     low, high = shape.range_of_numbers()
-    least, most = shape.lengths
-    if not shape.has_fixed_length:
-        most = max(most, min(2 * most, _MAX_LENGTH))
+    least, most = shape.range_of_lengths()
     made: dict[type, Callable[[], Any]] = {
         bool: lambda: st.booleans(),
         int: lambda: st.integers(low, max(low, high)),
@@ -138,21 +135,13 @@ def _templates(mutator: GridMutator, rng: random.Random) -> list[Grid]:
 def _filled(mutator: GridMutator, grid: Grid) -> Any:
     """Strategy for an input with the counts of another one."""
     cells = mutator.free_cells(grid)[:_MAX_CELLS]
-    # Positions of a counted text keep its length.
-    sized = {count.line for count in mutator.layout.counts(grid) if count.kind == "characters"}
-    parts = []
-    for line, place in cells:
-        shape = mutator.shape(grid, (line, place))
-        if line in sized:
-            length = len(grid[line][place])
-            shape = Shape(frozenset([str]), alphabet=shape.alphabet or "01", lengths=(length, length), num_sized=2)
-        parts.append(strategy(shape))
+    parts = [strategy(mutator.shape(grid, cell)) for cell in cells]
 
     def fill(values: list[Any]) -> Grid:
         filled = grid
         for (line, place), value in zip(cells, values, strict=True):
             token = write_token(value, grid[line][place])
-            if read_token(token) != "" and not any(map(str.isspace, token)):
+            if token and not any(map(str.isspace, token)):
                 filled = replace_token(filled, (line, place), token)
         return filled
 
@@ -170,7 +159,7 @@ def _draw(values: Any, num_values: int, seed: str) -> list[Any]:
         if len(found) < num_values:
             found.setdefault(repr(value), value)
 
-    quick = settings(
+    quick: Any = settings(
         max_examples=_DRAWS_PER_INPUT * num_values,
         phases=[Phase.generate],
         database=None,
@@ -178,6 +167,5 @@ def _draw(values: Any, num_values: int, seed: str) -> list[Any]:
         suppress_health_check=list(HealthCheck),
     )
     with _LOCK:
-        draw: Callable[[], None] = with_seed(seed)(quick(given(values)(keep)))
-        draw()
+        with_seed(seed)(quick(given(values)(keep)))()
     return list(found.values())

@@ -249,8 +249,8 @@ def _as_json(value: Any) -> Any:
 def _is_read_back(value: Any) -> bool:
     """Whether the source of a value has the same value."""
     try:
+        text = literal(value)
         with any_number_of_digits():
-            text = literal(value)
             return bool(_value(ast.parse(text, mode="eval").body) == value)
     except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
         return False

@@ -7,7 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 
-_ENOUGH = 5  # numbers from which their range is that of the problem, and not of one example
+_ENOUGH = 5  # values from which their range is that of the problem, and not of one example
+_MAX_GROWTH = 20  # of the largest length
 _MAX_POSITIONS = 8
 
 
@@ -63,6 +64,17 @@ class Shape:
             return low, high
         least = 2 * low if low < 0 else min(low, 1)
         return least, max(2 * high, high + 1)
+
+    def range_of_lengths(self) -> tuple[int, int]:
+        """
+        Least and largest length that a new text or container may have.
+
+        The range is the one that was seen. That of few values is extended to 1 and to twice the largest.
+        """
+        least, most = self.lengths
+        if self.has_fixed_length or self.num_sized >= _ENOUGH:
+            return least, most
+        return min(least, 1), min(2 * most, most + _MAX_GROWTH)
 
 
 def shape_of(values: Iterable[Any]) -> Shape:

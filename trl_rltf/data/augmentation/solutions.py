@@ -35,34 +35,23 @@ def distinct_programs(sources: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
-def passing_programs(
-    sources: Sequence[str], tests: Any, runner: Runner, limits: ProblemLimits, *, most: int | None = None
-) -> list[str]:
+def grade_programs(sources: Sequence[str], tests: Any, runner: Runner, limits: ProblemLimits) -> list[Outcome]:
     """
-    Find the programs that pass tests, from the first.
+    Grade programs by tests.
 
     Args:
         sources (`Sequence[str]`): Programs.
         tests (`Mapping` or `str`): The tests.
         runner ([`~execution.Runner`]): Grades the programs.
         limits (`ProblemLimits`): Limits of the problem.
-        most (`int`, *optional*): Number of passing programs that is enough. Defaults to all.
 
     Returns:
-        `list[str]`: The programs that pass all tests.
+        `list[Outcome]`: Outcome of each program.
 
     Raises:
         GraderFailed: If the sandbox fails.
     """
-    passing: list[str] = []
-    size = len(sources) if most is None else most
-    for start in range(0, len(sources), max(1, size)):
-        part = sources[start : start + size]
-        for source, report in zip(part, runner.run([Program(text, tests, **limits) for text in part]), strict=True):
-            if report.outcome is Outcome.NOT_GRADABLE:
-                raise GraderFailed
-            if report.outcome is Outcome.PASS:
-                passing.append(source)
-        if most is not None and len(passing) >= most:
-            return passing[:most]
-    return passing
+    outcomes = [report.outcome for report in runner.run([Program(text, tests, **limits) for text in sources])]
+    if Outcome.NOT_GRADABLE in outcomes:
+        raise GraderFailed
+    return outcomes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,12 +31,18 @@ class GridMutator:
         self.grids = [grid for grid in grids if grid and sum(map(len, grid)) <= _MAX_TOKENS]
         self.layout = Layout(self.grids)
         self.rules = GridRules(self.layout, self.grids)
-        seen: dict[Any, list[Any]] = {}
+        tokens: dict[Any, list[str]] = {}
         for grid in self.grids:
-            for line, tokens in enumerate(grid):
-                for place, token in enumerate(tokens):
-                    seen.setdefault(self._slot(grid, (line, place)), []).append(read_token(token))
-        self._shapes = {slot: shape_of(values) for slot, values in seen.items()}
+            for line, row in enumerate(grid):
+                for place, token in enumerate(row):
+                    tokens.setdefault(self._slot(grid, (line, place)), []).append(token)
+        # Where one token is 007, the others are texts of digits too.
+        self._texts = {
+            slot for slot, found in tokens.items() if slot[1] == "text" or any(map(_is_text_of_digits, found))
+        }
+        self._shapes = {
+            slot: shape_of(found if slot in self._texts else map(read_token, found)) for slot, found in tokens.items()
+        }
 
     def free_cells(self, grid: Grid) -> list[Cell]:
         """Cells of an input that count nothing."""
@@ -43,9 +50,19 @@ class GridMutator:
         cells = ((line, place) for line, tokens in enumerate(grid) for place in range(len(tokens)))
         return [cell for cell in cells if cell not in taken]
 
+    def value(self, grid: Grid, cell: Cell) -> int | float | str:
+        """Value of a cell: a number, or text."""
+        token = grid[cell[0]][cell[1]]
+        return token if self._slot(grid, cell) in self._texts else read_token(token)
+
     def shape(self, grid: Grid, cell: Cell) -> Shape:
-        """Shape of the tokens at the place of a cell, in all inputs."""
-        return self._shapes.get(self._slot(grid, cell)) or shape_of([read_token(grid[cell[0]][cell[1]])])
+        """Shape of the tokens at the place of a cell, in all inputs. A text whose characters are counted keeps its length."""
+        slot = self._slot(grid, cell)
+        shape = self._shapes.get(slot) or shape_of([self.value(grid, cell)])
+        if any(count.kind == "characters" and count.line == cell[0] for count in self.layout.counts(grid)):
+            length = len(grid[cell[0]][cell[1]])
+            return dataclasses.replace(shape, lengths=(length, length), num_sized=2)
+        return shape
 
     def _slot(self, grid: Grid, cell: Cell) -> Any:
         """A name for places that hold the same kind of token."""
@@ -56,6 +73,8 @@ class GridMutator:
             if count.kind in ("tokens", "rest")
         }
         name = self.layout.classes(grid)[line]
+        if any(count.kind == "characters" and count.line == line for count in self.layout.counts(grid)):
+            return name, "text"
         is_row = (line in rows and place >= rows[line]) or len(grid[line]) > 4
         return name, "row" if is_row else place
 
@@ -75,13 +94,13 @@ class GridMutator:
                 if count.kind in ("tokens", "rest"):
                     yield from self._boundary_rows(grid, count)
             for line, place in self.free_cells(grid)[:_MAX_CELLS]:
-                value = read_token(grid[line][place])
+                value = self.value(grid, (line, place))
                 for other in boundaries(value, self.shape(grid, (line, place))):
                     yield replace_token(grid, (line, place), write_token(other, grid[line][place]))
 
     def _boundary_rows(self, grid: Grid, count: Count) -> Iterator[Grid]:
         start = 1 if count.kind == "rest" else 0
-        row = [read_token(token) for token in grid[count.line][start:]]
+        row = [self.value(grid, (count.line, place)) for place in range(start, len(grid[count.line]))]
         rows = [[row[0]] * len(row), sorted_items(row), sorted_items(row)[::-1], row[::-1]]
         rows += [[value] * len(row) for value in boundaries(row[0], self.shape(grid, (count.line, start)))]
         for values in rows:
@@ -115,7 +134,7 @@ class GridMutator:
             return self.resize(grid, (line, place), max(1, low, min(wanted, most)), rng)
         if action == "cell":
             line, place = rng.choice(cells)
-            value = vary(read_token(grid[line][place]), self.shape(grid, (line, place)), rng)
+            value = vary(self.value(grid, (line, place)), self.shape(grid, (line, place)), rng)
             return replace_token(grid, (line, place), write_token(value, grid[line][place]))
         count = rng.choice(rows)
         start = 1 if count.kind == "rest" else 0
@@ -177,3 +196,7 @@ def replace_token(grid: Grid, cell: Cell, token: str) -> Grid:
     line, place = cell
     tokens = (*grid[line][:place], *((token,) if token else ()), *grid[line][place + 1 :])
     return replace_line(grid, line, tokens)
+
+
+def _is_text_of_digits(token: str) -> bool:
+    return token.isdecimal() and len(token) > 1 and token[0] == "0"

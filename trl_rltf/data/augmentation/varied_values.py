@@ -10,7 +10,6 @@ from .shapes import Shape
 
 
 _NO_SHAPE = Shape(frozenset())
-_MAX_LENGTH = 200  # of a container that grows
 
 
 def vary(value: Any, shape: Shape, rng: random.Random) -> Any:
@@ -121,17 +120,23 @@ def _number(value: float, shape: Shape, rng: random.Random) -> float:
 
 def _text(value: str, shape: Shape, rng: random.Random) -> str:
     alphabet = shape.alphabet or "ab"
-    least, most = shape.lengths
+    least, most = shape.range_of_lengths()
     characters = list(value)
     actions = ["replace", "shuffle", "reverse", "new"]
     if not shape.has_fixed_length:
         actions += [
-            name for name, fits in (("drop", len(value) > max(1, least)), ("add", True), ("repeat", True)) if fits
+            name
+            for name, fits in (
+                ("drop", len(value) > max(1, least)),
+                ("add", len(value) < most),
+                ("repeat", len(value) < most),
+            )
+            if fits
         ]
     action = rng.choice(actions)
     place = rng.randrange(len(characters)) if characters else 0
     if action == "new":
-        length = rng.randint(max(1, least), max(1, least, min(most, _MAX_LENGTH)))
+        length = rng.randint(max(1, least), max(1, least, most))
         return "".join(rng.choice(alphabet) for _ in range(len(value) if shape.has_fixed_length else length))
     if action == "replace" and characters:
         characters[place] = rng.choice(alphabet)
@@ -143,7 +148,7 @@ def _text(value: str, shape: Shape, rng: random.Random) -> str:
         del characters[place]
     elif action == "add" or not characters:
         characters.insert(place, rng.choice(alphabet))
-    elif action == "repeat" and len(characters) <= _MAX_LENGTH:
+    elif action == "repeat":
         characters.insert(place, characters[place])
     return "".join(characters)
 
@@ -151,10 +156,11 @@ def _text(value: str, shape: Shape, rng: random.Random) -> str:
 def _sequence(items: list[Any], shape: Shape, rng: random.Random) -> list[Any]:
     shapes = shape.positions or [shape.items or _NO_SHAPE] * len(items)
     actions = ["item", "item"]
+    least, most = shape.range_of_lengths()
     if not shape.positions:
         actions += ["shuffle", "sort", "equal"]
     if not shape.has_fixed_length:
-        actions += [name for name, fits in (("drop", len(items) > 1), ("add", len(items) < _MAX_LENGTH)) if fits]
+        actions += [name for name, fits in (("drop", len(items) > max(1, least)), ("add", len(items) < most)) if fits]
     if not items:
         return items
     action = rng.choice(actions)

@@ -1,0 +1,39 @@
+"""Rules that all inputs follow, and that new ones have to follow."""
+
+from trl_rltf.data.augmentation.grid_layout import Layout, read_grid
+from trl_rltf.data.augmentation.grid_rules import GridRules
+
+
+def allows(seen, text):
+    grids = [read_grid(seen)]
+    return GridRules(Layout(grids), grids).allow(read_grid(text))
+
+
+def test_a_permutation_stays_one():
+    assert allows("4\n2 4 1 3\n", "3\n3 1 2\n")
+    assert not allows("4\n2 4 1 3\n", "4\n2 4 1 1\n")
+    assert not allows("4\n2 4 1 3\n", "3\n4 1 2\n")
+
+
+def test_different_tokens_stay_different():
+    assert allows("4\n20 40 10 30\n", "4\n20 40 10 35\n")
+    assert not allows("4\n20 40 10 30\n", "4\n20 40 10 10\n")
+
+
+def test_sorted_numbers_stay_sorted():
+    assert allows("6\n1 2 2 3 5 8\n", "6\n1 2 2 2 5 8\n")
+    assert not allows("6\n1 2 2 3 5 8\n", "6\n2 1 2 3 5 8\n")
+
+
+def test_different_lines_stay_different():
+    assert not allows("3\nab\ncd\nef\n", "3\nab\nab\nef\n")
+
+
+def test_numbers_stay_below_a_bound_that_was_reached():
+    assert allows("5 4\n1 2\n2 5\n3 3\n1 2\n", "6 4\n1 2\n2 5\n3 6\n1 2\n")
+    assert not allows("5 4\n1 2\n2 5\n3 3\n1 2\n", "5 4\n1 2\n2 6\n3 3\n1 2\n")
+    assert allows("9 4\n1 2\n2 5\n3 3\n1 2\n", "9 4\n1 2\n2 60\n3 3\n1 2\n")
+
+
+def test_few_tokens_make_no_rule():
+    assert allows("2\n1 5\n", "2\n5 5\n")
