@@ -12,6 +12,7 @@ from .grid_layout import Grid, Layout, read_token
 
 _MIN_DISTINCT = 4  # tokens of rows without repetition
 _MIN_SORTED = 5  # pairs of neighbours in order
+_MANY = 6  # numbers below a bound
 _MIN_SIBLINGS = 3  # lines without repetition
 _Rule = tuple[str, Any]
 
@@ -106,5 +107,6 @@ class GridRules:
             for place, token in enumerate(tokens):
                 value = read_token(token)
                 if isinstance(value, int):
-                    # A bound that is reached is more than a large number.
-                    yield ("bound", (classes[line], place)), 2 * (max(numbers) == value), max(numbers) <= value
+                    # A bound that is reached is more than a large number, above all by many numbers.
+                    strength = (1 + (len(numbers) >= _MANY)) * (max(numbers) == value)
+                    yield ("bound", (classes[line], place)), strength, max(numbers) <= value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import random
 import threading
@@ -15,7 +16,7 @@ from .token_grid import GridMutator, replace_token
 
 
 _MAX_CELLS = 200  # of standard input
-_DRAWS_PER_INPUT = 3
+_DRAWS_PER_INPUT = 4
 _LOCK = threading.Lock()  # a run of hypothesis is for one thread
 
 
@@ -42,8 +43,8 @@ class HypothesisInputs:
             mutator = GridMutator(seen.tests.inputs)
             if not mutator.grids:
                 return NewInputs([], ["standard input is empty or too long"])
-            grids = _draw(_grid_strategy(mutator, seen.seed), num_inputs, seen.seed)
-            return NewInputs([write_grid(grid) for grid in grids if mutator.rules.allow(grid)])
+            grids = _draw(_grid_strategy(mutator, seen.seed), num_inputs, seen.seed, accept=mutator.rules.allow)
+            return NewInputs(list(map(write_grid, grids)))
         shapes = argument_shapes(seen.tests.inputs)
         counts = find_argument_counts(seen.tests.inputs)
         if not shapes:
@@ -148,24 +149,22 @@ def _filled(mutator: GridMutator, grid: Grid) -> Any:
     return _fixed(parts).map(fill)
 
 
-def _draw(values: Any, num_values: int, seed: str) -> list[Any]:
-    """Draw different values, the same for the same seed."""
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as with_seed
-
+def _draw(values: Any, num_values: int, seed: str, *, accept: Callable[[Any], bool] = lambda value: True) -> list[Any]:
+    """Draw different values that are accepted, the same for the same seed."""
+    hypothesis: Any = importlib.import_module("hypothesis")
     found: dict[str, Any] = {}
 
     def keep(value: Any) -> None:
-        if len(found) < num_values:
+        if len(found) < num_values and accept(value):
             found.setdefault(repr(value), value)
 
-    quick: Any = settings(
+    quick = hypothesis.settings(
         max_examples=_DRAWS_PER_INPUT * num_values,
-        phases=[Phase.generate],
+        phases=[hypothesis.Phase.generate],
         database=None,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
     with _LOCK:
-        with_seed(seed)(quick(given(values)(keep)))()
+        hypothesis.seed(seed)(quick(hypothesis.given(values)(keep)))()
     return list(found.values())
