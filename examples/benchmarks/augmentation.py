@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import random
 import statistics
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
 from tqdm import tqdm
 
 from trl_rltf.data import (
@@ -22,7 +21,6 @@ from trl_rltf.data import (
     MutatedInputs,
     augment_problems,
     load_benchmark,
-    with_new_tests,
 )
 from trl_rltf.data.augmentation.solutions import distinct_programs
 from trl_rltf.execution import LocalRunner, Outcome, Program
@@ -33,6 +31,7 @@ from .same_meaning import rewrite_program
 
 
 _MIN_SOLUTIONS = 3  # of a problem of which one is held out
+_MAX_HELD_OUT = 4  # per problem
 
 
 def main() -> None:
@@ -42,51 +41,60 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("--split")
     parser.add_argument("--allow_single_solution", action="store_true")
-    parser.add_argument("--max_problems", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max_problems", type=int, help="finished problems after which the command ends")
     parser.add_argument(
-        "--output", type=Path, help="folder for the problems with their new tests, and for the details"
+        "--output", type=Path, default=Path("outputs/augmentation"), help="folder; the same command resumes"
     )
     args = parser.parse_args()
-    problems = list(load_benchmark(args.benchmark, args.path, args.split))[: args.max_problems]
+    problems = list(load_benchmark(args.benchmark, args.path, args.split))
+    # In random order, so that a part of the run is a sample of the problems.
+    random.Random(args.seed).shuffle(problems)
     settings = AugmentationSettings(allow_single_solution=args.allow_single_solution, seed=args.seed)
-    began = time.perf_counter()
-    with LocalRunner(1, allow_code_eval=True) as runner:
-        split = [_hold_out(problem, runner) for problem in tqdm(problems, unit="problem", desc="hold out")]
-        rows = [row for row, _ in split]
-        sources = [MutatedInputs(), HypothesisInputs()]
-        found, graded = [], []
-        results = augment_problems(rows, runner, settings=settings, sources=sources)
-        for problem, result, (_, held_out) in zip(problems, tqdm(results, total=len(rows)), split, strict=True):
-            found.append(result)
-            graded.append(_grade(problem, result, held_out, runner))
-            for failure in graded[-1]["failures"]:
-                tqdm.write(f"{result.problem_id}: {failure['outcome']} {failure['failure']}")
-    figures = {**_figures(found, graded), "seconds": time.perf_counter() - began}
+    args.output.mkdir(parents=True, exist_ok=True)
+    details = args.output / "details.jsonl"
+    lines = details.read_text().splitlines() if details.exists() else []
+    finished = {row["problem_id"]: row for row in map(json.loads, lines)}
+    with LocalRunner(1, allow_code_eval=True) as runner, details.open("a") as file:
+        for problem in tqdm(problems[: args.max_problems], unit="problem"):
+            if problem["problem_id"] not in finished:
+                row = _measure(problem, settings, runner)
+                finished[problem["problem_id"]] = row
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+    found = [finished[problem["problem_id"]] for problem in problems if problem["problem_id"] in finished]
+    figures = _figures(
+        [AugmentedProblem(**{name: value for name, value in row.items() if name != "graded"}) for row in found],
+        [row["graded"] for row in found],
+    )
     print(json.dumps(figures, indent=1))
-    if args.output is not None:
-        args.output.mkdir(parents=True, exist_ok=True)
-        details = [{**dataclasses.asdict(result), **extra} for result, extra in zip(found, graded, strict=True)]
-        (args.output / "details.json").write_text(json.dumps({"figures": figures, "problems": details}, indent=1))
-        augmented = [with_new_tests(problem, result) for problem, result in zip(problems, found, strict=True)]
-        Dataset.from_list(augmented).save_to_disk(str(args.output / "dataset"))
+    (args.output / "figures.json").write_text(json.dumps(figures, indent=1))
 
 
-def _hold_out(problem: Mapping[str, Any], runner: LocalRunner) -> tuple[dict[str, Any], list[str]]:
+def _measure(problem: Mapping[str, Any], settings: AugmentationSettings, runner: LocalRunner) -> dict[str, Any]:
+    """Augment one problem without its held-out programs, and grade these."""
+    row, held_out = _hold_out(problem, settings, runner)
+    sources = [MutatedInputs(), HypothesisInputs()]
+    (result,) = augment_problems([row], runner, settings=settings, sources=sources)
+    return {**dataclasses.asdict(result), "graded": _grade(problem, result, held_out, runner)}
+
+
+def _hold_out(
+    problem: Mapping[str, Any], settings: AugmentationSettings, runner: LocalRunner
+) -> tuple[dict[str, Any], list[str]]:
     """
     Hold solutions out that pass the tests.
 
-    Of a problem with three solutions or more, the last one is held out, and those that would not take part. Of others, rewritten
-    copies of the only solution are.
+    Of a problem with three solutions or more, those that would not take part are held out, at least the last one. Of a problem with
+    one, rewritten copies of it are.
     """
-    solutions = distinct_programs(problem["solutions"])
+    solutions = distinct_programs(problem["solutions"])[: settings.num_solutions + _MAX_HELD_OUT]
     if not solutions:
         return dict(problem), []
-    limits = problem_limits(problem)
-    reports = runner.run([Program(source, problem["tests"], **limits) for source in solutions])
+    reports = runner.run([Program(source, problem["tests"], **problem_limits(problem)) for source in solutions])
     passing = [source for source, report in zip(solutions, reports, strict=True) if report.outcome is Outcome.PASS]
     if len(passing) >= _MIN_SOLUTIONS:
-        held_out = passing[min(AugmentationSettings().num_solutions, len(passing) - 1) :][::-1]
+        held_out = passing[min(settings.num_solutions, len(passing) - 1) :][::-1]
         return {**problem, "solutions": [source for source in solutions if source not in held_out]}, held_out
     return dict(problem), list(rewrite_program(passing[0])) if len(passing) == 1 else []
 

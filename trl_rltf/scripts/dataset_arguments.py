@@ -35,7 +35,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
 
 def find_outputs(args: argparse.Namespace, command: str) -> tuple[Path, Path | None]:
     """
-    Find the files that a command writes, and check that they are not the dataset or each other.
+    Find the files that a command writes, and check that they can be written.
 
     Args:
         args (`argparse.Namespace`): Arguments `dataset`, `report` and `output`.

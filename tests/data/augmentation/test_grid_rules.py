@@ -1,12 +1,15 @@
 """Rules that all inputs follow, and that new ones have to follow."""
 
+import functools
+
 from trl_rltf.data.augmentation.grid_layout import Layout, read_grid
-from trl_rltf.data.augmentation.grid_rules import GridRules
+from trl_rltf.data.augmentation.grid_rules import facts_of_grid
+from trl_rltf.data.augmentation.rules import Rules
 
 
 def allows(seen, text):
-    grids = [read_grid(seen)]
-    return GridRules(Layout(grids), grids).allow(read_grid(text))
+    grids = [read_grid(seen)] if isinstance(seen, str) else list(map(read_grid, seen))
+    return Rules(functools.partial(facts_of_grid, Layout(grids)), grids).allow(read_grid(text))
 
 
 def test_a_permutation_stays_one():
@@ -37,3 +40,15 @@ def test_numbers_stay_below_a_bound_that_was_reached():
 
 def test_few_tokens_make_no_rule():
     assert allows("2\n1 5\n", "2\n5 5\n")
+
+
+def test_digits_do_not_begin_with_a_zero_where_none_did():
+    assert not allows(["101\n", "1100\n"], "011\n")
+    assert allows(["101\n", "0100\n"], "011\n")
+
+
+def test_texts_begin_with_the_character_that_five_texts_begin_with():
+    seen = [f"#{word}\n" for word in ("a", "b", "c", "d", "e")]
+    assert not allows(seen, "a\n")
+    assert allows(seen[:4], "a\n")
+    assert allows([f"1{digit}\n" for digit in range(10, 20)], "23\n")

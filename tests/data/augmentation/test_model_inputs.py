@@ -46,7 +46,7 @@ def test_there_are_at_most_as_many_inputs_as_asked_for(runner):
         (PROGRAM.format("1 / 0"), "the program failed: ZeroDivisionError"),
         (PROGRAM.format("__import__('os')._exit(0)"), "the program failed: "),
         (PROGRAM.format("5"), "the program returned a int, not a list"),
-        (PROGRAM.format("[5, 'x', [1], [1, 2, 3], [object(), 1], [1, 2]]"), "5 of 6 values are no inputs"),
+        (PROGRAM.format("[5, 'x', [1], [1, 2, 3], [object(), 1], [1, 2]]"), "5 of 6 values are not inputs"),
         (None, "the model gave a NoneType, not text"),
     ],
 )

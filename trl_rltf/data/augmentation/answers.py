@@ -138,7 +138,7 @@ def _answers(
 
 
 class _AnswerKeeper:
-    """A checker that keeps the answer to each input, whose number is the expected output."""
+    """A checker that keeps the answer to each input, by its number."""
 
     def __init__(self) -> None:
         self.answers: dict[int, Any] = {}

@@ -270,7 +270,7 @@ def _choose(
     limits: ProblemLimits,
 ) -> tuple[list[int], int]:
     """
-    Choose tests that the solutions pass in a second run, in the form in which they are written.
+    Choose tests that the solutions pass in a second run, in their final form.
 
     Returns:
         `tuple[list[int], int]`: Indices of the tests, and the number of tests that a solution did not pass again.

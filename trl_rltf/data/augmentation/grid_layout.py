@@ -255,7 +255,7 @@ def _holds(groups: _Groups, grids: Sequence[Grid]) -> bool:
 
 
 def _is_alike(groups: Sequence[Grid], place: int) -> bool:
-    """Whether a line of all groups has as many tokens, or as many as a number before it says."""
+    """Whether a line of all groups has as many tokens, or as many as announced."""
     lengths = {len(group[place]) for group in groups}
     return len(lengths) == 1 or all(_is_announced(group, place) for group in groups)
 

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .argument_rules import facts_of_arguments
 from .grid_layout import Grid, write_grid, write_token
+from .rules import Rules
 from .shapes import Shape
 from .sources import NewInputs, ProblemInputs, argument_shapes, find_argument_counts, with_counts
 from .token_grid import GridMutator, replace_token
@@ -49,8 +51,11 @@ class HypothesisInputs:
         counts = find_argument_counts(seen.tests.inputs)
         if not shapes:
             return NewInputs([])
-        drawn = _draw(_fixed([strategy(shape) for shape in shapes]), num_inputs, seen.seed)
-        return NewInputs([with_counts(arguments, counts) for arguments in drawn])
+        rules = Rules(
+            facts_of_arguments, [arguments for arguments in seen.tests.inputs if len(arguments) == len(shapes)]
+        )
+        values = _fixed([strategy(shape) for shape in shapes]).map(lambda arguments: with_counts(arguments, counts))
+        return NewInputs(_draw(values, num_inputs, seen.seed, accept=rules.allow))
 
 
 def strategy(shape: Shape) -> Any:

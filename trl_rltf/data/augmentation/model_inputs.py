@@ -1,4 +1,4 @@
-"""Ask a language model for programs that write inputs, and run them in the sandbox."""
+"""Ask a language model for programs that make inputs, and run them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ModelInputs:
             made, note = self._run(text)
             valid = [item for value in made if (item := _as_input(value, seen)) is not None]
             if made and len(valid) < len(made):
-                note = f"{len(made) - len(valid)} of {len(made)} values are no inputs"
+                note = f"{len(made) - len(valid)} of {len(made)} values are not inputs"
             notes += [note] * bool(note)
             inputs += valid
         return NewInputs(inputs[:num_inputs], notes)

@@ -188,7 +188,7 @@ def read_seen_tests(tests: Mapping[str, Any] | str) -> SeenTests:
 
 
 def _read_asserts(asserts: Sequence[str]) -> tuple[str, list[list[Any]], list[Any]]:
-    """Read `assert f(1, 2) == 3`: the name of the function, the arguments and the answers."""
+    """Read `assert f(1, 2) == 3`: the function, the arguments and the answer."""
     found: dict[str, list[tuple[list[Any], Any]]] = {}
     for text in asserts:
         with any_number_of_digits(), warnings.catch_warnings():

@@ -15,7 +15,7 @@ from .answers import GraderFailed
 
 def distinct_programs(sources: Iterable[str]) -> list[str]:
     """
-    Leave out copies of earlier programs, also those with other white space or comments.
+    Leave out copies of earlier programs, up to white space and comments.
 
     Args:
         sources (`Iterable[str]`): Programs. Those that are not valid Python are left out.

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .argument_rules import facts_of_arguments
 from .grid_layout import Grid, write_grid
+from .rules import Rules
 from .seen_tests import SeenTests
 from .shapes import Shape, shape_of
 from .token_grid import GridMutator
@@ -118,14 +120,17 @@ def _mutated_arguments(inputs: Sequence[list[Any]], rng: random.Random, num_inpu
         for place, (argument, shape) in enumerate(zip(arguments, shapes, strict=True)):
             for value in boundaries(argument, shape):
                 at_boundaries.append(with_counts([*arguments[:place], value, *arguments[place + 1 :]], counts))
-    yield from _sample(at_boundaries, num_inputs // 2, rng)
+    rules = Rules(facts_of_arguments, changed)
+    yield from _sample(list(filter(rules.allow, at_boundaries)), num_inputs // 2, rng)
     for _ in range(_TRIES_PER_INPUT * num_inputs):
         arguments = list(rng.choice(changed))
         for _ in range(rng.randint(1, _MAX_CHANGES)):
             place = rng.randrange(len(arguments)) if arguments else 0
             if arguments:
                 arguments[place] = vary(arguments[place], shapes[place], rng)
-        yield with_counts(arguments, counts)
+        arguments = with_counts(arguments, counts)
+        if rules.allow(arguments):
+            yield arguments
 
 
 def argument_shapes(inputs: Sequence[list[Any]]) -> list[Shape]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .grid_layout import Cell, Count, Grid, Layout, read_grid, read_token, write_token
-from .grid_rules import GridRules
+from .grid_rules import facts_of_grid
+from .rules import Rules
 from .shapes import Shape, shape_of
 from .varied_values import boundaries, sorted_items, vary
 
 
 _MAX_TOKENS = 5_000  # of an input that is changed
 _MAX_ADDED = 20  # groups, tokens or characters by which a count grows
+_MIN_BINARY = 2  # digits of a binary number have more
 _MAX_CELLS = 12  # per input that get boundary values
 
 
@@ -30,16 +33,14 @@ class GridMutator:
         grids = [read_grid(text) for text in texts]
         self.grids = [grid for grid in grids if grid and sum(map(len, grid)) <= _MAX_TOKENS]
         self.layout = Layout(self.grids)
-        self.rules = GridRules(self.layout, self.grids)
+        self.rules = Rules(functools.partial(facts_of_grid, self.layout), self.grids)
         tokens: dict[Any, list[str]] = {}
         for grid in self.grids:
             for line, row in enumerate(grid):
                 for place, token in enumerate(row):
                     tokens.setdefault(self._slot(grid, (line, place)), []).append(token)
-        # Where one token is 007, the others are texts of digits too.
-        self._texts = {
-            slot for slot, found in tokens.items() if slot[1] == "text" or any(map(_is_text_of_digits, found))
-        }
+        # Where one token is 007 or all are like 1101, the tokens are texts of digits.
+        self._texts = {slot for slot, found in tokens.items() if slot[1] == "text" or _are_texts_of_digits(found)}
         self._shapes = {
             slot: shape_of(found if slot in self._texts else map(read_token, found)) for slot, found in tokens.items()
         }
@@ -56,7 +57,7 @@ class GridMutator:
         return token if self._slot(grid, cell) in self._texts else read_token(token)
 
     def shape(self, grid: Grid, cell: Cell) -> Shape:
-        """Shape of the tokens at the place of a cell, in all inputs. A text whose characters are counted keeps its length."""
+        """Shape of the tokens at a place; a text with counted characters keeps its length."""
         slot = self._slot(grid, cell)
         shape = self._shapes.get(slot) or shape_of([self.value(grid, cell)])
         if any(count.kind == "characters" and count.line == cell[0] for count in self.layout.counts(grid)):
@@ -198,5 +199,6 @@ def replace_token(grid: Grid, cell: Cell, token: str) -> Grid:
     return replace_line(grid, line, tokens)
 
 
-def _is_text_of_digits(token: str) -> bool:
-    return token.isdecimal() and len(token) > 1 and token[0] == "0"
+def _are_texts_of_digits(tokens: Sequence[str]) -> bool:
+    has_zero = any(token.isdecimal() and len(token) > 1 and token[0] == "0" for token in tokens)
+    return has_zero or (set("".join(tokens)) <= {"0", "1"} and max(map(len, tokens)) > _MIN_BINARY)
