@@ -67,8 +67,10 @@ def test_a_number_counts_the_characters_of_a_text():
     assert found("4\n0110\n") == {((0, 0), "characters", 1)}
 
 
-def test_a_number_of_as_many_digits_is_not_counted():
+def test_a_number_of_as_many_digits_is_counted_if_that_happens_with_two_sizes():
     assert found("3\n487\n") == set()
+    assert ((1, 0), "characters", 2) in found("2\n3\n220\n5\n21211\n")
+    assert ((1, 0), "characters", 2) not in found("2\n3\n220\n3\n212\n")
 
 
 def test_what_is_not_true_of_all_inputs_is_a_coincidence():

@@ -82,3 +82,16 @@ def test_a_list_is_empty_only_where_one_was():
 
 def test_equal_seeds_give_equal_values():
     assert variants({3, 1, 2}) == variants({2, 1, 3})
+
+
+def test_quotation_marks_around_all_texts_stay():
+    made = [*variants('"abca"'), *boundaries('"abca"', shape_of(['"abca"']))]
+    assert all(text[0] == text[-1] == '"' and '"' not in text[1:-1] for text in made)
+    assert '"a"' in made
+
+
+def test_boundary_texts_and_lists_are_not_shorter_than_those_of_many_values():
+    seen = ["ab", "abc", "ba", "bb", "abab"]
+    assert min(len(text) for text in boundaries("abc", shape_of(seen))) == 3
+    lists = [list(text) for text in seen]
+    assert min(len(items) for items in boundaries(list("abc"), shape_of(lists))) == 3

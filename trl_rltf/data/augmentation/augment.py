@@ -23,6 +23,7 @@ from .solutions import distinct_programs, grade_programs
 from .sources import InputSource, MutatedInputs, ProblemInputs
 
 
+_MIN_DISAGREEMENTS = 3  # inputs; one or two may be invalid
 _MUTATED_SOLUTIONS = 4  # per problem
 _TRIED_PER_SOLUTION = 2  # reference solutions that are graded, per one that takes part
 _AHEAD = 2  # problems per worker that are begun before their turn
@@ -229,7 +230,8 @@ def _augment(
         raise _NothingToAdd(LeftAlone.NO_INPUTS, "no source made a new input", **counts)
     agreed = find_agreement(solutions, seen, inputs, runner, limits, strict_comparison=settings.strict_comparison)
     counts["dropped"] = dict(agreed.dropped)
-    if agreed.disagreement > settings.max_disagreement:
+    is_often = agreed.dropped.get("disagreement", 0) >= _MIN_DISAGREEMENTS
+    if is_often and agreed.disagreement > settings.max_disagreement:
         detail = f"the solutions disagree on {agreed.dropped['disagreement']} of {len(inputs)} inputs"
         raise _NothingToAdd(LeftAlone.SEVERAL_ANSWERS, detail, **counts)
     if not agreed.pairs:

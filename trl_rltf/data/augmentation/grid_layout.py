@@ -185,6 +185,7 @@ class Layout:
     def _is_true(self, relation: tuple[Any, int, Any, int], grids: Sequence[Grid]) -> bool:
         name, place, kind, distance = relation
         largest, num_places, is_alone = 0, 0, True
+        numbers_of_digits = set()
         for grid in grids:
             for line, other in enumerate(self.classes(grid)):
                 if other != name:
@@ -196,23 +197,27 @@ class Layout:
                     return False
                 target = grid[line + distance]
                 if kind == "characters":
-                    size = len(target[0]) if len(target) == 1 and isinstance(read_token(target[0]), str) else -1
-                    size = len(target[0]) if len(target) == 1 and _is_digits(target[0], number) else size
+                    size = len(target[0]) if len(target) == 1 else -1
+                    if size > 0 and _INTEGER.fullmatch(target[0]) and not _is_binary(target[0]):
+                        numbers_of_digits.add(number)
                 else:
                     size = len(target) - (kind == "rest")
                 if size != number:
                     return False
                 largest, num_places = max(largest, number), num_places + 1
                 is_alone = is_alone and len(grid[line]) == 1
+        # That a number has as many digits as the one before it may be a coincidence, unless it happens with two sizes.
+        if len(numbers_of_digits) == 1:
+            return False
         # A 2 before a line of two tokens may be a coincidence, and so may a number among others far from the top.
         if isinstance(name, int) and name > 1 and not is_alone:
             return False
         return largest > 2 or (largest == 2 and (num_places > 1 or is_alone))
 
 
-def _is_digits(token: str, number: int) -> bool:
-    """Whether a token is a text of digits, such as `00110`, rather than a number."""
-    return token.isdecimal() and number > 1 and (token[0] == "0" or set(token) <= {"0", "1"})
+def _is_binary(token: str) -> bool:
+    """Whether a token is a text of digits, such as `1101`, rather than a number."""
+    return set(token) <= {"0", "1"} and len(token) > 1
 
 
 def _count_at(grid: Grid, line: int, place: int) -> int | None:

@@ -32,12 +32,15 @@ def facts_of_grid(layout: Layout, grid: Grid) -> Iterator[Fact]:
     classes = layout.classes(grid)
     counts = layout.counts(grid)
     starts = {count.line: 1 for count in counts if count.kind == "rest"}
+    texts = {count.line for count in counts if count.kind == "characters"}
     for line, (name, tokens) in enumerate(zip(classes, grid, strict=True)):
         yield from facts_of_numbers(name, list(map(read_token, tokens[starts.get(line, 0) :])))
         for place, token in enumerate(tokens[:_MAX_HEADER]):
-            facts = facts_of_text((name, place), token)
+            is_text = line in texts or isinstance(read_token(token), str)
             # A number may begin with any digit.
-            yield from (fact for fact in facts if fact.kind != "first_character" or isinstance(read_token(token), str))
+            yield from (
+                fact for fact in facts_of_text((name, place), token) if is_text or fact.kind != "first_character"
+            )
     for count in counts:
         is_outer = count.cell[0] == 0 and any(end - start > 1 for start, end in count.groups)
         if count.kind == "groups" and not is_outer and len(count.groups) > 1:

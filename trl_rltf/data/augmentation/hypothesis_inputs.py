@@ -76,7 +76,7 @@ def strategy(shape: Shape) -> Any:
         bool: lambda: st.booleans(),
         int: lambda: st.integers(low, max(low, high)),
         float: lambda: st.floats(min(low, high), max(low, high), allow_nan=False).map(lambda value: round(value, 2)),
-        str: lambda: st.text(alphabet=shape.alphabet or "ab", min_size=least, max_size=most),
+        str: lambda: _texts(shape, least, most),
         type(None): lambda: st.none(),
         list: lambda: _items(shape, least, most),
         tuple: lambda: _items(shape, least, most).map(tuple),
@@ -86,6 +86,13 @@ def strategy(shape: Shape) -> Any:
     }
     kinds = sorted(shape.types, key=lambda kind: kind.__name__)
     return st.one_of([made[kind]() for kind in kinds if kind in made] or [st.none()])
+
+
+def _texts(shape: Shape, least: int, most: int) -> Any:
+    from hypothesis import strategies as st
+
+    texts = st.text(alphabet=shape.alphabet or "ab", min_size=least, max_size=most)
+    return texts.map(lambda text: f"{shape.quote}{text}{shape.quote}") if shape.quote else texts
 
 
 def _items(shape: Shape, least: int, most: int) -> Any:

@@ -16,7 +16,7 @@ LEAST = {
     "siblings": 3,  # lines of a group without repetition
     "bound": 2,  # bounds that are reached
     "no_leading_zero": 1,  # texts of digits
-    "first_character": 5,  # texts
+    "first_character": 4,  # texts
     "same_length": 1,  # calls with two arguments of the same length, above 2
     "below_length": 4,  # calls with a number below the length of another argument
     "in_order": 5,  # calls with a number not above the next one

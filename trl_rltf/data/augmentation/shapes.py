@@ -23,6 +23,7 @@ class Shape:
         high (`float`, *optional*): Largest number.
         num_numbers (`int`, *optional*, defaults to `0`): How many numbers were seen.
         alphabet (`str`, *optional*, defaults to `""`): Characters of the texts, sorted.
+        quote (`str`, *optional*, defaults to `""`): Quotation mark around all texts, which their alphabet and lengths leave out.
         lengths (`tuple[int, int]`, *optional*): Least and largest length of texts and containers.
         num_sized (`int`, *optional*, defaults to `0`): How many texts and containers were seen.
         items (`Shape`, *optional*): Items of the containers, or values of the mappings.
@@ -36,6 +37,7 @@ class Shape:
     high: float = 0
     num_numbers: int = 0
     alphabet: str = ""
+    quote: str = ""
     lengths: tuple[int, int] = (0, 0)
     num_sized: int = 0
     items: Shape | None = None
@@ -91,6 +93,8 @@ def shape_of(values: Iterable[Any]) -> Shape:
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     finite = [number for number in numbers if abs(number) <= 2**1000]
     texts = [value for value in values if isinstance(value, str)]
+    quote = _quote(texts)
+    texts = [text[1:-1] for text in texts] if quote else texts
     containers = [value for value in values if isinstance(value, (list, tuple, set, frozenset, dict))]
     sizes = [len(value) for value in (*texts, *containers)]
     sequences = [value for value in containers if isinstance(value, (list, tuple))]
@@ -102,6 +106,7 @@ def shape_of(values: Iterable[Any]) -> Shape:
         low=min(finite, default=0),
         high=max(finite, default=0),
         num_numbers=len(finite),
+        quote=quote,
         alphabet="".join(sorted(set("".join(texts)))),
         lengths=(min(sizes, default=0), max(sizes, default=0)),
         num_sized=len(sizes),
@@ -109,6 +114,13 @@ def shape_of(values: Iterable[Any]) -> Shape:
         keys=shape_of(key for value in mappings for key in value) if mappings else None,
         positions=_positions(sequences) if is_fixed and len(sequences[0]) <= _MAX_POSITIONS else (),
     )
+
+
+def _quote(texts: Sequence[str]) -> str:
+    """The quotation mark around all texts, as in inputs that were written as JSON twice."""
+    marks = {text[0] for text in texts if text}
+    is_quoted = all(len(text) > 1 and text[0] == text[-1] for text in texts)
+    return marks.pop() if is_quoted and marks in ({'"'}, {"'"}) else ""
 
 
 def _positions(sequences: Sequence[Sequence[Any]]) -> tuple[Shape, ...]:

@@ -31,7 +31,7 @@ def vary(value: Any, shape: Shape, rng: random.Random) -> Any:
     if isinstance(value, float):
         return _number(value, shape, rng)
     if isinstance(value, str):
-        return _text(value, shape, rng)
+        return f"{shape.quote}{_text(_without_quotes(value, shape), shape, rng)}{shape.quote}"
     if isinstance(value, (list, tuple)):
         return type(value)(_sequence(list(value), shape, rng))
     if isinstance(value, (set, frozenset)):
@@ -64,21 +64,32 @@ def boundaries(value: Any, shape: Shape) -> Iterator[Any]:
         kind = type(value)
         candidates = [low, high, 0, 1, -1, 2, int(shape.low), int(shape.high)]
         yield from (kind(number) for number in candidates if low <= number <= high)
-    elif isinstance(value, str) and not shape.has_fixed_length:
-        if shape.lengths[0] == 0:
-            yield ""
-        if value:
-            yield from (value[0], value[-1], value[0] * len(value), value[::-1], "".join(sorted(value)))
+    elif isinstance(value, str):
+        texts = _boundary_texts(_without_quotes(value, shape))
+        yield from (f"{shape.quote}{text}{shape.quote}" for text in texts if _fits(text, value, shape))
     elif isinstance(value, (list, tuple)):
-        yield from map(type(value), _boundary_lists(list(value), shape))
+        lists = _boundary_lists(list(value), shape)
+        yield from (type(value)(items) for items in lists if _fits(items, value, shape))
+
+
+def _fits(made: Sequence[Any], value: Sequence[Any], shape: Shape) -> bool:
+    least, most = shape.range_of_lengths()
+    return least <= len(made) <= max(most, len(value))
+
+
+def _without_quotes(value: str, shape: Shape) -> str:
+    return value[1:-1] if shape.quote else value
+
+
+def _boundary_texts(text: str) -> Iterator[str]:
+    yield ""
+    if text:
+        yield from (text[0], text[-1], text[0] * len(text), text[::-1], "".join(sorted(text)))
 
 
 def _boundary_lists(items: list[Any], shape: Shape) -> Iterator[list[Any]]:
-    if shape.has_fixed_length:
-        return
-    if shape.lengths[0] == 0:
-        yield []
-    if not items:
+    yield []
+    if not items or shape.positions:
         return
     yield items[:1]
     yield items[-1:]
