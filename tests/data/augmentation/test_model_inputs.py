@@ -1,4 +1,4 @@
-"""Inputs from programs that a model writes, and text that is no such program."""
+"""Inputs from programs that a model writes, and text without such a program."""
 
 import pytest
 

@@ -4,7 +4,7 @@ import pytest
 
 from trl_rltf.data import MutatedInputs, ProblemInputs
 from trl_rltf.data.augmentation.seen_tests import read_seen_tests
-from trl_rltf.data.augmentation.sources import argument_shapes, find_argument_counts, with_counts
+from trl_rltf.data.augmentation.sources import find_argument_counts, usual_arguments, with_counts
 
 
 def make(tests, number=30, seed="0"):
@@ -42,7 +42,12 @@ def test_an_argument_that_is_no_length_once_is_free():
 
 
 def test_calls_with_another_number_of_arguments_are_left_out():
-    assert len(argument_shapes([[1, 2], [3, 4], [5]])) == 2
+    assert usual_arguments([[1, 2], [3, 4], [5]]) == [[1, 2], [3, 4]]
+
+
+def test_very_long_arguments_are_not_changed():
+    made = make({"fn_name": "f", "inputs": [[[1] * 20_000]], "outputs": [1]})
+    assert (list(made.inputs), list(made.notes)) == ([], ["the arguments are too long"])
 
 
 def test_empty_standard_input_makes_nothing_and_says_so():

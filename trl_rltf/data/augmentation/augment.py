@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from ...execution import ExecutionReport, Outcome, Program, Runner, parse_tests
+from ...execution import Outcome, Runner, parse_tests
 from ...execution.limits import ProblemLimits, problem_limits
 from ...execution.wire.plain_values import dump_json
 from .answers import GraderFailed, find_agreement
@@ -21,6 +20,7 @@ from .results import ORIGINAL, AugmentedProblem, LeftAlone
 from .seen_tests import CannotAugment, SeenTests, read_seen_tests
 from .solutions import distinct_programs, grade_programs
 from .sources import InputSource, MutatedInputs, ProblemInputs
+from .stoppable_runner import StoppableRunner
 
 
 _MIN_DISAGREEMENTS = 3  # inputs; one or two may be invalid
@@ -122,7 +122,7 @@ def _augment_all(
     wrong_programs: Mapping[str, Sequence[str]],
     num_workers: int,
 ) -> Iterator[AugmentedProblem]:
-    stoppable = _StoppableRunner(runner)
+    stoppable = StoppableRunner(runner)
     waiting: list[Future[AugmentedProblem]] = []
     with ThreadPoolExecutor(num_workers, thread_name_prefix="trl-rltf augment") as executor:
         try:
@@ -135,27 +135,9 @@ def _augment_all(
             while waiting:
                 yield waiting.pop(0).result()
         finally:
-            stoppable.is_stopped.set()
+            stoppable.stop()
             for future in waiting:
                 future.cancel()
-
-
-class _Stopped(Exception):
-    """The caller asks for no more results."""
-
-
-class _StoppableRunner:
-    """A runner that starts nothing after the caller has stopped."""
-
-    def __init__(self, runner: Runner):
-        self._runner = runner
-        self.is_stopped = threading.Event()
-
-    def run(self, programs: Sequence[Program]) -> list[ExecutionReport]:
-        """Grade programs, as the runner does."""
-        if self.is_stopped.is_set():
-            raise _Stopped
-        return self._runner.run(programs)
 
 
 class _NothingToAdd(Exception):
@@ -325,7 +307,17 @@ def _inputs(
     found: dict[str, tuple[Any, str]] = {}
     notes: list[str] = []
     for source in sources:
-        made = source.make_inputs(ProblemInputs(problem, seen, seed), settings.num_inputs)
+        try:
+            made = source.make_inputs(ProblemInputs(problem, seen, seed), settings.num_inputs)
+        except (
+            ArithmeticError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:  # unusual values in the tests
+            notes.append(f"{source.name}: {type(error).__name__}: {error}")
+            continue
         notes += [f"{source.name}: {note}" for note in made.notes]
         for item in made.inputs:
             found.setdefault(repr(item), (item, source.name))

@@ -13,7 +13,7 @@ from .argument_rules import facts_of_arguments
 from .grid_layout import Grid, write_grid, write_token
 from .rules import Rules
 from .shapes import Shape
-from .sources import NewInputs, ProblemInputs, argument_shapes, find_argument_counts, with_counts
+from .sources import NewInputs, ProblemInputs, argument_shapes, find_argument_counts, usual_arguments, with_counts
 from .token_grid import GridMutator, replace_token
 
 
@@ -47,13 +47,16 @@ class HypothesisInputs:
                 return NewInputs([], ["standard input is empty or too long"])
             grids = _draw(_grid_strategy(mutator, seen.seed), num_inputs, seen.seed, accept=mutator.rules.allow)
             return NewInputs(list(map(write_grid, grids)))
-        shapes = argument_shapes(seen.tests.inputs)
-        counts = find_argument_counts(seen.tests.inputs)
+        inputs = usual_arguments(seen.tests.inputs)
+        if not inputs:
+            return NewInputs([], ["the arguments are too long"])
+        shapes, counts, rules = (
+            argument_shapes(inputs),
+            find_argument_counts(inputs),
+            Rules(facts_of_arguments, inputs),
+        )
         if not shapes:
             return NewInputs([])
-        rules = Rules(
-            facts_of_arguments, [arguments for arguments in seen.tests.inputs if len(arguments) == len(shapes)]
-        )
         values = _fixed([strategy(shape) for shape in shapes]).map(lambda arguments: with_counts(arguments, counts))
         return NewInputs(_draw(values, num_inputs, seen.seed, accept=rules.allow))
 

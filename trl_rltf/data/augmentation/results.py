@@ -23,7 +23,6 @@ class LeftAlone(enum.StrEnum):
     NO_AGREEMENT = "no_agreement"
     SEVERAL_ANSWERS = "several_answers"
     NOT_GRADABLE = "not_gradable"
-    ERROR = "error"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .varied_values import boundaries, vary
 
 
 _MAX_CHANGES = 3  # per random input
+_MAX_CHARACTERS = 20_000  # of the arguments that are changed
 _TRIES_PER_INPUT = 30
 
 
@@ -94,7 +95,10 @@ class MutatedInputs:
                 return NewInputs([], ["standard input is empty or too long"])
             made: Iterator[Any] = map(write_grid, _mutated_grids(mutator, rng, num_inputs))
         else:
-            made = _mutated_arguments(seen.tests.inputs, rng, num_inputs)
+            inputs = usual_arguments(seen.tests.inputs)
+            if not inputs:
+                return NewInputs([], ["the arguments are too long"])
+            made = _mutated_arguments(inputs, rng, num_inputs)
         return NewInputs(_distinct(made, known=seen.tests.inputs, most=num_inputs))
 
 
@@ -112,18 +116,15 @@ def _mutated_grids(mutator: GridMutator, rng: random.Random, num_inputs: int) ->
 def _mutated_arguments(inputs: Sequence[list[Any]], rng: random.Random, num_inputs: int) -> Iterator[list[Any]]:
     shapes = argument_shapes(inputs)
     counts = find_argument_counts(inputs)
-    changed = [arguments for arguments in inputs if len(arguments) == len(shapes)]
-    if not changed:
-        return
     at_boundaries = []
-    for arguments in changed:
+    for arguments in inputs:
         for place, (argument, shape) in enumerate(zip(arguments, shapes, strict=True)):
             for value in boundaries(argument, shape):
                 at_boundaries.append(with_counts([*arguments[:place], value, *arguments[place + 1 :]], counts))
-    rules = Rules(facts_of_arguments, changed)
+    rules = Rules(facts_of_arguments, inputs)
     yield from _sample(list(filter(rules.allow, at_boundaries)), num_inputs // 2, rng)
     for _ in range(_TRIES_PER_INPUT * num_inputs):
-        arguments = list(rng.choice(changed))
+        arguments = list(rng.choice(inputs))
         for _ in range(rng.randint(1, _MAX_CHANGES)):
             place = rng.randrange(len(arguments)) if arguments else 0
             if arguments:
@@ -133,16 +134,26 @@ def _mutated_arguments(inputs: Sequence[list[Any]], rng: random.Random, num_inpu
             yield arguments
 
 
-def argument_shapes(inputs: Sequence[list[Any]]) -> list[Shape]:
+def usual_arguments(inputs: Sequence[list[Any]]) -> list[list[Any]]:
     """
-    Shapes of the arguments of a function, for the most common number of arguments.
+    Arguments that new ones are made from: short ones, of the most common number.
 
     Args:
         inputs (`Sequence[list[Any]]`): Arguments of each call.
     """
     lengths = [len(arguments) for arguments in inputs]
     length = max(lengths, key=lengths.count)
-    return [shape_of(values) for values in zip(*(args for args in inputs if len(args) == length), strict=True)]
+    return [arguments for arguments in inputs if len(arguments) == length and len(repr(arguments)) <= _MAX_CHARACTERS]
+
+
+def argument_shapes(inputs: Sequence[list[Any]]) -> list[Shape]:
+    """
+    Shapes of the arguments of a function.
+
+    Args:
+        inputs (`Sequence[list[Any]]`): Arguments of each call, as many in each.
+    """
+    return [shape_of(values) for values in zip(*inputs, strict=True)]
 
 
 def find_argument_counts(inputs: Sequence[list[Any]]) -> list[tuple[int, int]]:
