@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
 from tqdm import tqdm
 
 from trl_rltf.data import (
@@ -21,6 +22,7 @@ from trl_rltf.data import (
     MutatedInputs,
     augment_problems,
     load_benchmark,
+    with_new_tests,
 )
 from trl_rltf.data.augmentation.solutions import distinct_programs
 from trl_rltf.execution import LocalRunner, Outcome, Program
@@ -35,7 +37,7 @@ _MAX_HELD_OUT = 4  # per problem
 
 
 def main() -> None:
-    """Augment a benchmark without the held-out solutions, grade these, and print the figures as JSON."""
+    """Augment a benchmark without its held-out solutions, and grade these."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benchmark")
     parser.add_argument("path")
@@ -62,13 +64,17 @@ def main() -> None:
                 finished[problem["problem_id"]] = row
                 file.write(json.dumps(row) + "\n")
                 file.flush()
-    found = [finished[problem["problem_id"]] for problem in problems if problem["problem_id"] in finished]
-    figures = _figures(
-        [AugmentedProblem(**{name: value for name, value in row.items() if name != "graded"}) for row in found],
-        [row["graded"] for row in found],
-    )
+    ended = [problem for problem in problems if problem["problem_id"] in finished]
+    found = [_result(finished[problem["problem_id"]]) for problem in ended]
+    figures = _figures(found, [finished[problem["problem_id"]]["graded"] for problem in ended])
     print(json.dumps(figures, indent=1))
     (args.output / "figures.json").write_text(json.dumps(figures, indent=1))
+    rows = [with_new_tests(problem, result) for problem, result in zip(ended, found, strict=True)]
+    Dataset.from_list(rows).save_to_disk(str(args.output / "dataset"))
+
+
+def _result(row: Mapping[str, Any]) -> AugmentedProblem:
+    return AugmentedProblem.from_dict({name: value for name, value in row.items() if name != "graded"})
 
 
 def _measure(problem: Mapping[str, Any], settings: AugmentationSettings, runner: LocalRunner) -> dict[str, Any]:
