@@ -127,6 +127,13 @@ def test_a_source_that_makes_nonsense_ends_no_run(runner):
     assert result.dropped == {"error": 3}
 
 
+def test_integers_of_any_length_are_inputs_and_answers(runner):
+    zeros = "0" * 4999
+    tests = {"asserts": [f"assert f(1{zeros}0) == 1{zeros}1", "assert f(3) == 4"]}
+    result = augment(row(tests, "def f(n): return n + 1"), runner, allow_single_solution=True, num_tests=5)
+    assert (result.left_alone, result.num_after) == ("", 7)
+
+
 def test_a_source_that_fails_on_unusual_values_is_noted(runner):
     class Failing:
         name = "failing"

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...execution import Outcome, Program, Runner, Verdict
 from ...execution.limits import ProblemLimits
+from ..literals import text_of
 from .seen_tests import CannotAugment, SeenTests
 
 
@@ -144,7 +145,7 @@ class _AnswerKeeper:
         self.answers: dict[int, Any] = {}
 
     def __call__(self, input_: Any, answer: Any, expected: Any) -> bool:
-        size = len(answer) if isinstance(answer, str) else len(repr(answer))
+        size = len(answer) if isinstance(answer, str) else len(text_of(answer))
         if size <= _MAX_CHARACTERS:
             self.answers[int(expected)] = answer
         return True

@@ -12,6 +12,7 @@ from typing import Any
 from ...execution import Outcome, Runner, parse_tests
 from ...execution.limits import ProblemLimits, problem_limits
 from ...execution.wire.plain_values import dump_json
+from ..literals import text_of
 from .answers import GraderFailed, find_agreement
 from .greedy_cover import choose_tests
 from .killing import failed_tests, find_survivors
@@ -262,7 +263,7 @@ def _choose(
     usable = list(range(len(pairs)))
     accepted: set[int] = set()
     while True:
-        answers = [repr(pairs[test][1]) for test in usable]
+        answers = [text_of(pairs[test][1]) for test in usable]
         chosen = [usable[place] for place in choose_tests([kills[test] for test in usable], answers, num_tests)]
         unknown = [test for test in chosen if test not in accepted]
         if not unknown:
@@ -320,8 +321,8 @@ def _inputs(
             continue
         notes += [f"{source.name}: {note}" for note in made.notes]
         for item in made.inputs:
-            found.setdefault(repr(item), (item, source.name))
-    known = set(map(repr, seen.inputs))
+            found.setdefault(text_of(item), (item, source.name))
+    known = set(map(text_of, seen.inputs))
     kept = [pair for key, pair in found.items() if key not in known]
     return [item for item, _ in kept], [name for _, name in kept], notes
 

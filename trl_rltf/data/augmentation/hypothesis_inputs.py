@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..literals import text_of
 from .argument_rules import facts_of_arguments
 from .grid_layout import Grid, write_grid, write_token
 from .rules import Rules
@@ -171,7 +172,7 @@ def _draw(values: Any, num_values: int, seed: str, *, accept: Callable[[Any], bo
 
     def keep(value: Any) -> None:
         if len(found) < num_values and accept(value):
-            found.setdefault(repr(value), value)
+            found.setdefault(text_of(value), value)
 
     quick = hypothesis.settings(
         max_examples=_DRAWS_PER_INPUT * num_values,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...completions import extract_program
 from ...execution import Outcome, Program, Runner
+from ..literals import text_of
 from .sources import NewInputs, ProblemInputs
 
 
@@ -108,7 +109,7 @@ def input_prompt(seen: ProblemInputs, num_inputs: int) -> str:
         `str`: The prompt.
     """
     statement = seen.problem.get("prompt") or ""
-    examples = [textwrap.shorten(repr(item), _SHOWN_CHARACTERS, placeholder="...") for item in seen.tests.inputs]
+    examples = [textwrap.shorten(text_of(item), _SHOWN_CHARACTERS, placeholder="...") for item in seen.tests.inputs]
     return _PROMPT.format(
         statement=statement if isinstance(statement, str) else statement[-1]["content"],
         maker=MAKER,
@@ -123,7 +124,7 @@ def _as_input(value: Any, seen: ProblemInputs) -> Any:
     if seen.tests.kind == "stdin":
         is_text = isinstance(value, str) and bool(value.strip()) and len(value) <= _MAX_CHARACTERS
         return _encodable(value if value.endswith("\n") else f"{value}\n") if is_text else None
-    if not isinstance(value, (list, tuple)) or len(repr(value)) > _MAX_CHARACTERS:
+    if not isinstance(value, (list, tuple)) or len(text_of(value)) > _MAX_CHARACTERS:
         return None
     arguments = list(value)
     if len(arguments) not in {len(known) for known in seen.tests.inputs} or not _is_plain(arguments):
@@ -133,7 +134,7 @@ def _as_input(value: Any, seen: ProblemInputs) -> Any:
 
 def _encodable(value: Any) -> Any:
     try:
-        repr(value).encode()
+        text_of(value).encode()
         if isinstance(value, str):
             value.encode()
     except UnicodeEncodeError:

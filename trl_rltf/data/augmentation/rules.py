@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ..literals import text_of
+
 
 Item = TypeVar("Item")
 # Strength of the evidence from which a property is a rule, and not a coincidence.
@@ -104,7 +106,7 @@ def facts_of_numbers(place: Hashable, values: Sequence[Any]) -> Iterator[Fact]:
     """
     if len(values) < 2:
         return
-    yield Fact("distinct", place, len(set(map(repr, values))) == len(values), len(values))
+    yield Fact("distinct", place, len(set(map(text_of, values))) == len(values), len(values))
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         ordered = sorted(values)
         yield Fact("sorted", place, ordered == list(values), len(values) - 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..literals import text_of
 from .argument_rules import facts_of_arguments
 from .grid_layout import Grid, write_grid
 from .rules import Rules
@@ -143,7 +144,9 @@ def usual_arguments(inputs: Sequence[list[Any]]) -> list[list[Any]]:
     """
     lengths = [len(arguments) for arguments in inputs]
     length = max(lengths, key=lengths.count)
-    return [arguments for arguments in inputs if len(arguments) == length and len(repr(arguments)) <= _MAX_CHARACTERS]
+    return [
+        arguments for arguments in inputs if len(arguments) == length and len(text_of(arguments)) <= _MAX_CHARACTERS
+    ]
 
 
 def argument_shapes(inputs: Sequence[list[Any]]) -> list[Shape]:
@@ -208,4 +211,4 @@ def _distinct(inputs: Iterator[Any], *, known: Sequence[Any], most: int) -> list
 
 
 def _key(item: Any) -> str:
-    return " ".join(item.split()) if isinstance(item, str) else repr(item)
+    return " ".join(item.split()) if isinstance(item, str) else text_of(item)
