@@ -120,10 +120,11 @@ def test_a_source_that_makes_nonsense_ends_no_run(runner):
         name = "nonsense"
 
         def make_inputs(self, seen, num_inputs):
-            return NewInputs(["", "x" * 10, "\0"], ["it makes nonsense"])
+            return NewInputs(["", "x" * 10, "\0", 5, "\udc80"], ["it makes nonsense"])
 
     result = augment(row(SUM_TESTS, SUM_PROGRAM, OTHER_SUM), runner, sources=[Nonsense()])
-    assert (result.left_alone, result.notes) == ("no_agreement", ["nonsense: it makes nonsense"])
+    notes = ["nonsense: it makes nonsense", "nonsense: 2 inputs cannot be written as tests"]
+    assert (result.left_alone, result.notes) == ("no_agreement", notes)
     assert result.dropped == {"error": 3}
 
 

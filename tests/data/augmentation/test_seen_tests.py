@@ -66,6 +66,7 @@ def test_some_of_the_tests_can_be_chosen():
 def test_an_answer_that_the_format_cannot_hold_is_refused():
     for seen, answer in (
         (read_seen_tests(STDIN), " \n"),
+        (read_seen_tests(STDIN), "\udc80"),
         (read_seen_tests(CALL), {1, 2}),
         (read_seen_tests(CALL), [float("inf")]),
         (read_seen_tests(CALL), {1: 2}),
@@ -74,6 +75,21 @@ def test_an_answer_that_the_format_cannot_hold_is_refused():
     ):
         with pytest.raises(CannotAugment):
             seen.expected(answer)
+
+
+def test_an_input_that_the_format_cannot_hold_is_refused():
+    for seen, made in (
+        (read_seen_tests(STDIN), 5),
+        (read_seen_tests(STDIN), "\udc80"),
+        (read_seen_tests(CALL), (1, 2)),
+        (read_seen_tests(CALL), [{1, 2}, 3]),
+        (read_seen_tests(CALL), [{1: 2, "a": 3}]),
+        (read_seen_tests(ASSERTS), [object()]),
+    ):
+        with pytest.raises(CannotAugment):
+            seen.input_of(made)
+    assert read_seen_tests(CALL).input_of([(1, 2), {3: "x"}]) == [[1, 2], {3: "x"}]
+    assert read_seen_tests(ASSERTS).input_of([(1, 2), {3}]) == [(1, 2), {3}]
 
 
 def test_a_tuple_is_a_list_in_the_tests_of_calls_and_a_tuple_in_asserts():

@@ -25,6 +25,8 @@ from .stoppable_runner import StoppableRunner
 
 
 _MIN_DISAGREEMENTS = 3  # inputs; one or two may be invalid
+# Errors of a source of inputs that unusual values in the tests cause.
+_UNUSUAL = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _MUTATED_SOLUTIONS = 4  # per problem
 _TRIED_PER_SOLUTION = 2  # reference solutions that are graded, per one that takes part
 _AHEAD = 2  # problems per worker that are begun before their turn
@@ -310,18 +312,20 @@ def _inputs(
     for source in sources:
         try:
             made = source.make_inputs(ProblemInputs(problem, seen, seed), settings.num_inputs)
-        except (
-            ArithmeticError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:  # unusual values in the tests
+        except _UNUSUAL as error:
             notes.append(f"{source.name}: {type(error).__name__}: {error}")
             continue
         notes += [f"{source.name}: {note}" for note in made.notes]
+        num_refused = 0
         for item in made.inputs:
-            found.setdefault(text_of(item), (item, source.name))
+            try:
+                valid = seen.input_of(item)
+            except CannotAugment:
+                num_refused += 1
+                continue
+            found.setdefault(text_of(valid), (valid, source.name))
+        if num_refused:
+            notes.append(f"{source.name}: {num_refused} inputs cannot be written as tests")
     known = set(map(text_of, seen.inputs))
     kept = [pair for key, pair in found.items() if key not in known]
     return [item for item, _ in kept], [name for _, name in kept], notes

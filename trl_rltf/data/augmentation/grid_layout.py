@@ -11,6 +11,8 @@ from typing import Any, Literal
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,30})", re.ASCII)
 _FLOAT = re.compile(r"-?\d{1,15}\.(\d{1,12})", re.ASCII)
 _MAX_HEADER = 4  # tokens of a line that may hold counts
+_MAX_TOP = 10  # lines from the top that may hold counts, without groups
+_MAX_FOUND = 64  # inputs whose counts are kept
 _MAX_DISTANCE = 2  # lines between a count and what it counts
 _MAX_LINES_PER_ITEM = 2
 Grid = tuple[tuple[str, ...], ...]
@@ -116,8 +118,11 @@ class Layout:
     """
 
     def __init__(self, grids: Sequence[Grid]):
+        self._found: dict[Grid, tuple[list[Any], list[Count]]] = {}
+        self._relations: list[tuple[Any, int, Any, int]] = []
         self._groups = next((groups for groups in _hypotheses(grids) if _holds(groups, grids)), None)
         self._relations = [relation for relation in self._possible_relations(grids) if self._is_true(relation, grids)]
+        self._found.clear()
 
     def classes(self, grid: Grid) -> list[Any]:
         """
@@ -129,6 +134,29 @@ class Layout:
         Returns:
             `list`: One name per line; lines with the same role in different groups have the same name.
         """
+        return self._read(grid)[0]
+
+    def counts(self, grid: Grid) -> list[Count]:
+        """
+        Find the tokens of an input that count what follows.
+
+        Args:
+            grid (`Grid`): An input of this layout.
+
+        Returns:
+            `list[Count]`: The counts. A token may have several.
+        """
+        return self._read(grid)[1]
+
+    def _read(self, grid: Grid) -> tuple[list[Any], list[Count]]:
+        if grid not in self._found:
+            if len(self._found) >= _MAX_FOUND:
+                self._found.clear()
+            classes = self._find_classes(grid)
+            self._found[grid] = classes, self._find_counts(grid, classes)
+        return self._found[grid]
+
+    def _find_classes(self, grid: Grid) -> list[Any]:
         groups = None if self._groups is None else self._groups.split(grid)
         if groups is None or self._groups is None:
             return list(range(len(grid)))
@@ -142,16 +170,7 @@ class Layout:
                     names.append(("group", place))
         return names
 
-    def counts(self, grid: Grid) -> list[Count]:
-        """
-        Find the tokens of an input that count what follows.
-
-        Args:
-            grid (`Grid`): An input of this layout.
-
-        Returns:
-            `list[Count]`: The counts. A token may have several.
-        """
+    def _find_counts(self, grid: Grid, classes: list[Any]) -> list[Count]:
         found = []
         groups = None if self._groups is None else self._groups.split(grid)
         if groups is not None and self._groups is not None:
@@ -161,7 +180,6 @@ class Layout:
                 for start, end in groups:
                     items = tuple((line, line + size) for line in range(start + 1, end, size))
                     found.append(Count((start, self._groups.header), "groups", groups=items))
-        classes = self.classes(grid)
         for name, place, kind, distance in self._relations:
             for line, other in enumerate(classes):
                 if other == name and line + distance < len(grid):
@@ -174,6 +192,8 @@ class Layout:
             counted.add(("header", self._groups.header))
         names = dict.fromkeys(name for grid in grids for name in self.classes(grid))
         for name in names:
+            if isinstance(name, int) and name >= _MAX_TOP:
+                continue
             yield name, 0, "rest", 0
             for place in range(_MAX_HEADER):
                 if (name, place) in counted:

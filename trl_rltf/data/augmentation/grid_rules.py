@@ -10,6 +10,7 @@ from .rules import Fact, facts_of_numbers, facts_of_text
 
 
 _MANY = 6  # numbers below a bound
+_MAX_TOP = 3  # lines from the top that may have bounds, without groups
 _MAX_HEADER = 4  # tokens of a line that may have bounds
 
 
@@ -52,7 +53,7 @@ def facts_of_grid(layout: Layout, grid: Grid) -> Iterator[Fact]:
 def _bounds(grid: Grid, classes: list[Any]) -> Iterator[Fact]:
     """Numbers that bound those after them, up to the next line of the same kind."""
     for line, tokens in enumerate(grid):
-        if len(tokens) > _MAX_HEADER:
+        if len(tokens) > _MAX_HEADER or (isinstance(classes[line], int) and line >= _MAX_TOP):
             continue
         after = []
         for later in range(line + 1, len(grid)):

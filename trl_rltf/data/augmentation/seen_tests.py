@@ -73,6 +73,31 @@ class SeenTests:
         )
         return program, {"fn_name": _ANSWER, "inputs": [[number] for number in numbers], "outputs": numbers}
 
+    def input_of(self, made: Any) -> Any:
+        """
+        Check an input that a source made, and give it the form that the tests hold.
+
+        Args:
+            made (`Any`): Text of standard input, or arguments.
+
+        Returns:
+            `Any`: The input; tuples are lists in the arguments of a call.
+
+        Raises:
+            CannotAugment: If the format cannot express it.
+        """
+        try:
+            if self.kind == "stdin" and isinstance(made, str):
+                made.encode()
+                return made
+            if self.kind != "stdin" and isinstance(made, list):
+                arguments = [_as_json(item) for item in made] if self.kind == "call" else made
+                literal(arguments)
+                return arguments
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CannotAugment(str(error)) from error
+        raise CannotAugment(f"an input of type {type(made).__name__} is not one of the format")
+
     def expected(self, answer: Any) -> Any:
         """
         Make the expected output of a test from the answer of a program.
@@ -86,19 +111,18 @@ class SeenTests:
         Raises:
             CannotAugment: If the format cannot express it.
         """
-        if self.kind == "stdin":
-            if not answer.strip():
-                raise CannotAugment("nothing was printed")
-            return answer
-        if self.kind == "call":
-            try:
-                output = load_json(dump_json(_as_json(answer)))
-            except (ValueError, RecursionError) as error:
-                raise CannotAugment(f"the value cannot be written as JSON: {error}") from error
-        else:
-            output = answer
-            if not _is_read_back(answer):
-                raise CannotAugment(f"a value of type {type(answer).__name__} cannot be written as an assert")
+        try:
+            if self.kind == "stdin":
+                answer.encode()  # a program may print bytes that are not UTF-8
+                output, is_expressed = answer, bool(answer.strip())
+            elif self.kind == "call":
+                output, is_expressed = load_json(dump_json(_as_json(answer, keys=(str,)))), True
+            else:
+                output, is_expressed = answer, _is_read_back(answer)
+        except (ValueError, RecursionError) as error:
+            raise CannotAugment(f"the answer cannot be written: {error}") from error
+        if not is_expressed:
+            raise CannotAugment(f"an answer of type {type(answer).__name__} cannot be written as a test")
         return output
 
     def is_right(self, answer: Any, expected: Any, strict: bool = False) -> bool:
@@ -231,8 +255,8 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _as_json(value: Any) -> Any:
-    """A returned value as the outputs of the tests hold it; tuples are lists there."""
+def _as_json(value: Any, keys: tuple[type, ...] = (str, int)) -> Any:
+    """A value as the tests of calls hold it; tuples are lists there."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -240,9 +264,10 @@ def _as_json(value: Any) -> Any:
             raise ValueError("it holds a number that is not finite")
         return value
     if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _as_json(item) for key, item in value.items()}
+        return [_as_json(item, keys) for item in value]
+    # Integers as keys are restored when tests are read, if all keys are some.
+    if isinstance(value, dict) and any(all(type(key) is kind for key in value) for kind in keys):
+        return {key: _as_json(item, keys) for key, item in value.items()}
     raise ValueError(f"it holds a {type(value).__name__}")
 
 

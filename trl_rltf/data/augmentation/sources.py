@@ -19,7 +19,7 @@ from .varied_values import boundaries, vary
 
 
 _MAX_CHANGES = 3  # per random input
-_MAX_CHARACTERS = 20_000  # of the arguments that are changed
+_MAX_CHARACTERS = 5_000  # of the arguments that are changed
 _TRIES_PER_INPUT = 30
 
 

@@ -15,7 +15,7 @@ from .shapes import Shape, shape_of
 from .varied_values import boundaries, sorted_items, vary
 
 
-_MAX_TOKENS = 5_000  # of an input that is changed
+_MAX_TOKENS = 2_000  # of an input that is changed
 _MAX_ADDED = 20  # groups, tokens or characters by which a count grows
 _MIN_BINARY = 2  # digits of a binary number have more
 _MAX_CELLS = 12  # per input that get boundary values
