@@ -52,3 +52,21 @@ def test_texts_begin_with_the_character_that_four_texts_begin_with():
     assert not allows(seen, "a\n")
     assert allows(seen[:3], "a\n")
     assert allows([f"1{digit}\n" for digit in range(10, 20)], "23\n")
+
+
+def test_numbers_stay_below_a_number_that_they_were_always_below():
+    seen = [f"3 {limit}\n{limit - 1} 0 1\n" for limit in (7, 9, 20, 5)]
+    assert not allows(seen, "3 7\n7 0 1\n")
+    assert allows(seen, "3 7\n5 0 1\n")
+    assert allows(seen[:3], "3 7\n8 0 1\n")
+
+
+def test_palindromes_stay_so():
+    assert not allows(["abba\n", "xox\n", "ccc\n"], "abc\n")
+    assert allows(["abba\n", "xox\n"], "abc\n")
+
+
+def test_two_numbers_of_a_line_stay_in_order():
+    seen = "5\n1 4\n2 2\n3 9\n1 8\n5 6\n"
+    assert not allows(seen, "5\n4 1\n2 2\n3 9\n1 8\n5 6\n")
+    assert allows(seen, "5\n2 3\n2 2\n3 9\n1 8\n5 6\n")

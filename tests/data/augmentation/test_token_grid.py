@@ -75,3 +75,16 @@ def test_a_count_can_grow_and_shrink():
     assert write_grid(mutator.resize(mutator.grids[0], (1, 0), 2, rng)) == "3\n2\n2 7\n1\n5\n2\n9 9\n"
     longer = write_grid(mutator.resize(mutator.grids[0], (5, 0), 4, rng))
     assert longer == "3\n4\n2 7 1 8\n1\n5\n4\n9 9 9 9\n"
+
+
+def test_columns_of_a_table_have_separate_ranges():
+    mutator = GridMutator(["3\n500 7 1 0 1\n3 900 0 0 1\n20 8 1 1 0\n"])
+    grid = mutator.grids[0]
+    assert [mutator.shape(grid, (1, place)).high for place in range(5)] == [500, 900, 1, 1, 1]
+
+
+def test_numbers_at_the_top_of_an_unknown_layout_do_not_change():
+    unknown = GridMutator(["4 9\n5 6\n", "5 9\n5 6 7\n"])
+    assert unknown.free_cells(unknown.grids[0]) == []
+    known = GridMutator(["2 9\n5 6\n", "3 9\n5 6 7\n"])
+    assert (0, 1) in known.free_cells(known.grids[0])

@@ -17,7 +17,7 @@ def facts_of_arguments(arguments: Sequence[Any]) -> Iterator[Fact]:
     Find the properties of the arguments of a call.
 
     - Items of a sequence differ, are sorted, or are the numbers from 1 to their number in any order.
-    - Texts begin with the same character; texts of digits do not begin with a zero.
+    - Texts begin with the same character, or are palindromes; texts of digits do not begin with a zero.
     - Two arguments have the same length; a number is below the length of another argument, or not above the next number.
 
     Args:

@@ -115,6 +115,11 @@ class Layout:
 
     Args:
         grids (`Sequence[Grid]`): The inputs.
+
+    Attributes:
+        lengths (`dict[Any, set[int]]`): Numbers of tokens of the lines of each kind.
+        tables (`set[Any]`): Kinds of lines that all have as many tokens, so that each column may hold something else.
+        is_explained (`bool`): Whether the counts say why lengths differ. If not, an unknown number may be a count.
     """
 
     def __init__(self, grids: Sequence[Grid]):
@@ -123,6 +128,27 @@ class Layout:
         self._groups = next((groups for groups in _hypotheses(grids) if _holds(groups, grids)), None)
         self._relations = [relation for relation in self._possible_relations(grids) if self._is_true(relation, grids)]
         self._found.clear()
+        self.lengths: dict[Any, set[int]] = {}
+        num_lines: dict[Any, int] = {}
+        for grid in grids:
+            for name, tokens in zip(self.classes(grid), grid, strict=True):
+                self.lengths.setdefault(name, set()).add(len(tokens))
+                num_lines[name] = num_lines.get(name, 0) + 1
+        self.tables = {name for name, found in self.lengths.items() if len(found) == 1 and num_lines[name] > 1}
+        self.is_explained = self._explains(grids)
+
+    def _explains(self, grids: Sequence[Grid]) -> bool:
+        """Whether counts say why numbers of lines and of tokens differ."""
+        if self._groups is None and len({len(grid) for grid in grids}) > 1:
+            return False
+        counted = {
+            classes[count.line]
+            for grid in grids
+            for classes in [self.classes(grid)]
+            for count in self.counts(grid)
+            if count.kind in ("tokens", "rest")
+        }
+        return all(len(found) == 1 or name in counted for name, found in self.lengths.items())
 
     def classes(self, grid: Grid) -> list[Any]:
         """

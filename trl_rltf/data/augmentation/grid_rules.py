@@ -19,7 +19,8 @@ def facts_of_grid(layout: Layout, grid: Grid) -> Iterator[Fact]:
     Find the properties of an input.
 
     - Tokens of a line differ, are sorted, or are the numbers from 1 to their number in any order.
-    - Texts begin with the same character; texts of digits do not begin with a zero.
+    - Texts begin with the same character, or are palindromes; texts of digits do not begin with a zero.
+    - A number of a short line is not above the next one.
     - Lines of a group differ from each other.
     - No number after a number of a short line is above it.
 
@@ -69,3 +70,5 @@ def _bounds(grid: Grid, classes: list[Any]) -> Iterator[Fact]:
                 # A bound that is reached is more than a large number, above all by many numbers.
                 strength = (1 + (len(numbers) >= _MANY)) * (max(numbers) == value)
                 yield Fact("bound", (classes[line], place), max(numbers) <= value, strength)
+                yield Fact("at_most", (classes[line], place), max(numbers) <= value, 1)
+                yield Fact("below", (classes[line], place), max(numbers) < value, 1)

@@ -17,11 +17,14 @@ LEAST = {
     "permutation": 2,  # halves of sequences of the numbers from 1 to their length
     "siblings": 3,  # lines of a group without repetition
     "bound": 2,  # bounds that are reached
+    "at_most": 4,  # numbers that no later one is above
+    "below": 4,  # numbers that all later ones are below
+    "palindrome": 3,  # texts of three characters or more that read the same backwards
     "no_leading_zero": 1,  # texts of digits
     "first_character": 4,  # texts
     "same_length": 1,  # calls with two arguments of the same length, above 2
     "below_length": 4,  # calls with a number below the length of another argument
-    "in_order": 5,  # calls with a number not above the next one
+    "in_order": 5,  # numbers that are not above the next one
 }
 
 
@@ -44,7 +47,7 @@ class Fact(NamedTuple):
 
 class Rules(Generic[Item]):
     """
-    Rules that inputs follow: properties with one value in all inputs, at enough places.
+    Properties that have one value in all inputs, at enough places to be rules.
 
     Args:
         facts (`Callable[[Item], Iterator[Fact]]`): Finds the properties of an input.
@@ -78,7 +81,7 @@ class Rules(Generic[Item]):
 
 def facts_of_text(place: Hashable, text: str) -> Iterator[Fact]:
     """
-    Properties of a text: its first character, and whether digits begin with a zero.
+    Properties of a text: its first character, a palindrome, or a leading zero.
 
     Args:
         place (`Hashable`): Where it is.
@@ -91,6 +94,7 @@ def facts_of_text(place: Hashable, text: str) -> Iterator[Fact]:
         yield Fact("no_leading_zero", place, text[0] != "0", 1)
     if text:
         yield Fact("first_character", place, text[0], 1)
+        yield Fact("palindrome", place, text == text[::-1], int(len(text) > 2))
 
 
 def facts_of_numbers(place: Hashable, values: Sequence[Any]) -> Iterator[Fact]:

@@ -117,7 +117,7 @@ def shape_of(values: Iterable[Any]) -> Shape:
 
 
 def _quote(texts: Sequence[str]) -> str:
-    """The quotation mark around all texts, as in inputs that were written as JSON twice."""
+    """The quotation mark around all texts, as in inputs that were written twice."""
     marks = {text[0] for text in texts if text}
     is_quoted = all(len(text) > 1 and text[0] == text[-1] for text in texts)
     return marks.pop() if is_quoted and marks in ({'"'}, {"'"}) else ""

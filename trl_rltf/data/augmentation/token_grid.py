@@ -17,6 +17,8 @@ from .varied_values import boundaries, sorted_items, vary
 
 _MAX_TOKENS = 2_000  # of an input that is changed
 _MAX_ADDED = 20  # groups, tokens or characters by which a count grows
+_MAX_COLUMNS = 4  # of a line whose tokens each have a separate role
+_MAX_UNKNOWN = 2  # first lines that may hold counts which were not found
 _MIN_BINARY = 2  # digits of a binary number have more
 _MAX_CELLS = 12  # per input that get boundary values
 
@@ -46,8 +48,12 @@ class GridMutator:
         }
 
     def free_cells(self, grid: Grid) -> list[Cell]:
-        """Cells of an input that count nothing."""
+        """Cells that may change: not counts, nor numbers at the top of an unknown layout."""
         taken = {count.cell for count in self.layout.counts(grid)}
+        if not self.layout.is_explained:
+            headers = [line for line in range(min(_MAX_UNKNOWN, len(grid))) if len(grid[line]) <= _MAX_COLUMNS]
+            numbers = ((line, place) for line in headers for place in range(len(grid[line])))
+            taken.update(cell for cell in numbers if isinstance(read_token(grid[cell[0]][cell[1]]), int))
         cells = ((line, place) for line, tokens in enumerate(grid) for place in range(len(tokens)))
         return [cell for cell in cells if cell not in taken]
 
@@ -76,7 +82,9 @@ class GridMutator:
         name = self.layout.classes(grid)[line]
         if any(count.kind == "characters" and count.line == line for count in self.layout.counts(grid)):
             return name, "text"
-        is_row = (line in rows and place >= rows[line]) or len(grid[line]) > 4
+        is_row = (line in rows and place >= rows[line]) or (
+            len(grid[line]) > _MAX_COLUMNS and name not in self.layout.tables
+        )
         return name, "row" if is_row else place
 
     def boundaries(self) -> Iterator[Grid]:
