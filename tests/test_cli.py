@@ -47,6 +47,7 @@ def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
         ("compare", "--json"),
         ("grade", "--strict_comparison"),
         ("check", "--leave_out"),
+        ("augment-tests", "--max_disagreement"),
         ("train-critic", "--pooling"),
         ("demo", "--architecture"),
     ],

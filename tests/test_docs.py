@@ -134,6 +134,7 @@ SCRIPTS = {
     "train_critic": r"trl-rltf train-critic |examples/train_critic\.py",
     "check": r"trl-rltf check ",
     "compare": r"trl-rltf compare ",
+    "augment_tests": r"trl-rltf augment-tests ",
     "grade": r"trl-rltf grade |trl_rltf\.execution grade ",
 }
 OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_precision", "--dynamo_backend"}

@@ -23,7 +23,8 @@ ROOMS = {
     "completions": {"execution"},
     "corrections": {"completions", "execution"},
     "critic": {"completions", "execution", "generation", "metrics", "rewards"},
-    "data": {"execution", "execution.wire"},
+    # The comparison of answers, and the programs that a model writes to make inputs.
+    "data": {"completions", "execution", "execution.unit_tests", "execution.wire"},
     "environments": {"completions", "data", "execution", "execution.wire"},
     "execution": {"execution.host", "execution.sandbox", "execution.unit_tests", "execution.wire", "scripts"},
     "execution.host": {"execution", "execution.sandbox", "execution.unit_tests", "execution.wire"},
@@ -185,6 +186,7 @@ def test_importing_the_root_loads_nothing_heavy(run_script):
 COMMANDS = {
     "analyser_evidence.py",
     "ablation.py",
+    "augment_evidence.py",
     "bench_code_eval.py",
     "bench_execution.py",
     "bench_gpu.py",

@@ -19,11 +19,12 @@ COMMANDS = {
     "compare": ("compare", "compare finished evaluations of the same problems"),
     "grade": ("grade", "grade the programs of a file, without a model"),
     "check": ("check", "check the tests and the reference solutions of a dataset"),
+    "augment-tests": ("augment_tests", "give the problems of a dataset more tests"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
 }
 # Commands that need no process group.
-_WITHOUT_LAUNCHER = ("compare", "grade", "check")
+_WITHOUT_LAUNCHER = ("compare", "grade", "check", "augment-tests")
 _EPILOG = """\
 Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
 of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         if command in _WITHOUT_LAUNCHER:
-            script = importlib.import_module(f"trl_rltf.scripts.{command}")
+            script = importlib.import_module(f"trl_rltf.scripts.{COMMANDS[command][0]}")
             script_parser = script.make_parser(prog=f"trl-rltf {command}")
             status: int = script.main(script_parser.parse_args(given[1:]), script_parser)
             return status

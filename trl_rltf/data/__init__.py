@@ -9,6 +9,16 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .apps import load_apps as load_apps
+    from .augmentation.augment import AugmentationSettings as AugmentationSettings
+    from .augmentation.augment import augment_problems as augment_problems
+    from .augmentation.hypothesis_inputs import HypothesisInputs as HypothesisInputs
+    from .augmentation.model_inputs import ModelInputs as ModelInputs
+    from .augmentation.results import AugmentedProblem as AugmentedProblem
+    from .augmentation.results import LeftAlone as LeftAlone
+    from .augmentation.sources import InputSource as InputSource
+    from .augmentation.sources import MutatedInputs as MutatedInputs
+    from .augmentation.sources import NewInputs as NewInputs
+    from .augmentation.sources import ProblemInputs as ProblemInputs
     from .benchmarks import BENCHMARKS as BENCHMARKS
     from .benchmarks import Benchmark as Benchmark
     from .benchmarks import load_benchmark as load_benchmark
@@ -28,12 +38,30 @@ if TYPE_CHECKING:
     from .prompts import livecodebench_prompt as livecodebench_prompt
     from .prompts import mbpp_prompt as mbpp_prompt
     from .starter_code import complete_program as complete_program
+    from .test_sources import select_tests as select_tests
+    from .test_sources import with_new_tests as with_new_tests
     from .visible_test_parsing import visible_tests as visible_tests
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         ".apps": ("load_apps",),
+        ".augmentation.augment": (
+            "AugmentationSettings",
+            "augment_problems",
+        ),
+        ".augmentation.hypothesis_inputs": ("HypothesisInputs",),
+        ".augmentation.model_inputs": ("ModelInputs",),
+        ".augmentation.results": (
+            "AugmentedProblem",
+            "LeftAlone",
+        ),
+        ".augmentation.sources": (
+            "InputSource",
+            "MutatedInputs",
+            "NewInputs",
+            "ProblemInputs",
+        ),
         ".benchmarks": (
             "BENCHMARKS",
             "Benchmark",
@@ -63,6 +91,10 @@ __all__, __getattr__, __dir__ = lazy_names(
             "mbpp_prompt",
         ),
         ".starter_code": ("complete_program",),
+        ".test_sources": (
+            "select_tests",
+            "with_new_tests",
+        ),
         ".visible_test_parsing": ("visible_tests",),
     },
 )

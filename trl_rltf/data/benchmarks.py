@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets import Dataset, Features, Value, concatenate_datasets
+from datasets import List as ListOf
 
 from ..execution.program import Runner
 from .apps import read_apps
@@ -26,10 +27,12 @@ from .problems import FEATURES
 from .rows import BadRow, LeftOut, Row
 from .sources import read_rows
 from .test_case_lists import read_columns, read_deepcoder, read_open_r1
+from .test_sources import SOURCES_COLUMN
 
 
 logger = logging.getLogger(__name__)
 BENCHMARK_FEATURES = Features({**FEATURES, "time_limit": Value("float64"), "memory_limit": Value("int64")})
+_WITH_SOURCES = Features({**BENCHMARK_FEATURES, SOURCES_COLUMN: ListOf(Value("string"))})
 _MAX_CHARACTERS = 2**28  # of the rows that become one table of Arrow, whose texts have 32-bit offsets
 Reader = Callable[[Row, Options], dict[str, Any]]
 
@@ -123,7 +126,8 @@ def load_benchmark(
 
     Returns:
         [`~datasets.Dataset`]: Columns `prompt`, `tests`, `solutions`, `problem_id`, `difficulty`, `starter_code`, `time_limit`
-        (seconds per test) and `memory_limit` (bytes); the limits are null where the benchmark has none.
+        (seconds per test) and `memory_limit` (bytes); the limits are null where the benchmark has none. A dataset of `trl-rltf
+        augment-tests` has `test_sources` too.
 
     Raises:
         FileNotFoundError: If there is no such file, folder or dataset.
@@ -267,13 +271,18 @@ def _kept(
 
 def _collect(problems: Iterable[dict[str, Any]]) -> Dataset:
     """Make a dataset of rows, in tables of limited size."""
-    tables, part, size = [], [], 0
+    tables: list[Dataset] = []
+    part: list[dict[str, Any]] = []
+    size = 0
+    features = BENCHMARK_FEATURES
     for problem in problems:
+        if SOURCES_COLUMN in problem:
+            features = _WITH_SOURCES
         part.append(problem)
         size += len(problem["tests"]) + sum(map(len, problem["solutions"]))
         if size > _MAX_CHARACTERS:
-            tables.append(Dataset.from_list(part, features=BENCHMARK_FEATURES))
+            tables.append(Dataset.from_list(part, features=features))
             part, size = [], 0
     if part or not tables:
-        tables.append(Dataset.from_list(part, features=BENCHMARK_FEATURES))
+        tables.append(Dataset.from_list(part, features=features))
     return tables[0] if len(tables) == 1 else concatenate_datasets(tables)

@@ -48,3 +48,20 @@ def _literal(value: Any) -> str:
 def call(function: str, arguments: list[Any]) -> str:
     """Write the call of a function with the given arguments."""
     return f"{function}({', '.join(map(literal, arguments))})"
+
+
+def text_of(value: Any) -> str:
+    """
+    Write a value as `repr` does, with integers of any length.
+
+    Args:
+        value (`Any`): A plain value.
+
+    Returns:
+        `str`: Its text.
+    """
+    try:
+        return repr(value)
+    except ValueError:  # an integer of more digits than the interpreter writes by default
+        with any_number_of_digits():
+            return repr(value)

@@ -10,6 +10,7 @@ from .livecodebench import livecodebench_tests
 from .options import Options
 from .prompts import livecodebench_prompt
 from .rows import BadRow, LeftOut, Row
+from .test_sources import SOURCES_COLUMN
 
 
 def read_open_r1(row: Row, options: Options) -> dict[str, Any]:
@@ -104,12 +105,22 @@ def read_columns(row: Row, options: Options) -> dict[str, Any]:
         options ([`~data.options.Options`]): Names of the columns.
 
     Returns:
-        `dict[str, Any]`: One row with the columns of `BENCHMARK_FEATURES`.
+        `dict[str, Any]`: One row with the columns of `BENCHMARK_FEATURES`, and `test_sources` if the row has it.
 
     Raises:
         BadRow: If the row is malformed.
         LeftOut: If the problem has no tests.
     """
+    problem = _read_columns(row, options)
+    sources = row.get(SOURCES_COLUMN)
+    if sources is None:
+        return problem
+    if not isinstance(sources, list) or not all(isinstance(name, str) for name in sources):
+        raise row.bad(SOURCES_COLUMN, "it must be a list with the source of each test")
+    return {**problem, SOURCES_COLUMN: sources}
+
+
+def _read_columns(row: Row, options: Options) -> dict[str, Any]:
     names = options.columns
     tests = row.parsed(names.tests)
     if names.tests not in row.content:

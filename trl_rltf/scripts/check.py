@@ -21,23 +21,21 @@ from rich.console import Console
 from tqdm import tqdm
 
 from ..data import (
-    BENCHMARKS,
     CheckedProblem,
     CheckThresholds,
-    Columns,
     Finding,
     RowNotice,
     check_problems,
     find_duplicates,
     find_faults,
-    load_benchmark,
 )
 from ..data.checks.findings import LEFT_OUT_BY_DEFAULT
 from ..execution import Runner, SandboxError
 from ..execution.limits import TIMEOUT
 from ..execution.runner import IsolationChoice
 from .check_report import CheckReport, write_clean_subset, write_report
-from .finished_checks import FinishedChecks
+from .dataset_arguments import add_dataset_arguments, find_outputs, load_dataset
+from .finished_problems import FinishedProblems
 from .runners import runner_of
 
 
@@ -63,12 +61,16 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """
     try:
         thresholds = CheckThresholds(cheat_pass_ratio=args.cheat_pass_ratio, max_seconds=args.max_seconds)
-        report_file, output = _outputs(args)
+        report_file, output = find_outputs(args, "check")
         notices: list[RowNotice] = []
-        problems = _load(args, notices)
+        problems = load_dataset(args, notices)
         settings = {name: getattr(args, name) for name in ("num_runs", "test_timeout")}
-        finished = FinishedChecks(
-            report_file.with_name(f"{report_file.name}.unfinished"), settings, args.num_solutions
+        finished = FinishedProblems(
+            report_file.with_name(f"{report_file.name}.unfinished"),
+            settings,
+            read=CheckedProblem.from_dict,
+            is_gradable=lambda result: all(program.is_gradable for program in result.programs),
+            num_solutions=args.num_solutions,
         )
         began = time.perf_counter()
         with runner_of(args) as runner:
@@ -105,18 +107,7 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
     add = parser.add_argument
-    add("dataset", help="a benchmark, or a file, a folder or the id of a dataset on the Hub")
-    add(
-        "--benchmark",
-        choices=sorted(BENCHMARKS),
-        help="benchmark whose columns a file or folder has (default: columns)",
-    )
-    add("--split", help="split to check (default: that of the benchmark, mostly test)")
-    add("--subset", help="configuration of the dataset (default: that of the benchmark)")
-    names = ", ".join(field.name for field in dataclasses.fields(Columns) if field.name != "_")
-    add("--columns", nargs="+", default=[], metavar="NAME=COLUMN", help=f"columns of another dataset: {names}")
-    add("--difficulties", nargs="+", help="difficulties to check (default: all)")
-    add("--max_problems", type=int, help="number of problems, from the first (default: all)")
+    add_dataset_arguments(parser)
     add("--num_solutions", type=int, default=10, help="reference solutions per problem, from the first (default: 10)")
     add("--num_runs", type=int, default=2, help="runs of each program; 1 finds no flaky tests (default: 2)")
     add(
@@ -153,59 +144,9 @@ def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def _outputs(args: argparse.Namespace) -> tuple[Path, Path | None]:
-    report: Path = args.report or Path("outputs") / f"check-{Path(args.dataset).stem or 'dataset'}.json"
-    output: Path | None = args.output
-    if output is not None:
-        if output.suffix not in ("", ".jsonl"):
-            raise ValueError(f"`output` is {str(output)!r}, but must be a .jsonl file or a folder.")
-        if output.suffix == "" and output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise ValueError(f"{output}: this exists and is not an empty folder. Give --output another name.")
-    for path in (report, output):
-        if path is not None and path.is_file() and Path(args.dataset).is_file() and path.samefile(args.dataset):
-            raise ValueError(f"{path}: this is the dataset. Give --report and --output other names.")
-    if output is not None and output.absolute() == report.absolute():
-        raise ValueError(f"{output}: this is the file of the report. Give --output another name.")
-    if report.is_dir():
-        raise ValueError(f"{report}: this is a folder. Give --report the name of a file.")
-    return report, output
-
-
-def _load(args: argparse.Namespace, notices: list[RowNotice]) -> Dataset:
-    known = {*BENCHMARKS, *(benchmark.hub_id for benchmark in BENCHMARKS.values())} - {"", "columns"}
-    name, path = args.benchmark or "columns", args.dataset
-    if args.benchmark is None and path in known and not Path(path).exists():
-        name, path = path, None
-    problems = load_benchmark(
-        name,
-        path,
-        args.split,
-        subset=args.subset,
-        columns=_columns(args.columns),
-        difficulties=args.difficulties,
-        bad_rows="skip",
-        on_notice=notices.append,
-    )
-    if args.max_problems is None:
-        return problems
-    if args.max_problems < 1:
-        raise ValueError(f"`max_problems` is {args.max_problems}, but must be at least 1.")
-    return problems.select(range(min(args.max_problems, len(problems))))
-
-
-def _columns(pairs: list[str]) -> Columns | None:
-    names = {field.name for field in dataclasses.fields(Columns) if field.name != "_"}
-    chosen = dict(pair.partition("=")[::2] for pair in pairs)
-    for name, column in chosen.items():
-        if name not in names or not column:
-            raise ValueError(
-                f"`columns` has {f'{name}={column}'!r}, but must have pairs such as tests=test_cases. Known names are "
-                f"{', '.join(sorted(names))}."
-            )
-    return Columns(**chosen) if chosen else None
-
-
-def _run(problems: Dataset, runner: Runner, args: argparse.Namespace, finished: FinishedChecks) -> bool:
+def _run(
+    problems: Dataset, runner: Runner, args: argparse.Namespace, finished: FinishedProblems[CheckedProblem]
+) -> bool:
     """Check the problems that are not finished. Returns whether Ctrl-C ended this."""
     pending = [index for index, problem in enumerate(problems) if finished.get(problem) is None]
     rows = (problems[index] for index in pending)
@@ -224,7 +165,10 @@ def _run(problems: Dataset, runner: Runner, args: argparse.Namespace, finished: 
 
 
 def _find(
-    problems: Dataset, notices: list[RowNotice], finished: FinishedChecks, thresholds: CheckThresholds
+    problems: Dataset,
+    notices: list[RowNotice],
+    finished: FinishedProblems[CheckedProblem],
+    thresholds: CheckThresholds,
 ) -> tuple[list[CheckedProblem], list[dict[Finding, str]]]:
     """Results of the finished problems, and their findings."""
     renamed = {notice.where for notice in notices if notice.kind == "renamed"}
@@ -243,7 +187,7 @@ def _find(
 def _finish(
     report: CheckReport,
     problems: Dataset,
-    finished: FinishedChecks,
+    finished: FinishedProblems[CheckedProblem],
     report_file: Path,
     output: Path | None,
     is_interrupted: bool,

@@ -39,7 +39,7 @@ from ..metrics import (
 from ..metrics import evaluate as evaluate_problems
 from .bad_input import short_errors
 from .evaluation_arguments import EvaluationArguments
-from .evaluation_problems import load_benchmark_problems
+from .evaluation_problems import load_benchmark_problems, select_test_source
 from .evaluation_report import published_figures, report
 from .parser import ScriptParser
 from .policy import load_policy
@@ -130,7 +130,9 @@ def load_problems(script_args: EvaluationArguments, *, folder: Path | None = Non
         folder (`Path`, *optional*): Folder of the run, see [`load_benchmark_problems`].
         is_first (`bool`, *optional*, defaults to `True`): Whether this is the first process of the run.
     """
-    problems = load_benchmark_problems(script_args, folder=folder, is_first=is_first)
+    problems = select_test_source(
+        load_benchmark_problems(script_args, folder=folder, is_first=is_first), script_args.test_source
+    )
     number = len(problems) if script_args.eval_problems is None else script_args.eval_problems
     return problems.select(range(min(number, len(problems))))
 

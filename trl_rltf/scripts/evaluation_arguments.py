@@ -30,6 +30,8 @@ class EvaluationArguments(BenchmarkArguments):
     Args:
         eval_problems (`int`, *optional*):
             Number of problems, from the first one. Defaults to all.
+        test_source (`str`, *optional*, defaults to `"both"`):
+            Tests to grade by, of a dataset of `trl-rltf augment-tests`: `original`, `new` or `both`.
         output_dir (`str`, *optional*):
             Folder of the run. An existing run in it is resumed. Defaults to outputs/<benchmark>-<model>.
         programs (`str`, *optional*, defaults to `"model"`):
@@ -105,6 +107,7 @@ class EvaluationArguments(BenchmarkArguments):
     """
 
     eval_problems: int | None = None
+    test_source: Literal["original", "new", "both"] = "both"
     output_dir: str | None = None
     programs: Literal["model", "reference", "empty"] = "model"
     num_samples: int = 1

@@ -9,12 +9,14 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Literal
 
 from datasets import Dataset, load_from_disk
 
 from .. import __version__
-from ..data import load_benchmark
+from ..data import load_benchmark, select_tests
 from ..data.options import solution_runner
+from ..data.test_sources import SOURCES_COLUMN
 from .benchmark_arguments import BenchmarkArguments
 
 
@@ -61,6 +63,33 @@ def load_benchmark_problems(
     while not copy.is_dir():
         time.sleep(_POLL_SECONDS)
     return load_from_disk(str(copy))
+
+
+def select_test_source(problems: Dataset, source: Literal["original", "new", "both"]) -> Dataset:
+    """
+    Keep the tests from one source, and the problems that have some.
+
+    Args:
+        problems ([`~datasets.Dataset`]): Problems of an evaluation.
+        source (`str`): `"original"`, `"new"` or `"both"`.
+
+    Returns:
+        [`~datasets.Dataset`]: The problems with these tests.
+
+    Raises:
+        ValueError: If the dataset does not say where its tests come from, or no test is left.
+    """
+    if source == "both":
+        return problems
+    if SOURCES_COLUMN not in problems.column_names:
+        raise ValueError(
+            f"`test_source` is {source!r}, but the dataset has no column `{SOURCES_COLUMN}`. Use a dataset of `trl-rltf "
+            "augment-tests` with `benchmark` 'columns', or leave `test_source` out."
+        )
+    rows = [row for problem in problems if (row := select_tests(problem, source)) is not None]
+    if not rows:
+        raise ValueError(f"`test_source` is {source!r}, but no problem has such a test. Use another source.")
+    return Dataset.from_list(rows, features=problems.features)
 
 
 def _load(script_args: BenchmarkArguments, *, runs_solutions: bool = False) -> Dataset:
