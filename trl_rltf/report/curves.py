@@ -33,7 +33,7 @@ _VARIABLES = {
 _SETTINGS: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "trl-rltf",  # the same run gives the same file
-    "font.size": 9,
+    "font.size": 10,
     "text.color": _INK,
     "axes.labelcolor": _MUTED,
     "axes.edgecolor": _GRID,
@@ -48,7 +48,7 @@ _SETTINGS: Any = {
     "ytick.color": _MUTED,
     "lines.linewidth": 1.4,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 10,
     "legend.labelcolor": _INK,
 }
 Points = list[tuple[float, float]]
@@ -253,7 +253,8 @@ def _curve(
         draw(axes)
         axes.set_xlabel(x_label)
         if x_label == "optimizer step":
-            axes.set_xlim(0, max(at for points in series.values() for at, _ in points) * 1.02 or 1)
+            last = max(at for points in series.values() for at, _ in points) or 1
+            axes.set_xlim(-0.02 * last, 1.02 * last)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.tick_params(length=0)
         if axes.get_legend_handles_labels()[1]:

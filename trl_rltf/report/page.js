@@ -80,9 +80,8 @@
     const sign = order === "highest" ? -1 : 1;
     const difference = (a, b) => (a === b ? 0 : a < b ? -1 : 1); // also of infinite numbers
     if (order !== "logged") kept.sort((a, b) => sign * difference(merit(completions[a]), merit(completions[b])) || a - b);
-    const selected = shown[place];
     shown = kept;
-    place = Math.max(0, kept.indexOf(selected));
+    place = 0;
     show();
   }
 
@@ -237,18 +236,23 @@
       told.push(["error", `${c.errorType}${line}${c.errorMessage ? `: ${c.errorMessage}` : ""}`]);
     }
     if (c.trailingError) told.push(["after the program", `${c.trailingError} in code that the tests do not use`]);
-    for (const name of ["input", "expected", "got"]) if (c.failure && name in c.failure) told.push([name, c.failure[name]]);
-    if (!told.length) return;
+    if (told.length) box.append(described(told));
+    if (c.failure) {
+      const parts = ["input", "expected", "got"].filter((name) => name in c.failure);
+      box.append(make("p", "note", "The first test that the program did not pass:"));
+      box.append(described(parts.map((name) => [name, c.failure[name]])));
+    }
+  }
+  function described(pairs) {
     const description = make("dl", "test");
-    for (const [name, value] of told) {
+    for (const [name, value] of pairs) {
       const cell = make("dd");
       const text = make("pre", "", value);
       text.dir = "ltr";
       cell.append(text);
       description.append(make("dt", "", name), cell);
     }
-    if (c.failure) box.append(make("p", "note", "The first test that the program did not pass:"));
-    box.append(description);
+    return description;
   }
 
   function credits(lines) {
