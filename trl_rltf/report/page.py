@@ -17,7 +17,7 @@ from .. import __version__
 from .completion_files import LoggedCompletion
 from .curves import draw_curves
 from .run_folder import MAX_COMPLETIONS, Run, read_run
-from .syntax import ShownProgram, utf16_ranges
+from .syntax import show_program, utf16_ranges
 
 
 FILE_NAME = "report.html"
@@ -133,7 +133,7 @@ def completion_data(run: Run) -> dict[str, Any]:
 
 def _row(completion: LoggedCompletion, problem: int) -> dict[str, Any]:
     text, left_out = _cut(completion.text, completion.length)
-    program = ShownProgram(text, completion.starter_code)
+    program = show_program(text, completion.starter_code)
     credits = utf16_ranges(text, completion.credits)
     return {
         "problem": problem,

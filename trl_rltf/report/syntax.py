@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from pygments.lexers.python import PythonLexer
@@ -71,6 +72,10 @@ class ShownProgram:
         added = len(LINE_END.findall(whole[:place])) if place > 0 else 0
         line = self.first_line + error_line - 1 - added
         return line if line >= self.first_line else None
+
+
+# The completions of a trained policy are often the same.
+show_program = functools.lru_cache(maxsize=4096)(ShownProgram)
 
 
 def utf16_length(text: str) -> int:
