@@ -25,6 +25,7 @@ from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_
 from trl_rltf.environments import UnitTestEnvironment
 from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import add_bug, make_mini_model
+from trl_rltf.scripts import save_and_report
 
 
 @dataclass
@@ -67,13 +68,14 @@ def make_tiny_model(problems, rows, environment, steps):
 
 
 def main(args):
-    runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=8)
+    runner, problems, name = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=8), args.model_name_or_path
     rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
-    name, reward = args.model_name_or_path, UnitTestRewardFunction(runner)
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args.warm_start_steps)
-    trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
+    trainer = RLTFTrainer(
+        model, UnitTestRewardFunction(runner), args, rows, processing_class=tokenizer, environment_factory=make
+    )
     trainer.train()
-    trainer.save_model(args.output_dir)
+    save_and_report(trainer)
 
 
 if __name__ == "__main__":

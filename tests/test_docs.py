@@ -132,6 +132,7 @@ SCRIPTS = {
     "evaluate": r"trl-rltf evaluate |examples/evaluate_\w+\.py",
     "train_critic": r"trl-rltf train-critic |examples/train_critic\.py",
     "check": r"trl-rltf check ",
+    "report": r"trl-rltf report ",
     "grade": r"trl-rltf grade |trl_rltf\.execution grade ",
 }
 OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_precision", "--dynamo_backend"}

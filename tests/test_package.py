@@ -35,6 +35,8 @@ ROOMS = {
     "integrations": {"completions", "execution", "execution.wire"},
     "metrics": {"completions", "data", "execution", "generation"},  # starter code
     "mini": {"critic", "data", "execution"},
+    # For people who read a run on a laptop: nothing here imports torch. Starter code is that of `data`.
+    "report": {"completions", "data", "execution"},
     "rewards": {"completions", "execution"},
     "scripts": {
         "completions",
@@ -47,6 +49,7 @@ ROOMS = {
         "metrics",
         "mini",
         "presets",
+        "report",
         "rewards",
         "trainer",
     },

@@ -36,7 +36,7 @@ class Elements(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.texts = [], {}
+        self.tags, self.texts = [("", {})], {}
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):

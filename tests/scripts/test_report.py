@@ -67,7 +67,7 @@ def evaluation(*num_correct):
 
 
 def test_the_end_of_a_training_writes_its_results_and_its_report(tmp_path, capsys):
-    history = [{"step": 4, "outcome/pass": 0.5, "reward": 0.5}]
+    history = [{"step": 4, "reward": 0.5, **{f"outcome/{outcome.name.lower()}": 0.2 for outcome in Outcome}}]
     report_training(evaluation(0, 1), evaluation(1, 2), history, tmp_path)
     assert f"Report: {tmp_path / 'report.html'}" in capsys.readouterr().out.replace("\n", "")
     results = json.loads((tmp_path / "training_results.json").read_text())

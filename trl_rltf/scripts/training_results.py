@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -79,3 +80,16 @@ def report_if_possible(folder: str | Path) -> str:
         return f"Report: {write_report(folder)}"
     except (OSError, ValueError) as error:
         return f"There is no report: {error}"
+
+
+def save_and_report(trainer: Any) -> None:
+    """
+    Save the model of a training that has ended, write its report, and print the path.
+
+    Args:
+        trainer ([`~transformers.Trainer`]): The trainer.
+    """
+    trainer.save_model(trainer.args.output_dir)
+    trainer.save_state()
+    if trainer.accelerator.is_main_process:
+        sys.stdout.write(f"{report_if_possible(trainer.args.output_dir)}\n")
