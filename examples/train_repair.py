@@ -23,7 +23,6 @@ from transformers import HfArgumentParser
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_apps
 from trl_rltf.environments import UnitTestEnvironment
-from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import add_bug, make_mini_model
 from trl_rltf.scripts import save_and_report
 
@@ -68,12 +67,11 @@ def make_tiny_model(problems, rows, environment, steps):
 
 
 def main(args):
-    runner, problems, name = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=8), args.model_name_or_path
-    rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
+    problems, reward = make_mini_apps(num_problems=8), UnitTestRewardFunction(allow_code_eval=True)
+    rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=reward.runner)
+    name = args.model_name_or_path
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args.warm_start_steps)
-    trainer = RLTFTrainer(
-        model, UnitTestRewardFunction(runner), args, rows, processing_class=tokenizer, environment_factory=make
-    )
+    trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
     trainer.train()
     save_and_report(trainer)
 
