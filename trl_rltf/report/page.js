@@ -166,8 +166,8 @@
     const byLine = program(c);
     tests(c);
     credits(byLine);
-    const reward = c.reward === null ? "" : `, reward ${number(c.reward)}`;
-    element("status").textContent = `${place + 1} of ${shown.length}: ${plain(title(c))}, ${c.outcome}${reward}`;
+    const told = [plain(title(c)), c.outcome, c.reward === null ? "" : `reward ${number(c.reward)}`];
+    element("status").textContent = `${place + 1} of ${shown.length}: ${told.filter(Boolean).join(", ")}`;
   }
   const leftOut = (number) => (number ? `\n[${count(number)} more characters are not shown]` : "");
 
