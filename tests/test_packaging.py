@@ -5,7 +5,7 @@ from source import ROOT
 
 
 def installed_files(monkeypatch, wanted):
-    """Files of a package that are installed and are no modules."""
+    """Installed files of a package, without its modules."""
     monkeypatch.chdir(ROOT)
     distribution = Distribution()
     distribution.parse_config_files()

@@ -48,7 +48,7 @@ class LoggedCompletion:
         error_line (`int`, *optional*): First line of the failing statement in the program, counted from 1.
         trailing_error (`str`, *optional*, defaults to `""`): Class of an error in code that the tests do not use.
         failure (`Mapping[str, str]`, *optional*): `input`, `expected` and `got` of the first test that it did not pass.
-        credits (`Sequence`, *optional*): First character, end and r_t - R_seq of each range of tokens with a reward of their own.
+        credits (`Sequence`, *optional*): First character, end and r_t - R_seq of each range of tokens with such a credit.
         length (`int`, *optional*): Characters of the completion, if the text was cut; otherwise `None`.
         prompt_length (`int`, *optional*): Characters of the prompt, if it was cut; otherwise `None`.
     """

@@ -1,4 +1,4 @@
-"""Draw the curves of a run with matplotlib, as SVG that follows the colours of a page."""
+"""Draw the curves of a run, as SVG in the colours of the page."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def _curve(
 
 
 def _inlined(svg: str, title: str) -> str:
-    """Make an SVG file part of a page: no styles, names or ids that others could have, colours of the page."""
+    """Make an SVG file part of a page: its colours, no styles, unique ids."""
     root = ElementTree.fromstring(svg)
     prefix = re.sub(r"\W+", "-", title.lower())
     used = set(re.findall(r"#([\w-]+)", svg))

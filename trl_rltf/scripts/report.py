@@ -1,5 +1,5 @@
 """
-Write the report of a run: one HTML file with curves, results and completions to read.
+Write the report of a run, as one HTML file.
 
     trl-rltf report outputs/mini-apps
     trl-rltf report outputs/humaneval-qwen --output report.html

@@ -29,7 +29,9 @@ def report_training(
     before: Evaluation, after: Evaluation, history: Sequence[dict[str, Any]], folder: str | Path
 ) -> None:
     """
-    Print the closing table of a training run, draw its learning curve and write its report.
+    Print the closing table of a training run, and write its report.
+
+    The learning curve is drawn into a file, too.
 
     Args:
         before ([`~metrics.Evaluation`]): Evaluation before RL.

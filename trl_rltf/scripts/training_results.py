@@ -24,7 +24,7 @@ def write_results(
     before: Evaluation, after: Evaluation, history: Sequence[Mapping[str, Any]], folder: Path, *, ks: Sequence[int]
 ) -> None:
     """
-    Write `training_results.json`, from which `trl-rltf report` makes its table and its curves.
+    Write the results of a training to `training_results.json`, for its report.
 
     Args:
         before ([`~metrics.Evaluation`]): Evaluation before RL.

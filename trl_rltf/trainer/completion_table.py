@@ -67,7 +67,7 @@ class CompletionTable:
             try:
                 self._record(rows, batch, token_deltas)
             except OSError as error:
-                # A full disk is no reason to lose a training: a report can do without completions.
+                # A full disk must not end a training: a report does not need completions.
                 logger.warning("No more completions are written for the report: %s", error)
                 self._limit = 0
 
@@ -133,7 +133,7 @@ class CompletionTable:
     def _credits(
         self, text: str, ids: torch.Tensor, token_deltas: torch.Tensor | None, index: int
     ) -> list[tuple[int, int, float]]:
-        """Character ranges of the completion whose tokens have a reward of their own, with r_t - R_seq."""
+        """Character ranges whose tokens have a credit r_t - R_seq other than 0."""
         if token_deltas is None or not bool(token_deltas[index].any()):
             return []
         length = int((ids != self._trainer._tokenizer.pad_token_id).sum())
