@@ -84,7 +84,9 @@ def report_if_possible(folder: str | Path) -> str:
 
 def save_and_report(trainer: Any) -> None:
     """
-    Save the model of a training that has ended, write its report, and print the path.
+    Save the model of a training that has ended, and write its report.
+
+    The path of the report is printed.
 
     Args:
         trainer ([`~transformers.Trainer`]): The trainer.

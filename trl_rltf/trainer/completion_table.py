@@ -31,9 +31,9 @@ _COLUMNS = ("outcome", "tests_passed", "error_type", "error_line", "first_failur
 
 class CompletionTable:
     """
-    Add a batch to TRL's completions table and to the records that `trl-rltf report` reads.
+    Add batches to TRL's completions table, and to the records of a report.
 
-    The records are JSON lines in `<output_dir>/report_completions/step-<step>.jsonl`, one per completion of the main process, with the
+    The records, which `trl-rltf report` reads, are JSON lines in `<output_dir>/report_completions/step-<step>.jsonl`, one per completion of the main process, with the
     rewards of its tokens. Their number is limited by `args.report_completions`, spread over the training.
 
     Args:
