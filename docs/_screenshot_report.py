@@ -22,7 +22,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars"
 ).split()
-# A completion with credits, if there is one.
+# A completion with credits of both signs, if there is one.
 CHOOSE = """
 const field = document.getElementById("outcome");
 if ([...field.options].some((option) => option.value === "RUNTIME_ERROR")) {
@@ -30,7 +30,9 @@ if ([...field.options].some((option) => option.value === "RUNTIME_ERROR")) {
   field.dispatchEvent(new Event("change"));
 }
 const next = document.getElementById("next");
-while (!document.querySelector("#program .worse") && !next.disabled) next.click();
+const hasBoth = () => document.querySelector("#program .worse") && document.querySelector("#program .better");
+while (!hasBoth() && !next.disabled) next.click();
+if (!hasBoth()) field.dispatchEvent(new Event("change"));
 """
 # Name of the picture, scheme, width, height, and where it begins.
 PICTURES = [

@@ -149,18 +149,18 @@ def _pass_at_1(history: Sequence[Mapping[str, Any]], results: Mapping[str, Any] 
                 *zip(*training, strict=True),
                 color=_MUTED,
                 linewidth=1,
-                label="pass, training samples",
+                label="training samples",
                 **_marker(training),
             )
         for name, points in evaluated.items():
-            label = "pass@1, evaluation" if name == "eval" else f"pass@1, {name.removeprefix('eval_')}"
+            label = "pass@1, evaluated" if name == "eval" else f"pass@1, {name.removeprefix('eval_')}"
             if points:
                 axes.plot(*zip(*points, strict=True), "D", color=_SECOND, markersize=4, label=label)
         if ends:
             values = [end["value"] for end in ends]
             low, high = ([abs(end[side] - end["value"]) for end in ends] for side in ("low", "high"))
             style: dict[str, Any] = {"fmt": "o", "color": _LINE, "markersize": 5, "capsize": 3, "elinewidth": 1.2}
-            axes.errorbar([0, last], values, yerr=[low, high], label="pass@1, held-out, 95 % interval", **style)
+            axes.errorbar([0, last], values, yerr=[low, high], label="pass@1, before and after", **style)
         axes.set_ylim(0, None)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
@@ -255,7 +255,7 @@ def _curve(
         if x_label == "optimizer step":
             last = max(at for points in series.values() for at, _ in points) or 1
             axes.set_xlim(-0.02 * last, 1.02 * last)
-            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
         axes.tick_params(length=0)
         if axes.get_legend_handles_labels()[1]:
             axes.legend(
