@@ -26,8 +26,8 @@ def write_records(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes completions as a trainer does, one per dictionary of changes, and returns the folder."""
 
     def write(*changes: dict[str, Any], folder: Path = tmp_path / "run") -> Path:
-        (folder / "report_completions").mkdir(parents=True, exist_ok=True)
-        with open(folder / "report_completions" / "step-000000.jsonl", "w") as file:
+        (folder / "_report_completions").mkdir(parents=True, exist_ok=True)
+        with open(folder / "_report_completions" / "step-000000.jsonl", "w") as file:
             for number, change in enumerate(changes):
                 row = {
                     "version": 1,

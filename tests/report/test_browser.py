@@ -258,5 +258,7 @@ def test_the_report_of_a_real_training_is_opened(open_page, tmp_path, model, tok
         "Outcomes of the training samples",
     ]
     assert page.run("return document.querySelectorAll('figure svg path').length") > 20
-    rows = [row for path in sorted(tmp_path.glob("run/report_completions/*")) for row in path.read_text().splitlines()]
+    rows = [
+        row for path in sorted(tmp_path.glob("run/_report_completions/*")) for row in path.read_text().splitlines()
+    ]
     assert len(rows) == 16

@@ -28,7 +28,7 @@ def test_a_text_that_the_trainer_has_cut_keeps_its_length(write_records):
 
 def test_damaged_records_are_counted_and_left_out(write_records):
     folder = write_records({}, {"version": 2}, {"credits": None}, {})
-    with open(folder / "report_completions/step-000001.jsonl", "w") as file:
+    with open(folder / "_report_completions/step-000001.jsonl", "w") as file:
         file.write('{"version": 1, "step"')  # the process was killed
     run = read_run(folder)
     assert [completion.problem for completion in run.completions] == ["problem/0", "problem/3"]

@@ -8,7 +8,9 @@ from trl_rltf import RLTFConfig, TokenReward
 
 
 def records(tmp_path, step=None):
-    paths = sorted((tmp_path / "out/report_completions").glob("step-*.jsonl" if step is None else f"step-{step:06d}*"))
+    paths = sorted(
+        (tmp_path / "out/_report_completions").glob("step-*.jsonl" if step is None else f"step-{step:06d}*")
+    )
     return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
 
@@ -45,7 +47,7 @@ def test_the_number_of_completions_is_limited_and_spread_over_the_steps(make_tra
 
 def test_no_completion_is_written_if_none_is_wanted(make_trainer, tmp_path):
     make_trainer(marks_the_first_token, report_completions=0).train()
-    assert not (tmp_path / "out/report_completions").exists()
+    assert not (tmp_path / "out/_report_completions").exists()
 
 
 def test_a_new_run_in_the_folder_replaces_the_records_of_the_last_one(make_trainer, tmp_path):
@@ -66,13 +68,13 @@ def test_a_resumed_run_keeps_the_records_before_its_checkpoint(make_trainer, tmp
 def test_evaluations_are_not_recorded(make_trainer, tmp_path, problems):
     trainer = make_trainer(marks_the_first_token, eval_dataset=problems.select(range(2)), per_device_eval_batch_size=4)
     trainer.evaluate()
-    assert not (tmp_path / "out/report_completions").exists()
+    assert not (tmp_path / "out/_report_completions").exists()
 
 
 def test_a_disk_that_refuses_the_records_does_not_end_the_training(make_trainer, tmp_path, caplog):
     trainer = make_trainer(marks_the_first_token)
     (tmp_path / "out").mkdir(exist_ok=True)
-    (tmp_path / "out/report_completions").write_text("a file in the place of the folder")
+    (tmp_path / "out/_report_completions").write_text("a file in the place of the folder")
     trainer.train()
     assert trainer.state.global_step == 2
     assert "No more completions are written for the report" in caplog.text

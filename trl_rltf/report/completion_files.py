@@ -13,7 +13,7 @@ from ..completions.program import completion_text, prompt_text
 from .notes import Notes
 
 
-RECORDS = "report_completions/step-*.jsonl"
+RECORDS = "_report_completions/step-*.jsonl"
 TRL_TABLES = "completions/completions_*.parquet"
 SAMPLES = "samples.jsonl"
 SHARDS = "shards/[0-9]*.jsonl"

@@ -22,7 +22,7 @@ from .samples import add_columns
 
 logger = logging.getLogger(__name__)
 
-RECORDS_FOLDER = "report_completions"
+RECORDS_FOLDER = "_report_completions"  # `push_to_hub` leaves out such names
 RECORDS_VERSION = 1
 MAX_CHARACTERS = 20_000  # of a prompt, and of a completion
 # Columns of the completions table that a record has, if the reward function logs them.
@@ -33,8 +33,9 @@ class CompletionTable:
     """
     Add batches to TRL's completions table, and to the records of a report.
 
-    The records, which `trl-rltf report` reads, are JSON lines in `<output_dir>/report_completions/step-<step>.jsonl`, one per completion of the main process, with the
-    rewards of its tokens. Their number is limited by `args.report_completions`, spread over the training.
+    The records, which `trl-rltf report` reads, are JSON lines in `<output_dir>/_report_completions/step-<step>.jsonl`, one per
+    completion of the main process, with the rewards of its tokens. Their number is limited by `args.report_completions`, spread over
+    the training.
 
     Args:
         trainer ([`RLTFTrainer`]): The trainer, whose batches are added.
