@@ -19,7 +19,7 @@ from transformers import HfArgumentParser
 
 from trl_rltf import RLTFConfig, RLTFTrainer, TokenReward
 from trl_rltf.mini import make_mini_model
-from trl_rltf.scripts import short_errors
+from trl_rltf.scripts import save_and_report, short_errors
 
 
 @dataclass
@@ -72,7 +72,7 @@ def main(args):
     )
     trainer = RLTFTrainer(model, [lower_case, short_lines], config, dataset, processing_class=tokenizer)
     trainer.train()
-    trainer.save_model(args.output_dir)
+    save_and_report(trainer)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from transformers import HfArgumentParser
 
 from trl_rltf import RLTFTrainer, load_apps
 from trl_rltf.presets import paper
-from trl_rltf.scripts import short_errors
+from trl_rltf.scripts import save_and_report, short_errors
 
 
 @dataclass
@@ -39,7 +39,7 @@ def main(args):
     )
     trainer = RLTFTrainer(model=args.model_name_or_path, train_dataset=load_apps(args.dataset_name), **recipe)
     trainer.train()
-    trainer.save_model(args.output_dir)
+    save_and_report(trainer)
 
 
 if __name__ == "__main__":

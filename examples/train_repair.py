@@ -22,9 +22,8 @@ from trl.chat_template_utils import qwen2_5_chat_template as template
 
 from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, make_mini_apps
 from trl_rltf.environments import UnitTestEnvironment
-from trl_rltf.execution import LocalRunner
 from trl_rltf.mini import add_bug, make_mini_model
-from trl_rltf.scripts import short_errors
+from trl_rltf.scripts import save_and_report, short_errors
 
 
 @dataclass
@@ -67,13 +66,16 @@ def make_tiny_model(problems, rows, environment, args):
 
 
 def main(args):
-    runner, problems = LocalRunner(allow_code_eval=True), make_mini_apps(num_problems=4)
-    rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=runner)
-    name, reward = args.model_name_or_path, UnitTestRewardFunction(runner, token_feedback=None)
+    problems, reward = (
+        make_mini_apps(num_problems=4),
+        UnitTestRewardFunction(allow_code_eval=True, token_feedback=None),
+    )
+    rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=reward.runner)
+    name = args.model_name_or_path
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args)
     trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
     trainer.train()
-    trainer.save_model(args.output_dir)
+    save_and_report(trainer)
 
 
 if __name__ == "__main__":

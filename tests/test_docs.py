@@ -135,6 +135,7 @@ SCRIPTS = {
     "check": r"trl-rltf check ",
     "compare": r"trl-rltf compare ",
     "augment_tests": r"trl-rltf augment-tests ",
+    "report": r"trl-rltf report ",
     "grade": r"trl-rltf grade |trl_rltf\.execution grade ",
 }
 OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_precision", "--dynamo_backend"}

@@ -38,6 +38,8 @@ ROOMS = {
     "integrations": {"completions", "execution", "execution.wire"},
     "metrics": {"completions", "data", "execution", "generation"},  # starter code
     "mini": {"critic", "data", "execution"},
+    # For people who read a run on a laptop: nothing here imports torch. Starter code is that of `data`.
+    "report": {"completions", "data", "execution"},
     "rewards": {"analysis", "completions", "execution"},
     "scripts": {
         "completions",
@@ -50,6 +52,7 @@ ROOMS = {
         "metrics",
         "mini",
         "presets",
+        "report",
         "rewards",
         "trainer",
     },

@@ -20,11 +20,12 @@ COMMANDS = {
     "grade": ("grade", "grade the programs of a file, without a model"),
     "check": ("check", "check the tests and the reference solutions of a dataset"),
     "augment-tests": ("augment_tests", "give the problems of a dataset more tests"),
+    "report": ("report", "show a training or an evaluation as one HTML file"),
     "train-critic": ("train_critic", "train a critic, which predicts the outcome of the tests"),
     "demo": ("train", "train a tiny model on MiniAPPS, on the CPU"),
 }
 # Commands that need no process group.
-_WITHOUT_LAUNCHER = ("compare", "grade", "check", "augment-tests")
+_WITHOUT_LAUNCHER = ("compare", "grade", "check", "augment-tests", "report")
 _EPILOG = """\
 Each command has a help: trl-rltf train --help. The commands train, evaluate, train-critic and demo take --config FILE, a YAML file
 of arguments. They are started by `accelerate launch` and pass on its arguments, such as --num_processes 2 or --config_file FILE.

@@ -150,6 +150,16 @@ def test_the_rows_of_a_folder_have_the_trailing_error_and_the_length_limit(tmp_p
     assert [rows[name]["is_clipped"] for name in REPORTS] == [False, True, True, None]
 
 
+def test_a_folder_has_the_texts_of_its_problems_for_the_report(tmp_path):
+    rows = TWO_PROBLEMS.add_column("starter_code", ["", "def f():\n"])
+    evaluate(rows, FixedSampler(), ReportsByName(), 2, folder=tmp_path)
+    texts = json.loads((tmp_path / "problem_texts.json").read_text())
+    assert texts == {
+        "version": 1,
+        "problems": {"0": {"prompt": "", "starter_code": ""}, "1": {"prompt": "p", "starter_code": "def f():\n"}},
+    }
+
+
 def test_a_run_that_counted_whole_modules_is_refused(tmp_path):
     evaluate(TWO_PROBLEMS, FixedSampler(), ReportsByName(), 2, folder=tmp_path)
     settings = json.loads((tmp_path / "settings.json").read_text())

@@ -18,6 +18,7 @@ from ..execution import Runner
 from ..execution.limits import LIMIT_COLUMNS
 from .graded_samples import SampleCounter, VisibleTests, check_problem_limits, grade
 from .pass_at_k.pass_at_k import estimate_pass_at_k
+from .problem_texts import write_problem_texts
 from .samplers import Sampler
 from .shards import ShardedRun
 from .statistics import Estimate, ProblemCounts, bootstrap_interval
@@ -222,6 +223,8 @@ def evaluate(
     run.record_or_check("settings", {**(settings or {}), **sizes, **filtered, "verdicts_by": VERDICTS_BY})
     run.record_or_check("problems", {"number": len(problems), "digest": _digest(problems)})
     run.check([len(shard) * num_samples for shard in shards])
+    if rank == 0:
+        write_problem_texts(run.folder, problems)
     pending = run.pending()
     if pending or rank == 0:
         # A complete run is checked too: the weights may have changed since its samples were drawn.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .policy import load_policy as load_policy
     from .problems import load_problems as load_problems
     from .tables import report_training as report_training
+    from .training_results import save_and_report as save_and_report
     from .warm_start import load_policy_and_warm_start as load_policy_and_warm_start
 
 __all__, __getattr__, __dir__ = lazy_names(
@@ -30,6 +31,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         ".policy": ("load_policy",),
         ".problems": ("load_problems",),
         ".tables": ("report_training",),
+        ".training_results": ("save_and_report",),
         ".warm_start": ("load_policy_and_warm_start",),
     },
 )

@@ -13,6 +13,7 @@ from rich.table import Table
 from ..critic import CriticEvaluation
 from ..execution import Outcome
 from ..metrics import Estimate, Evaluation
+from .training_results import report_if_possible, write_results
 
 
 console = Console()
@@ -28,13 +29,15 @@ def report_training(
     before: Evaluation, after: Evaluation, history: Sequence[dict[str, Any]], folder: str | Path
 ) -> None:
     """
-    Print the closing table of a training run and draw its learning curve.
+    Print the closing table of a training run, and write its report.
+
+    The learning curve is drawn into a file, too.
 
     Args:
         before ([`~metrics.Evaluation`]): Evaluation before RL.
         after ([`~metrics.Evaluation`]): Evaluation of the same problems after RL.
         history (`Sequence[dict]`): Log history of the trainer.
-        folder (`str` or `Path`): Folder of the model, for the picture.
+        folder (`str` or `Path`): Folder of the model, for the picture, the results and the report.
     """
     table = Table(
         title=f"{len(before.counts)} held-out problems, {before.num_samples} samples each",
@@ -69,6 +72,8 @@ def report_training(
         console.print(f"Model: {folder}   Learning curve: {picture}")
     else:
         console.print(f"Model: {folder}   For a picture of the learning curve: pip install matplotlib")
+    write_results(before, after, history, Path(folder), ks=ks)
+    console.print(report_if_possible(folder), soft_wrap=True, highlight=False, markup=False)
 
 
 def _add_shares(table: Table, name: str, start: float, end: float) -> None:

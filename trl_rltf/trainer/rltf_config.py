@@ -70,6 +70,12 @@ class RLTFConfig(GRPOConfig):
             The k of the metrics `eval_pass@k`, each at most `num_generations_eval`. If not set, the powers of two below
             `num_generations_eval`, and `num_generations_eval` itself.
 
+        > Parameters that control the logs
+
+        report_completions (`int`, *optional*, defaults to `2000`):
+            Maximum number of completions of a training that are written to `output_dir` for `trl-rltf report`, spread over its
+            steps. `0` writes none.
+
         > Parameters that control the precision
 
         bf16 (`bool`, *optional*):
@@ -147,6 +153,13 @@ class RLTFConfig(GRPOConfig):
             "`num_generations_eval`, and `num_generations_eval` itself."
         },
     )
+    report_completions: int = field(
+        default=2000,
+        metadata={
+            "help": "Maximum number of completions of a training that are written to `output_dir` for `trl-rltf report`, spread "
+            "over its steps. 0 writes none."
+        },
+    )
     bf16: bool | None = field(
         default=None,
         metadata={
@@ -173,6 +186,10 @@ class RLTFConfig(GRPOConfig):
         if type(self.curriculum_probability) not in (int, float) or not 0 <= self.curriculum_probability <= 1:
             raise ValueError(
                 f"`curriculum_probability` is {self.curriculum_probability!r}, but must be between 0 and 1 (no curriculum)."
+            )
+        if type(self.report_completions) is not int or self.report_completions < 0:
+            raise ValueError(
+                f"`report_completions` is {self.report_completions!r}, but must be a whole number of at least 0 (none)."
             )
         if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate.utils import gather_object
 from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 from transformers import (
     BitsAndBytesConfig,
@@ -24,6 +23,7 @@ from .baselines import GreedyCompletions, greedy_completions
 from .batch_advantages import BatchAdvantages
 from .buffer_refresh import BufferRefresh
 from .checks import check_datasets, check_model, check_settings, check_size, find_buffer
+from .completion_table import CompletionTable
 from .dynamic_sampling import DynamicSampling
 from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
@@ -32,7 +32,6 @@ from .reference_loss import ReferenceLoss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
-from .samples import add_columns
 from .seq2seq_grpo import Seq2SeqGRPOTrainer, model_name
 
 
@@ -159,6 +158,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         elif self.prompt_order is not None:
             self.dynamic_sampling = DynamicSampling(self, self.prompt_order, *parts)
         self.batch_advantages = BatchAdvantages(args, self.accelerator, self.reward_weights, self.add_metric)
+        self.completion_table = CompletionTable(self)
         self._rewards_per_func = torch.empty(0)
         self._last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
         self.reference_loss = ReferenceLoss(
@@ -235,7 +235,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
             advantages.set_sequence(batch, rewards, greedy, group_size)
         token_deltas = advantages.add_tokens(batch, calls.token_rewards, calls.token_weights, group_size)
         self.informative_groups = advantages.informative_groups(batch, rewards, token_deltas, group_size)
-        add_columns(self._add_column, batch, token_deltas, self._tokenizer, marks_tokens=self.args.log_completions)
+        self.completion_table.add(inputs, batch, token_deltas)
         return batch
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
@@ -260,10 +260,6 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
                 return super()._calculate_rewards(inputs, prompts, completions, ids)
         finally:
             self._pending_extra_logs, self._pending_metrics = logs
-
-    def _add_column(self, name: str, values: list[Any]) -> None:
-        """Log a column of the completions table."""
-        self._logs["extra"][name].extend(gather_object(values))
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         result = super()._get_per_token_logps_and_entropies(*args, **kwargs)
