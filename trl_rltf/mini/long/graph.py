@@ -75,13 +75,13 @@ class Graph:
 
     def compute(self, inputs: list[Any]) -> list[Any]:
         """
-        Compute the answer.
+        Compute all values.
 
         Args:
             inputs (`list`): Values of the inputs.
 
         Returns:
-            `list`: Values that are asked for; positions count from 1.
+            `list`: The inputs and the values of the nodes, in order.
         """
         values = list(inputs)
         for node in self.nodes:
@@ -93,6 +93,10 @@ class Graph:
             if node.constant is not None:
                 arguments.append(node.constant)
             values.append(STAGES[node.stage].compute(*arguments))
+        return values
+
+    def answers(self, values: list[Any]) -> list[Any]:
+        """The values that are asked for, with positions from 1, among all values."""
         return [
             [place + 1 for place in values[i]] if self.type_of(i) == "positions" else values[i] for i in self.printed
         ]
@@ -101,11 +105,11 @@ class Graph:
         """The words of the statement after the description of the inputs."""
         sentences = []
         for position, node in enumerate(self.nodes, len(self.inputs)):
-            names = {name: LETTERS[argument] for name, argument in zip("ab", node.arguments, strict=False)}
+            names: dict[str, Any] = {name: LETTERS[argument] for name, argument in zip("ab", node.arguments, strict=False)}
             if self.type_of(node.arguments[0]) in OF_A_LIST:
                 names["s"] = LETTERS[self.list_of(node.arguments[0])]
             if node.constant is not None:
-                names |= {"k": str(node.constant), "k_letter": chr(node.constant)}
+                names["k"] = node.constant
             sentences.append(f"Let {LETTERS[position]} be {STAGES[node.stage].text.format(**names)}.")
         return " ".join(sentences)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import itertools
 import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -33,6 +33,9 @@ _QUANTILES = ((0.0, 4), (0.1, 7), (0.5, 18), (0.9, 30), (1.0, 36))
 _TEST_COUNTS = (((1, 2), 0.6), ((5, 10), 0.25), ((15, 20), 0.15))
 _SOLUTION_COUNTS = (4, 12)
 _LEVELS = ((12, "introductory"), (24, "interview"), (_MAX_STATEMENTS + 1, "competition"))
+# Over the example and the tests: different values of a stage, and cases in which it differs from its argument.
+_MIN_DIFFERENT, _MIN_CHANGED = 4, 7
+_MAX_DRAWS = 100  # graphs that are drawn per problem before the compositions are taken to be exhausted
 _UNSEEN_PERIOD = 3  # one in three stages has an author who never writes it in the training set
 _INPUT_WORDS = {"list": "a list of integers", "number": "an integer", "word": "a word", "grid": "a list of rows of integers"}
 
@@ -151,9 +154,14 @@ def draw_drafts(
 
 def _drafts(split: str, num_problems: int, num_statements: int | None, seed: int) -> Iterator[Draft]:
     found: set[str] = set()
-    index = 0
-    while len(found) < num_problems:
-        index += 1
+    for index in itertools.count():
+        if len(found) == num_problems:
+            return
+        if index > _MAX_DRAWS * (len(found) + 10):
+            raise ValueError(
+                f"Only {len(found)} problems were found, but {num_problems} were requested. Request fewer problems, or more "
+                f"statements than {num_statements}."
+            )
         draft = _draft(f"{seed}-{split}-{num_statements}-{index}", split, num_statements, seed)
         if draft is not None and draft.name not in found:
             found.add(draft.name)
@@ -203,21 +211,34 @@ def _draw_num_tests(rng: random.Random) -> int:
 
 
 def _draw_examples(graph: Graph, rng: random.Random) -> list[tuple[list[Any], list[Any]]] | None:
-    """The example of the statement and the tests, unless few different answers show that a constant would do."""
-    found: dict[str, tuple[list[Any], list[Any]]] = {}
+    """The example of the statement and the tests, unless they say too little about the program."""
+    found: dict[str, list[Any]] = {}
     for _ in range(4 * NUM_HIDDEN_TESTS):
         profile = draw_profile(rng) if found else "ordinary"
         inputs = [draw_input(value_type, profile, rng) for value_type in graph.inputs]
-        answers = graph.compute(inputs)
+        values = graph.compute(inputs)
         # An example in which a list is empty shows little, and has an empty line.
-        if found or all(answer not in ([], "") for answer in answers):
-            found.setdefault(json.dumps(inputs), (inputs, answers))
+        if found or all(answer not in ([], "") for answer in graph.answers(values)):
+            found.setdefault(repr(inputs), values)
         if len(found) == NUM_HIDDEN_TESTS + 1:
             break
-    texts = [json.dumps(answers) for _, answers in found.values()]
-    if len(texts) <= NUM_HIDDEN_TESTS or len(set(texts)) < 6 or max(map(texts.count, texts)) > len(texts) // 2:
+    rows = list(found.values())
+    if len(rows) <= NUM_HIDDEN_TESTS or not _is_informative(graph, rows):
         return None
-    return None if texts[0] == texts[1] else list(found.values())
+    return [(values[: len(graph.inputs)], graph.answers(values)) for values in rows]
+
+
+def _is_informative(graph: Graph, rows: list[list[Any]]) -> bool:
+    """Whether no constant is often right, and each stage changes something and depends on the input."""
+    answers = [repr(graph.answers(values)) for values in rows]
+    if answers[0] == answers[1] or max(map(answers.count, answers)) > len(answers) // 2:
+        return False
+    for position, node in enumerate(graph.nodes, len(graph.inputs)):
+        if len({repr(values[position]) for values in rows}) < _MIN_DIFFERENT:
+            return False
+        if sum(values[position] != values[node.arguments[0]] for values in rows) < _MIN_CHANGED:
+            return False
+    return True
 
 
 def unseen_author(stage: str, seed: int) -> Author | None:

@@ -6,6 +6,7 @@ import ast
 import functools
 import random
 from collections.abc import Collection, Sequence
+from statistics import mean, median
 
 from .authors import AUTHORS, Author
 from .graph import Graph, Node
@@ -60,7 +61,7 @@ def write_program(
         lines, arguments = _stage_lines(graph, node, names, names[position], author, rng, wrong)
         if author.layout == "helpers" and len(lines) >= _HELPER_LINES:
             taken = [line for line in helpers if line.startswith("def ")]
-            function = node.stage if author.values == "words" else f"f{len(taken) + 1}"
+            function = f"find_{node.stage}" if author.values == "words" else f"f{len(taken) + 1}"
             function += str(position) if any(line.startswith(f"def {function}(") for line in taken) else ""
             result = names[position]
             helpers += [f"def {function}({', '.join(arguments)}):", *_indent([*lines, f"return {result}"]), ""]
@@ -209,19 +210,19 @@ def stage_costs() -> dict[str, float]:
         if stage.takes[0] in _SOURCES:
             before, arguments = (Node(_SOURCES[stage.takes[0]], (0,)),), (1,)
         node = Node(stage.name, arguments, stage.constants[0] if stage.constants else None)
-        costs[stage.name] = _mean_statements(Graph(tuple(inputs), (*before, node))) - _mean_statements(
-            Graph(tuple(inputs), before)
-        )
+        pair = [Graph(tuple(inputs), (*before, node)), Graph(tuple(inputs), before)]
+        longer, shorter = (mean(_statements(graph)) for graph in pair)
+        costs[stage.name] = longer - shorter
     return costs
 
 
 @functools.cache
 def reading_cost(inputs: tuple[ValueType, ...], is_call: bool) -> float:
-    """Statements of a program apart from its stages and what it prints, on average over the authors."""
-    return _mean_statements(Graph(inputs, ()), is_call=is_call)
+    """Statements apart from those of stages and one per printed value, as the median of the authors."""
+    return median(_statements(Graph(inputs, ()), is_call=is_call))
 
 
-def _mean_statements(graph: Graph, *, is_call: bool = False) -> float:
-    """Statements of the programs of a graph without one for each value that is asked for."""
-    programs = [write_program(graph, author, is_call=is_call) for author in AUTHORS]
-    return sum(map(count_statements, programs)) / len(programs) - len(graph.printed)
+def _statements(graph: Graph, *, is_call: bool = False) -> list[int]:
+    """Statements of each author's program without one for each printed value."""
+    programs = (write_program(graph, author, is_call=is_call) for author in AUTHORS)
+    return [count_statements(program) - len(graph.printed) for program in programs]

@@ -68,7 +68,7 @@ SHORT_STAGES = (
     Stage(
         "every",
         "every",
-        "each {k}th element of {a}, beginning with the first",
+        "one in {k} elements of {a}, beginning with the first",
         ("list",),
         "list",
         lambda a, k: [x for i, x in enumerate(a) if not i % k],
@@ -191,7 +191,7 @@ SHORT_STAGES = (
     Stage(
         "letters_between",
         "inside",
-        "how many letters of {a} come before {k_letter} in the alphabet",
+        "how many letters of {a} come before {k:c} in the alphabet",
         ("word",),
         "number",
         lambda a, k: sum(ord(x) < k for x in a),

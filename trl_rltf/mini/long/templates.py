@@ -96,7 +96,9 @@ def _fill(text: str, names: Mapping[str, str], author: Author) -> str:
     text = _NAME.sub(lambda match: names[match[1]], text)
     if "cell(" in text:
         text = _CELL.sub(lambda match: _cell(names["a"], match[1], match[2], names["w"], author), text)
-    # Parentheses that an index or the right side of an assignment does not need.
+    # Sums and parentheses that an author would not write.
+    text = re.sub(r"\((\w+) - 1\) \+ 1", r"\1", text)
+    text = re.sub(r" \* \((\w+)\)", r" * \1", text)
     return re.sub(r"(\[|, | = |append\()\((\w+ - 1)\)(?=\]|$|\)$)", r"\1\2", text)
 
 

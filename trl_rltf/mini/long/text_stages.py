@@ -67,7 +67,7 @@ TEXT_STAGES = (
         lambda a: re.sub("([aeiou])", r"\1\1", a),
         (
             '@text $r\n@each $x in $a\n    @append $x to $r\n    if $x in "aeio{{u|}}":\n        @append $x to $r',
-            '@text $r\n@each $x in $a\n    if $x in "aeio{{u|}}":\n        @append $x * 2 to $r\n    else:\n        @append $x to $r',
+            '@text $r\n@each $x in $a\n    if $x in "aeio{{u|}}":\n        @append $x to $r\n    @append $x to $r',
         ),
     ),
     Stage(
