@@ -105,7 +105,9 @@ class Graph:
         """The words of the statement after the description of the inputs."""
         sentences = []
         for position, node in enumerate(self.nodes, len(self.inputs)):
-            names: dict[str, Any] = {name: LETTERS[argument] for name, argument in zip("ab", node.arguments, strict=False)}
+            names: dict[str, Any] = {
+                name: LETTERS[argument] for name, argument in zip("ab", node.arguments, strict=False)
+            }
             if self.type_of(node.arguments[0]) in OF_A_LIST:
                 names["s"] = LETTERS[self.list_of(node.arguments[0])]
             if node.constant is not None:

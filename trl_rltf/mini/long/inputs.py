@@ -31,7 +31,9 @@ def draw_input(value_type: ValueType, profile: Profile, rng: random.Random) -> A
         `Any`: The value.
     """
     if value_type == "number":
-        return rng.randint(-6, 0) if profile in ("empty", "negative") else rng.randint(1, 30 if profile == "long" else 9)
+        return (
+            rng.randint(-6, 0) if profile in ("empty", "negative") else rng.randint(1, 30 if profile == "long" else 9)
+        )
     if value_type == "grid":
         height, width = _grid_shape(profile, rng)
         return [_numbers(width, profile, rng) for _ in range(height)]

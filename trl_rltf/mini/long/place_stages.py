@@ -200,7 +200,10 @@ PLACE_STAGES = (
                 "$r = []\nfor $i in range($a{{ + 1|}}, len($s)):\n    $r.append($s[$i])",
                 "$r = $s[$a{{ + 1|}}:]",
             ),
-            "place": ("$r = $s[$a{{| - 1}}:]", "$r = []\nfor $i in range($a{{| - 1}}, len($s)):\n    $r.append($s[$i])"),
+            "place": (
+                "$r = $s[$a{{| - 1}}:]",
+                "$r = []\nfor $i in range($a{{| - 1}}, len($s)):\n    $r.append($s[$i])",
+            ),
             "value": (
                 "$r = []\n$i = 0\nwhile $i < len($s) and $s[$i] != $a:\n    $i += 1\n$r = $s[$i{{ + 1|}}:]",
                 "$r = $s[$s.index($a){{ + 1|}}:] if $s else []",
@@ -215,8 +218,14 @@ PLACE_STAGES = (
         "list",
         lambda e, s: s[: max(e, 0)],
         forms={
-            "index": ("$r = []\nfor $i in range($a{{| + 1}}):\n    $r.append($s[$i])", "$r = $s[:max(0, $a{{| + 1}})]"),
-            "place": ("$r = $s[:max(0, $a{{ - 1|}})]", "$r = []\nfor $i in range($a{{ - 1|}}):\n    $r.append($s[$i])"),
+            "index": (
+                "$r = []\nfor $i in range($a{{| + 1}}):\n    $r.append($s[$i])",
+                "$r = $s[:max(0, $a{{| + 1}})]",
+            ),
+            "place": (
+                "$r = $s[:max(0, $a{{ - 1|}})]",
+                "$r = []\nfor $i in range($a{{ - 1|}}):\n    $r.append($s[$i])",
+            ),
             "value": (
                 "$r = []\nfor $x in $s:\n    if $x == $a:\n{{|        $r.append($x)\n}}        break\n    $r.append($x)",
                 "$r = $s[:$s.index($a){{| + 1}}] if $s else []",
@@ -251,7 +260,9 @@ PLACE_STAGES = (
                 "$r = $s[$a] if $s else 0\n@each $x in $s\n    if $x {{<|<=}} $s[$a]:\n        $r += $x",
                 "$r = 0\nif $s:\n    $r = $s[$a] + sum($x for $x in $s if $x {{<|<=}} $s[$a])",
             ),
-            "place": ("$r = $s[$a - 1] if $s else 0\n@each $x in $s\n    if $x {{<|<=}} $s[$a - 1]:\n        $r += $x",),
+            "place": (
+                "$r = $s[$a - 1] if $s else 0\n@each $x in $s\n    if $x {{<|<=}} $s[$a - 1]:\n        $r += $x",
+            ),
             "value": ("$r = $a\n@each $x in $s\n    if $x {{<|<=}} $a:\n        $r += $x",),
         },
     ),

@@ -37,11 +37,16 @@ _LEVELS = ((12, "introductory"), (24, "interview"), (_MAX_STATEMENTS + 1, "compe
 _MIN_DIFFERENT, _MIN_CHANGED = 4, 7
 _MAX_DRAWS = 100  # graphs that are drawn per problem before the compositions are taken to be exhausted
 _UNSEEN_PERIOD = 3  # one in three stages has an author who never writes it in the training set
-_INPUT_WORDS = {"list": "a list of integers", "number": "an integer", "word": "a word", "grid": "a list of rows of integers"}
+_INPUT_WORDS = {
+    "list": "a list of integers",
+    "number": "an integer",
+    "word": "a word",
+    "grid": "a list of rows of integers",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Outline:
     """
     A problem before its solutions are written.
 
@@ -111,17 +116,19 @@ def make_mini_apps_long(
     Raises:
         ValueError: If the split is unknown, or a number is out of its range.
     """
-    drafts = draw_drafts(split, num_problems, num_statements, num_tests, seed)
+    outlines = draw_outlines(split, num_problems, num_statements, num_tests, seed)
     problems = []
-    for draft in drafts:
-        count = NUM_HIDDEN_TESTS if split == "test" else _draw_num_tests(random.Random(f"{draft.key}-tests"))
-        problems.append(make_row(draft, write_solutions(draft, split, seed), count if num_tests is None else num_tests))
+    for outline in outlines:
+        count = NUM_HIDDEN_TESTS if split == "test" else _draw_num_tests(random.Random(f"{outline.key}-tests"))
+        problems.append(
+            make_row(outline, write_solutions(outline, split, seed), count if num_tests is None else num_tests)
+        )
     return to_dataset(problems)
 
 
-def draw_drafts(
+def draw_outlines(
     split: str, num_problems: int | None, num_statements: int | None, num_tests: int | None, seed: int
-) -> Iterator[Draft]:
+) -> Iterator[Outline]:
     """
     Draw problems one after the other, after checking the arguments.
 
@@ -133,7 +140,7 @@ def draw_drafts(
         seed (`int`): Seed.
 
     Returns:
-        `Iterator[Draft]`: The problems.
+        `Iterator[Outline]`: The problems.
 
     Raises:
         ValueError: If the split is unknown, or a number is out of its range.
@@ -149,10 +156,10 @@ def draw_drafts(
         )
     if num_tests is not None and not 1 <= num_tests <= NUM_HIDDEN_TESTS:
         raise ValueError(f"`num_tests` is {num_tests}, but must be from 1 to {NUM_HIDDEN_TESTS}.")
-    return _drafts(split, _SPLIT_SIZES[split] if num_problems is None else num_problems, num_statements, seed)
+    return _outlines(split, _SPLIT_SIZES[split] if num_problems is None else num_problems, num_statements, seed)
 
 
-def _drafts(split: str, num_problems: int, num_statements: int | None, seed: int) -> Iterator[Draft]:
+def _outlines(split: str, num_problems: int, num_statements: int | None, seed: int) -> Iterator[Outline]:
     found: set[str] = set()
     for index in itertools.count():
         if len(found) == num_problems:
@@ -162,13 +169,13 @@ def _drafts(split: str, num_problems: int, num_statements: int | None, seed: int
                 f"Only {len(found)} problems were found, but {num_problems} were requested. Request fewer problems, or more "
                 f"statements than {num_statements}."
             )
-        draft = _draft(f"{seed}-{split}-{num_statements}-{index}", split, num_statements, seed)
-        if draft is not None and draft.name not in found:
-            found.add(draft.name)
-            yield draft
+        outline = _outline(f"{seed}-{split}-{num_statements}-{index}", split, num_statements, seed)
+        if outline is not None and outline.name not in found:
+            found.add(outline.name)
+            yield outline
 
 
-def _draft(key: str, split: str, num_statements: int | None, seed: int) -> Draft | None:
+def _outline(key: str, split: str, num_statements: int | None, seed: int) -> Outline | None:
     """A problem of a split, unless its answers say too little or it has too few authors."""
     rng = random.Random(key)
     statements = _draw_num_statements(rng) if num_statements is None else num_statements
@@ -183,8 +190,8 @@ def _draft(key: str, split: str, num_statements: int | None, seed: int) -> Draft
     examples = _draw_examples(graph, rng)
     if examples is None:
         return None
-    draft = Draft(graph, statements, is_call, has_length, examples[0], tuple(examples[1:]), key)
-    return draft if len(write_solutions(draft, split, seed)) >= _SOLUTION_COUNTS[0] else None
+    outline = Outline(graph, statements, is_call, has_length, examples[0], tuple(examples[1:]), key)
+    return outline if len(write_solutions(outline, split, seed)) >= _SOLUTION_COUNTS[0] else None
 
 
 def _digest(text: str) -> str:
@@ -256,22 +263,25 @@ def unseen_author(stage: str, seed: int) -> Author | None:
     return AUTHORS[number // _UNSEEN_PERIOD % len(AUTHORS)] if number % _UNSEEN_PERIOD == 0 else None
 
 
-def write_solutions(draft: Draft, split: str, seed: int, *, wrong: Collection[str] = ()) -> list[str]:
+def write_solutions(
+    outline: Outline, split: str, seed: int, *, wrong: Collection[str] = (), wrong_rate: float = 1.0
+) -> list[str]:
     """
     Write the solutions of a problem, all different.
 
     Args:
-        draft (`Draft`): The problem.
+        outline (`Outline`): The problem.
         split (`str`): Its split; in `"train"`, some authors do not write some stages.
         seed (`int`): Seed of the problems.
         wrong (`Collection[str]`, *optional*): Stages that have their mistake.
+        wrong_rate (`float`, *optional*, defaults to `1.0`): Share of the programs in which such a stage has it.
 
     Returns:
         `list[str]`: The programs.
     """
-    rng = random.Random(f"{draft.key}-solutions")
+    rng, mistakes = random.Random(f"{outline.key}-solutions"), random.Random(f"{outline.key}-mistakes")
     count = rng.randint(*_SOLUTION_COUNTS)
-    stages = {node.stage for node in draft.graph.nodes}
+    stages = {node.stage for node in outline.graph.nodes}
     absent = {unseen_author(stage, seed) for stage in stages} if split == "train" else set()
     authors = [author for author in rng.sample(AUTHORS, len(AUTHORS)) if author not in absent]
     programs: dict[str, None] = {}
@@ -279,28 +289,29 @@ def write_solutions(draft: Draft, split: str, seed: int, *, wrong: Collection[st
         if not authors or len(programs) == count:
             break
         author = authors[attempt % len(authors)].deviate(rng)
+        here = {stage for stage in sorted(stages.intersection(wrong)) if mistakes.random() < wrong_rate}
         program = write_program(
-            draft.graph, author, rng=rng, is_call=draft.is_call, has_length=draft.has_length, wrong=wrong
+            outline.graph, author, rng=rng, is_call=outline.is_call, has_length=outline.has_length, wrong=here
         )
         programs.setdefault(program)
     return list(programs)
 
 
-def make_row(draft: Draft, solutions: list[str], num_tests: int) -> dict[str, Any]:
+def make_row(outline: Outline, solutions: list[str], num_tests: int) -> dict[str, Any]:
     """
     Make the row of a problem.
 
     Args:
-        draft (`Draft`): The problem.
+        outline (`Outline`): The problem.
         solutions (`list[str]`): Its solutions.
         num_tests (`int`): Number of tests.
 
     Returns:
         `dict[str, Any]`: A row with the columns of APPS.
     """
-    chosen = draft.tests[:num_tests]
+    chosen = outline.tests[:num_tests]
     tests: dict[str, Any]
-    if draft.is_call:
+    if outline.is_call:
         tests = {
             "fn_name": "solve",
             "inputs": [inputs for inputs, _ in chosen],
@@ -308,31 +319,31 @@ def make_row(draft: Draft, solutions: list[str], num_tests: int) -> dict[str, An
         }
     else:
         tests = {
-            "inputs": [_input_text(draft, inputs) for inputs, _ in chosen],
+            "inputs": [_input_text(outline, inputs) for inputs, _ in chosen],
             "outputs": [answer_text(answers) for _, answers in chosen],
         }
     return make_problem(
-        prompt=apps_prompt(_statement(draft), call_based=draft.is_call),
+        prompt=apps_prompt(_statement(outline), call_based=outline.is_call),
         tests=tests,
-        problem_id=draft.name,
-        where=f"MiniAPPS-L, problem {draft.name}",
+        problem_id=outline.name,
+        where=f"MiniAPPS-L, problem {outline.name}",
         solutions=solutions,
-        difficulty=draft.difficulty,
+        difficulty=outline.difficulty,
     )
 
 
-def _input_text(draft: Draft, inputs: list[Any]) -> str:
-    pairs = zip(draft.graph.inputs, inputs, strict=True)
-    return "".join(as_text(value_type, value, has_length=draft.has_length) for value_type, value in pairs)
+def _input_text(outline: Outline, inputs: list[Any]) -> str:
+    pairs = zip(outline.graph.inputs, inputs, strict=True)
+    return "".join(as_text(value_type, value, has_length=outline.has_length) for value_type, value in pairs)
 
 
-def _statement(draft: Draft) -> str:
-    graph = draft.graph
+def _statement(outline: Outline) -> str:
+    graph = outline.graph
     names = LETTERS[: len(graph.inputs)]
     asked = ", ".join(LETTERS[position] for position in graph.printed)
     counted = " Positions count from 1." if any(graph.type_of(i) == "positions" for i in graph.printed) else ""
-    inputs, answers = draft.example
-    if draft.is_call:
+    inputs, answers = outline.example
+    if outline.is_call:
         words = [f"{name} is {_INPUT_WORDS[kind]}" for name, kind in zip(names, graph.inputs, strict=True)]
         call = f"solve({', '.join(map(repr, inputs))})"
         return (
@@ -340,9 +351,10 @@ def _statement(draft: Draft) -> str:
             f"\nExample: {call} returns {answers[0]!r}."
         )
     words = [
-        describe_input(kind, name, has_length=draft.has_length) for name, kind in zip(names, graph.inputs, strict=True)
+        describe_input(kind, name, has_length=outline.has_length)
+        for name, kind in zip(names, graph.inputs, strict=True)
     ]
     return (
         f"Read {', then '.join(words)}. {graph.statement()} Print {asked}{', one per line' if len(graph.printed) > 1 else ''}."
-        f"{counted}\n\n-----Example-----\nInput\n{_input_text(draft, inputs)}\nOutput\n{answer_text(answers)}"
+        f"{counted}\n\n-----Example-----\nInput\n{_input_text(outline, inputs)}\nOutput\n{answer_text(answers)}"
     )

@@ -73,7 +73,9 @@ def write_program(
         answer = answers[0] if len(answers) == 1 else f"[{', '.join(answers)}]"
         main = [f"def {_FUNCTION}({', '.join(inputs)}):", *_indent([*body, f"return {answer}"])]
     else:
-        main = body + [_printing(graph.type_of(i), text, author) for i, text in zip(graph.printed, answers, strict=True)]
+        main = body + [
+            _printing(graph.type_of(i), text, author) for i, text in zip(graph.printed, answers, strict=True)
+        ]
         if author.layout == "main":
             main = ["def main():", *_indent(main), "", "main()"]
     imports = ["import sys", ""] if author.reading == "lines" and not is_call else []
@@ -152,7 +154,11 @@ def _grid_reading(name: str, row: str, author: Author) -> list[str]:
         return [f"{name} = {{}}", header, inner, f"        {name}[{local['i']}, {local['j']}] = int({local['y']})"]
     if form == "flat":
         value = _integers(row, author)
-        return [f"{name} = []", header, f"    {name} += {value}" if author.augmented else f"    {name} = {name} + {value}"]
+        return [
+            f"{name} = []",
+            header,
+            f"    {name} += {value}" if author.augmented else f"    {name} = {name} + {value}",
+        ]
     return [f"{name} = []", header, f"    {name}.append({_integers(row, author)})"]
 
 

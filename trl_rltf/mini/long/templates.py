@@ -149,7 +149,11 @@ def _each(line: _Line, names: Mapping[str, str], author: Author) -> list[str]:
     if sorted_source:  # its elements have no index
         return [f"for {item} in sorted({sequence}):", *_indent(_expand(line.body, names, author))]
     if author.loop == "value":
-        header = f"for {names[index_role]}, {item} in enumerate({sequence}):" if index_role else f"for {item} in {sequence}:"
+        header = (
+            f"for {names[index_role]}, {item} in enumerate({sequence}):"
+            if index_role
+            else f"for {item} in {sequence}:"
+        )
         return [header, *_indent(_expand(line.body, names, author))]
     index = names[index_role or "i"]
     body = _expand(line.body, names, author)
