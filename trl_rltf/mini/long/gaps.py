@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 
 from datasets import Dataset
 
 from ...data.problems import to_dataset
-from .problems import NUM_HIDDEN_TESTS, draw_outlines, make_row, write_solutions
+from .outlines import NUM_HIDDEN_TESTS, hash_number
+from .problems import make_row
+from .solutions import draw_solved_outlines, write_solutions
 from .stages import STAGES
 
 
@@ -59,7 +60,7 @@ def make_gapped_examples(
         )
     wrong, rare = stages_with_gaps(seed, wrong_share=wrong_share, rare_share=rare_share)
     rows = []
-    for outline in draw_outlines("train", num_problems, num_statements, None, seed):
+    for outline, _ in draw_solved_outlines("train", num_problems, num_statements, None, seed):
         stages = {node.stage for node in outline.graph.nodes}
         if rare & stages and random.Random(f"{outline.key}-rare").random() >= rare_rate:
             continue
@@ -76,13 +77,15 @@ def stages_with_gaps(seed: int, *, wrong_share: float, rare_share: float) -> tup
 
     Args:
         seed (`int`): Seed of the choice.
-        wrong_share (`float`): Share of the kinds with a mistake.
+        wrong_share (`float`): Share of the kinds with a mistake, among those whose templates have one.
         rare_share (`float`): Share of the rare kinds.
 
     Returns:
         `tuple[set[str], set[str]]`: Names of the wrong and of the rare stages.
     """
-    names = sorted(STAGES, key=lambda name: hashlib.sha256(f"{seed}-{name}-gap".encode()).digest())
-    num_wrong, num_rare = round(wrong_share * len(names)), round(rare_share * len(names))
+    names = sorted(STAGES, key=lambda name: hash_number(f"{seed}-{name}-gap"))
     # From both ends, so that one share does not change the other choice.
-    return set(names[:num_wrong]), set(names[len(names) - num_rare :])
+    rare = set(names[len(names) - round(rare_share * len(names)) :])
+    mistaken = [name for name in names if STAGES[name].has_mistake]
+    wrong = set(mistaken[: round(wrong_share * len(mistaken))])
+    return wrong - rare, rare

@@ -52,3 +52,8 @@ class Stage:
         if not self.forms:
             return self.bodies
         return next(self.forms[form] for form in chosen_forms.values() if form in self.forms)
+
+    @property
+    def has_mistake(self) -> bool:
+        """Whether the templates mark a mistake."""
+        return any("{{" in body for bodies in (self.bodies, *self.forms.values()) for body in bodies)
