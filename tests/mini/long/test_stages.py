@@ -156,7 +156,9 @@ def all_ways(stage):
     """Each author with each form of the values that the stage reads or makes, and each template."""
     kinds = {*stage.takes, stage.gives, *(["positions"] if "positions" in stage.takes else [])} & set(FORMS)
     for author in AUTHORS:
-        for chosen in itertools.product(*(FORMS[kind] if kind in kinds else (author.form_of(kind),) for kind in FORMS)):
+        for chosen in itertools.product(
+            *(FORMS[kind] if kind in kinds else (author.form_of(kind),) for kind in FORMS)
+        ):
             for taste in (0, -1):
                 yield replace(author, forms=chosen, taste=taste)
 

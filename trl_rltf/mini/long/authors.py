@@ -46,7 +46,7 @@ class Author:
     values: str
     names: str
     loop: Literal["value", "index", "while"]
-    forms: tuple[str, str, str, str, str]
+    forms: tuple[str, ...]
     taste: Literal[0, -1]
     layout: Literal["flat", "helpers", "main"] = "flat"
     augmented: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 
 from .stage import Stage
 
@@ -24,8 +25,8 @@ def _common(c: Counter[int]) -> int:
     return min(c, key=lambda x: (-c[x], x), default=0)
 
 
-def _first(a: list[int], key: object) -> int:
-    return min(range(len(a)), key=key, default=-1)  # type: ignore[call-overload, no-any-return]
+def _first(a: list[int], key: Callable[[int], int]) -> int:
+    return min(range(len(a)), key=key, default=-1)
 
 
 def _value(e: int, s: list[int]) -> int:

@@ -196,6 +196,6 @@ SHORT_STAGES = (
         "number",
         lambda a, k: sum(ord(x) < k for x in a),
         ("$r = sum(1 for $x in $a if ord($x) {{<|<=}} $k)", "$r = len([$x for $x in $a if ord($x) {{<|<=}} $k])"),
-        constants=(101, 104, 108, 110),
+        constants=(101, 105, 111, 116),
     ),
 )

@@ -53,7 +53,7 @@ TEXT_STAGES = (
         "word",
         lambda a, k: "".join("abcdefghijklmnopqrstuvwxyz"[(ord(x) - ord("a") + k) % 26] for x in a),
         (
-            "@text $r\n@each $x in $a\n    $n = ord($x) + $k\n    if $n {{>|>=}} 122:\n        $n -= 26\n    @append chr($n) to $r",
+            "@text $r\n@each $x in $a\n    $n = ord($x) + $k\n    if $n > 122:\n        $n -= {{26|25}}\n    @append chr($n) to $r",
             "@text $r\n@each $x in $a\n    @append chr((ord($x) - 97 + $k) % {{26|25}} + 97) to $r",
         ),
         constants=(1, 3, 7, 13),
@@ -98,7 +98,7 @@ TEXT_STAGES = (
     ),
     Stage(
         "letter_numbers",
-        "numbers",
+        "ordinals",
         "the places of the letters of {a} in the alphabet, with 1 for a",
         ("word",),
         "list",
@@ -209,9 +209,8 @@ TEXT_STAGES = (
         lambda a: max(range(len(a)), key=lambda i: (sum(a[i]), -i)) + 1,
         (
             "$r = 0\n$m = 0\nfor $i in range($h):\n    $t = 0\n    for $j in range($w):\n        $t += cell($i, $j)\n"
-            "    if $i == 0 or $t {{>|>=}} $m:\n        $m = $t\n        $r = $i + 1",
-            "$m = [sum(cell($i, $j) for $j in range($w)) for $i in range($h)]\n$r = 1\nfor $i in range($h):\n"
-            "    if $m[$i] {{>|>=}} $m[$r - 1]:\n        $r = $i + 1",
+            "    if $i == 0 or $t > $m:\n        $m = $t\n        $r = $i{{ + 1|}}",
+            "$m = [sum(cell($i, $j) for $j in range($w)) for $i in range($h)]\n$r = $m.index(max($m)){{ + 1|}}",
         ),
     ),
 )
