@@ -6,7 +6,8 @@ from trl_rltf import make_mini_apps_long
 from trl_rltf.execution import Outcome, Program
 from trl_rltf.mini import make_gapped_examples
 from trl_rltf.mini.long.gaps import stages_with_gaps
-from trl_rltf.mini.long.stages import STAGES
+from trl_rltf.mini.long.short_stages import SHORT_STAGES
+from trl_rltf.mini.long.stages import STATEFUL
 
 
 def changed_share(rows):
@@ -35,7 +36,7 @@ def test_a_gap_persists():
     """At a rate of 1, each program with a wrong stage has its mistake, whoever writes it."""
     wrong, rare = stages_with_gaps(0, wrong_share=0.3, rare_share=0.2)
     assert not wrong & rare
-    assert len(rare) == round(0.2 * len(STAGES))
+    assert len(rare) == round(0.2 * len(STATEFUL)) + round(0.2 * len(SHORT_STAGES))
     assert changed_share(gapped(wrong_share=0.3, wrong_rate=0.0, rare_share=0.0)) == 0.0
     always, often = (changed_share(gapped(wrong_share=0.3, wrong_rate=rate, rare_share=0.0)) for rate in (1.0, 0.5))
     assert always > often > 0

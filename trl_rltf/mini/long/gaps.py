@@ -10,7 +10,8 @@ from ...data.problems import to_dataset
 from .outlines import NUM_HIDDEN_TESTS, hash_number
 from .problems import make_row
 from .solutions import draw_solved_outlines, write_solutions
-from .stages import STAGES
+from .short_stages import SHORT_STAGES
+from .stages import STAGES, STATEFUL
 
 
 def make_gapped_examples(
@@ -83,9 +84,13 @@ def stages_with_gaps(seed: int, *, wrong_share: float, rare_share: float) -> tup
     Returns:
         `tuple[set[str], set[str]]`: Names of the wrong and of the rare stages.
     """
-    names = sorted(STAGES, key=lambda name: hash_number(f"{seed}-{name}-gap"))
-    # From both ends, so that one share does not change the other choice.
-    rare = set(names[len(names) - round(rare_share * len(names)) :])
-    mistaken = [name for name in names if STAGES[name].has_mistake]
-    wrong = set(mistaken[: round(wrong_share * len(mistaken))])
+    wrong: set[str] = set()
+    rare: set[str] = set()
+    # Of short and long stages the same shares, so that a share means about the same at all lengths.
+    for kinds in (STATEFUL, SHORT_STAGES):
+        names = sorted((stage.name for stage in kinds), key=lambda name: hash_number(f"{seed}-{name}-gap"))
+        mistaken = [name for name in names if STAGES[name].has_mistake]
+        wrong |= set(mistaken[: round(wrong_share * len(mistaken))])
+        # From the other end, so that one share hardly changes the other choice.
+        rare |= set(names[len(names) - round(rare_share * len(names)) :])
     return wrong - rare, rare

@@ -1,4 +1,4 @@
-"""Inputs of tests: ordinary ones, and the edge cases that make tests unequally hard."""
+"""Inputs of tests: ordinary ones and edge cases, so that tests differ in difficulty."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _draw_num_statements(rng: random.Random) -> int:
 
 
 def _draw_examples(graph: Graph, rng: random.Random) -> list[tuple[list[Any], list[Any]]] | None:
-    """The example of the statement and the tests, unless they say too little about the program."""
+    """The example of the statement and the tests, unless they say too little."""
     found: dict[str, list[Any]] = {}
     for _ in range(4 * NUM_HIDDEN_TESTS):
         profile = draw_profile(rng) if found else "ordinary"
@@ -127,7 +127,7 @@ def _draw_examples(graph: Graph, rng: random.Random) -> list[tuple[list[Any], li
 
 
 def _is_informative(graph: Graph, rows: list[list[Any]]) -> bool:
-    """Whether no constant is often right, and each stage changes something and depends on the input."""
+    """Whether no constant is often right, and each stage matters."""
     answers = [repr(graph.answers(values)) for values in rows]
     if answers[0] == answers[1] or max(map(answers.count, answers)) > len(answers) // 2:
         return False

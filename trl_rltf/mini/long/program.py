@@ -224,7 +224,7 @@ def stage_costs() -> dict[str, float]:
 
 @functools.cache
 def reading_cost(inputs: tuple[ValueType, ...], is_call: bool) -> float:
-    """Statements apart from those of stages and one per printed value, as the median of the authors."""
+    """Median of the other statements, without one per printed value."""
     return median(_statements(Graph(inputs, ()), is_call=is_call))
 
 

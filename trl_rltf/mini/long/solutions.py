@@ -21,7 +21,7 @@ def draw_solved_outlines(
     split: str, num_problems: int | None, num_statements: int | None, num_tests: int | None, seed: int
 ) -> Iterator[tuple[Outline, list[str]]]:
     """
-    Draw problems with their solutions one after the other, after checking the arguments.
+    Check the arguments, and draw problems with their solutions.
 
     Args:
         split (`str`): See [`make_mini_apps_long`], as the others.

@@ -108,7 +108,8 @@ def _cell(grid: str, row: str, column: str, width: str, author: Author) -> str:
         return f"{grid}[{row}][{column}]"
     if form == "cells":
         return f"{grid}[{row}, {column}]"
-    return f"{grid}[{f'({row})' if ' ' in row else row} * {width} + {column}]"
+    start = "" if row == "0" else f"{f'({row})' if ' ' in row else row} * {width} + "
+    return f"{grid}[{start}{column}]"
 
 
 def _directive(line: _Line, names: Mapping[str, str], author: Author) -> list[str]:
