@@ -9,8 +9,8 @@ from datasets import Dataset
 from ...data.problems import to_dataset
 from .outlines import NUM_HIDDEN_TESTS, hash_number
 from .problems import make_row
-from .solutions import draw_solved_outlines, write_solutions
 from .short_stages import SHORT_STAGES
+from .solutions import draw_solved_outlines, write_solutions
 from .stages import STAGES, STATEFUL
 
 
