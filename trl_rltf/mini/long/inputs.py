@@ -1,4 +1,4 @@
-"""Inputs of tests: ordinary ones and edge cases, so that tests differ in difficulty."""
+"""Inputs of tests: ordinary ones and edge cases, which are harder."""
 
 from __future__ import annotations
 
