@@ -66,12 +66,9 @@ def make_tiny_model(problems, rows, environment, args):
 
 
 def main(args):
-    problems, reward = (
-        make_mini_apps(num_problems=4),
-        UnitTestRewardFunction(allow_code_eval=True, token_feedback=None),
-    )
+    reward = UnitTestRewardFunction(allow_code_eval=True, token_feedback=None)
+    problems, name = make_mini_apps(num_problems=4), args.model_name_or_path
     rows, make = problems.map(make_row), partial(UnitTestEnvironment, max_calls=2, runner=reward.runner)
-    name = args.model_name_or_path
     model, tokenizer = (name, None) if name else make_tiny_model(problems, rows, make(), args)
     trainer = RLTFTrainer(model, reward, args, rows, processing_class=tokenizer, environment_factory=make)
     trainer.train()

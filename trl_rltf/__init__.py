@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .data import load_apps as load_apps
     from .data import load_mbpp as load_mbpp
     from .mini import make_mini_apps as make_mini_apps
+    from .mini import make_mini_apps_long as make_mini_apps_long
     from .rewards import TokenReward as TokenReward
     from .rewards import UnitTestRewardFunction as UnitTestRewardFunction
     from .trainer import OnlineBuffer as OnlineBuffer
@@ -31,7 +32,10 @@ __all__, __getattr__, __dir__ = lazy_names(
             "load_apps",
             "load_mbpp",
         ),
-        ".mini": ("make_mini_apps",),
+        ".mini": (
+            "make_mini_apps",
+            "make_mini_apps_long",
+        ),
         ".rewards": (
             "TokenReward",
             "UnitTestRewardFunction",

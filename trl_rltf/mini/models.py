@@ -81,7 +81,7 @@ def llama_config(
         intermediate_size=hidden_size * 8 // 3,
         num_hidden_layers=num_layers,
         num_attention_heads=num_heads,
-        max_position_embeddings=512,
+        max_position_embeddings=2048,
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
