@@ -6,6 +6,9 @@ Compare the findings of static analysis with the outcomes of graded samples; the
 
 from benchmarks.analyser import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

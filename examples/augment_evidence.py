@@ -10,6 +10,9 @@ Measure what new tests do to right and to wrong programs.
 
 from benchmarks.augmentation import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

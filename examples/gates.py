@@ -7,6 +7,9 @@ See which kinds of feedback could help a model, before training with them; the c
 
 from ablation.gates import run_command
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    run_command()
+    with short_errors():
+        run_command()

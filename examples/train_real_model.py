@@ -6,6 +6,9 @@ Train a real code model on MBPP in one of the ways that docs/evidence.md compare
 
 from benchmarks.real_model import main
 
+from trl_rltf.scripts import short_errors
+
 
 if __name__ == "__main__":
-    main()
+    with short_errors():
+        main()

@@ -213,10 +213,8 @@ def _with_feedback(prompt: str, feedback: str) -> str:
 
 
 def run_command() -> None:
-    """Run `main`; Ctrl-C and bad arguments end it with a message."""
+    """Run `main`; Ctrl-C ends it with a message."""
     try:
         main()
     except KeyboardInterrupt:
         raise SystemExit("Interrupted. The samples are kept: run the command again to resume.") from None
-    except ValueError as error:
-        raise SystemExit(str(error)) from None

@@ -47,7 +47,7 @@ def unused_port():
 def test_a_model_is_found_by_its_name_or_by_its_folder(server, folder, suffix):
     for name in ("policy", folder, f"{folder}/../mini"):
         found = CompletionsServer(server.url + suffix, str(name))
-        assert (found.model, found.origin, found.max_model_length) == ("policy", str(folder), 512)
+        assert (found.model, found.origin, found.max_model_length) == ("policy", str(folder), 2048)
 
 
 def test_answers_come_in_the_order_of_the_requests_and_not_too_many_at_a_time(server):

@@ -88,10 +88,10 @@ def test_engine_and_server_draw_the_same_samples(folder, loaded, server, problem
 
 def test_prompt_and_completion_that_do_not_fit_are_refused(make, problems):
     message = (
-        r"longest prompt has \d+ tokens and `max_completion_length` is 500, but the context of the engine has 512"
+        r"longest prompt has \d+ tokens and `max_completion_length` is 2040, but the context of the engine has 2048"
     )
     with pytest.raises(ValueError, match=message):
-        make(Sampling(max_completion_length=500)).sample([problems[0]], 1, 0)
+        make(Sampling(max_completion_length=2040)).sample([problems[0]], 1, 0)
 
 
 def test_a_long_prompt_loses_its_beginning_as_with_transformers(make, loaded, problems):

@@ -1,5 +1,8 @@
 """Run scripts in the process of the tests, which has imported everything already."""
 
+import contextlib
+import re
+
 import architectures
 import pytest
 import torch
@@ -17,6 +20,22 @@ def run(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return start
+
+
+@pytest.fixture
+def refused(capsys):
+    """Expect a message: of the parser, which ends the process with status 2, or of an error."""
+
+    @contextlib.contextmanager
+    def expect(message):
+        with pytest.raises((ValueError, OSError, SystemExit)) as caught:
+            yield
+        is_exit = isinstance(caught.value, SystemExit)
+        assert not is_exit or caught.value.code == 2
+        text = capsys.readouterr().err if is_exit else str(caught.value)
+        assert re.search(message, text), text
+
+    return expect
 
 
 @pytest.fixture

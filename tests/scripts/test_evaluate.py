@@ -269,8 +269,8 @@ def test_chat_prompts_go_through_the_template(tmp_path, pretrained, call, shared
         (["--programs", "empty", "--difficulties", "easy"], "`difficulties` has .'easy'., but the problems of 'mbpp'"),
     ],
 )
-def test_wrong_arguments_are_refused_in_a_sentence(call, shared_data, flags, message):
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
+def test_wrong_arguments_are_refused_in_a_sentence(call, refused, shared_data, flags, message):
+    with refused(message):
         call("mbpp", "--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", *flags)
 
 

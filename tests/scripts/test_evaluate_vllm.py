@@ -216,8 +216,8 @@ def test_an_adapter_is_merged_for_the_engine(call, tmp_path, folder, form):
         (["--vllm_server_base_url", "a:8000"], "is 'a:8000', but must start with 'http://'"),
     ],
 )
-def test_what_cannot_work_is_refused_in_a_sentence(call, flags, message):
-    with pytest.raises(ValueError, match=message):
+def test_what_cannot_work_is_refused_in_a_sentence(call, refused, flags, message):
+    with refused(message):
         call(*GREEDY, *flags)
 
 

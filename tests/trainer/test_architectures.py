@@ -297,6 +297,8 @@ def test_settings_that_need_a_causal_model_are_refused(
 
     model, tokenizer = make("codet5")
     args = RLTFConfig(str(tmp_path), per_device_train_batch_size=4, num_generations=4, bf16=False, **settings)
+    if "tools" in arguments:
+        problems = problems.map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})
     with pytest.raises(ValueError, match=message):
         RLTFTrainer(model, by_length, args, problems, processing_class=tokenizer, **arguments)
 

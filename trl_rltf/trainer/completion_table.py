@@ -83,7 +83,9 @@ class CompletionTable:
         allowed = self._limit * (step + 1) // last - self._num_written
         # At least one group: an online buffer samples in a few steps only.
         number = min(max(allowed // group_size, 1) * group_size, self._limit - self._num_written, len(rows))
-        if number <= 0:
+        logs = self._trainer._logs
+        holds_batch = len(logs["extra"]["rltf_advantage"]) >= len(self._trainer._rewards_per_func)
+        if number <= 0 or not holds_batch:  # TRL's logs have room for one generation batch
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         mode = "w" if step != self._step else "a"
