@@ -224,7 +224,7 @@ def logged_names(source):
                 metrics.add(node.value)
         elif isinstance(node, ast.Call) and node.args:
             function = ast.unparse(node.func).rpartition(".")[2].lstrip("_")
-            if function in ("log_metric", "add_metric"):
+            if function in ("log_metric", "add_metric", "set_metric"):
                 metrics |= literal_names(node.args[0])
             elif function in ("log_extra", "add_column"):
                 columns |= literal_names(node.args[0])

@@ -127,7 +127,8 @@ class Stopwatch:
 
 def measure(watch: Stopwatch, warm_up: int) -> None:
     """Replace the functions of all phases, and those that fork, wait for and end a process."""
-    fork, leave, wait, serve, read = child.fork, os._exit, os.waitpid, ScriptServer.serve, worker.read_frame
+    fork, leave, serve, read = child.fork, os._exit, ScriptServer.serve, worker.read_frame
+    wait, wait_with_usage = os.waitpid, os.wait4
     requests = itertools.count(-1)  # the first message is the configuration
 
     def fork_and_restart() -> int:
@@ -147,6 +148,13 @@ def measure(watch: Stopwatch, warm_up: int) -> None:
             watch.add_exit(before)
         return ended, status
 
+    def wait_with_usage_and_add(pid: int, options: int) -> tuple[int, int, Any]:
+        before = _used(resource.RUSAGE_CHILDREN)
+        ended = wait_with_usage(pid, options)
+        if ended[0]:
+            watch.add_exit(before)
+        return ended
+
     def serve_as_server(server: ScriptServer) -> NoReturn:
         watch.process = _SERVER
         serve(server)
@@ -160,7 +168,7 @@ def measure(watch: Stopwatch, warm_up: int) -> None:
         return read(descriptor)
 
     child.fork = fork_server.fork = fork_and_restart
-    os._exit, os.waitpid = stamp_and_leave, wait_and_add
+    os._exit, os.waitpid, os.wait4 = stamp_and_leave, wait_and_add, wait_with_usage_and_add
     ScriptServer.serve, worker.read_frame = serve_as_server, read_when_there
     for phase, places in _PHASES.items():
         for owner, name in places:

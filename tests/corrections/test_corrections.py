@@ -132,3 +132,8 @@ def test_the_limits_of_a_problem_hold(runner):
     slow = RIGHT.replace("# add", "\n    for _ in range(10 ** 8): pass")
     (correction,) = find_corrections([FailedProgram(WRONG, TESTS, [slow], limits={"timeout": 0.2})], runner)
     assert correction is None
+
+
+def test_one_program_as_the_donors_is_refused():
+    with pytest.raises(TypeError, match="`donors` is one text, but must be a list of programs"):
+        FailedProgram(WRONG, TESTS, RIGHT)

@@ -79,7 +79,7 @@ def test_groups_without_a_signal_are_replaced(make_trainer, problems):
     assert reward.prompts == problems["prompt"][:8]
     assert history(trainer, "groups/generated") == [2.0, 2.0]
     assert history(trainer, "groups/unfilled") == [0.0, 0.0]
-    assert history(trainer, "num_samples") == pytest.approx([(8 + 12 + 16) / 3, (24 + 28 + 32) / 3])
+    assert history(trainer, "num_samples") == [16, 32]
     assert sum(len(batch["advantages"]) for batch in spy.batches) == 16
     trained = [
         trainer.processing_class.decode(ids[mask.bool()])

@@ -25,12 +25,19 @@ class FailedProgram:
         tests (`dict` or `str`): Unit tests of the problem.
         donors (`Sequence[str]`): Right programs: passing samples, reference solutions. Earlier ones are preferred.
         limits (`dict`, *optional*): Limits of the problem, `timeout` and `memory_limit` of [`~execution.Program`].
+
+    Raises:
+        TypeError: If `donors` is one text, which would be read as a list of characters.
     """
 
     source: str
     tests: Any
     donors: Sequence[str]
     limits: dict[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.donors, str):
+            raise TypeError("`donors` is one text, but must be a list of programs: `donors=[program]`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def find_corrections(
     but the head of a function would be the solution of another program.
 
     Args:
-        programs (`Sequence[FailedProgram]`): The programs.
+        programs (`Sequence[FailedProgram]`): The programs. They are not run themselves: leave out those that pass.
         runner ([`~execution.Runner`]): Runs the tests.
         max_candidates (`int`, *optional*, defaults to `2000`): Maximum number of programs to run for each failing program.
 

@@ -104,9 +104,11 @@ class BatchRunner(ABC):
         self.close()
 
     def __del__(self) -> None:
-        # When the interpreter shuts down, the workers see their pipes close and end by themselves.
-        with contextlib.suppress(Exception):
+        # When the interpreter shuts down, the workers see their pipes close and end by themselves. `contextlib` may be gone then.
+        try:  # noqa: SIM105
             self.close()
+        except Exception:
+            pass
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy in another process starts separate workers, as a fork does.

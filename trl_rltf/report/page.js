@@ -68,7 +68,9 @@
   // Without a reward, the share of the tests passed.
   const merit = (c) => (c.reward !== null ? c.reward : c.tests ? c.passed / c.tests : -Infinity);
 
+  let waiting;
   function filter() {
+    clearTimeout(waiting); // a text that was typed just before
     const text = element("text").value;
     const kept = [];
     const is = (input, value) => input.value === "" || input.value === String(value);
@@ -270,7 +272,6 @@
   // ------------------------------------------------------------------ mouse and keyboard
 
   for (const id of ["outcome", "step", "problem", "order"]) element(id).addEventListener("change", filter);
-  let waiting;
   element("text").addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(filter, 150);

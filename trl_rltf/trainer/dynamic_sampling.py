@@ -37,6 +37,9 @@ class Scorer(Protocol):
     def add_metric(self, name: str, value: float) -> None:
         """Log a number."""
 
+    def set_metric(self, name: str, value: float) -> None:
+        """Log a number that counts since the start, without averaging it."""
+
 
 class DynamicSampling:
     """
@@ -138,8 +141,8 @@ class DynamicSampling:
             if num_graded:
                 self.order.pass_rates.add(number, num_passed, num_graded)
         for name, value in self.order.pass_rates.metrics().items():
-            self._scorer.add_metric(name, value)
-        self._scorer.add_metric("num_samples", float(self.order.num_samples))
+            self._scorer.set_metric(name, value)
+        self._scorer.set_metric("num_samples", float(self.order.num_samples))
 
     def most(self, number: int) -> int:
         """Return the largest of the numbers of all processes."""

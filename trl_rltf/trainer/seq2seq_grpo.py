@@ -337,6 +337,10 @@ class Seq2SeqGRPOTrainer(GRPOTrainer):
         """Log a number; TRL averages it over a logging step."""
         self._metrics["train" if self.model.training else "eval"][name].append(value)
 
+    def set_metric(self, name: str, value: float) -> None:
+        """Log a number that counts since the start, as it is at the end of a logging step."""
+        self._metrics["train" if self.model.training else "eval"][name] = [value]
+
 
 def model_name(model: Any) -> str:
     """Return the last part of the name of a model, or `"model"` if it has none."""
