@@ -76,7 +76,8 @@ def test_a_program_has_its_own_memory(any_runner, mib, limit, error):
 def test_a_program_may_have_more_memory_than_its_runner_gives(any_runner, mib, limit, error):
     # The limit of this runner is 256 MiB.
     memory_limit = None if limit is None else limit * 2**20
-    (report,) = any_runner.run([Program(ALLOCATES.format(mib=mib), DONE, memory_limit=memory_limit)])
+    # With time: a machine that is short of memory takes seconds for 300 MiB.
+    (report,) = any_runner.run([Program(ALLOCATES.format(mib=mib), DONE, timeout=10, memory_limit=memory_limit)])
     assert report.error_type == error, report
 
 
