@@ -21,8 +21,9 @@ def short_errors(prog: str | None = None) -> Iterator[None]:
     """
     End the process with the message of an error alone, without a traceback.
 
-    This is done if this package or the script itself raised the error. Such a message says what was found, what is expected and what to do; the lines of the scripts add nothing. An error that
-    another library or the interpreter raised is a bug, or is not understood, and keeps its traceback. The exit status is 2.
+    This is done if this package or the script itself raised the error. Such a message says what was found, what is expected and what
+    to do; the lines of the scripts add nothing. An error that another library or the interpreter raised is a bug, or is not
+    understood, and keeps its traceback. The exit status is 2.
 
     Args:
         prog (`str`, *optional*): Name of the program, for the message. Defaults to that of the command line.
