@@ -28,6 +28,8 @@ from trl_rltf import RLTFConfig, RLTFTrainer, UnitTestRewardFunction, load_mbpp
 from trl_rltf.generation import prompt_lengths
 from trl_rltf.metrics.prompt_styles import styled_prompt
 
+from . import head_on_cpu
+
 
 @dataclass
 class RealModelArguments:
@@ -50,7 +52,7 @@ class RealModelArguments:
     max_prompt_length: int = field(default=192, metadata={"help": "Problems with longer prompts are left out."})
     max_completion_length: int = field(default=192, metadata={"help": "Tokens of the longest completion."})
     temperature: float = field(default=0.8, metadata={"help": "Sampling temperature."})
-    learning_rate: float = field(default=5e-5, metadata={"help": "Learning rate after 3 steps of warm-up."})
+    learning_rate: float = field(default=1e-4, metadata={"help": "Learning rate after 3 steps of warm-up."})
     seed: int = field(default=1, metadata={"help": "Seed of the adapters, the order of prompts and the sampling."})
     use_vllm: bool = field(default=False, metadata={"help": "Sample with vLLM in this process."})
 
@@ -69,6 +71,8 @@ def main() -> None:
         from . import vllm_on_cpu
 
         vllm_on_cpu.use_colocate_mode(dtype="bfloat16")
+    if not torch.cuda.is_available():
+        head_on_cpu.use_full_logits()
     trainer = make_trainer(args)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(args.output_dir))
 

@@ -151,7 +151,10 @@ class ReferenceLoss:
             prompts = batch["prompt_ids"], batch["prompt_mask"]
         labels = ids.masked_fill(mask == 0, -100)
         logits = self._logits(model, prompts, (ids, mask)).float()
-        return cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
+        # Flat: with the classes in the second dimension, (B, V, R), the CPU needs 40 % more time.
+        return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="none").view_as(
+            labels
+        )
 
     def add_to(
         self, loss: torch.Tensor, model: Any, batch: dict[str, Any], accumulation_steps: int
