@@ -37,7 +37,9 @@ class FullLogits:
     ) -> tuple[Any, ...]:
         """Return the log-probabilities of the targets, `(N,)`, their entropies, and `None` for what was not asked for."""
         if final_logit_softcapping or set(outputs) - {"log_probs", "entropy"}:
-            raise NotImplementedError("`FullLogits` has neither a softcap nor outputs other than log-probabilities and entropies.")
+            raise NotImplementedError(
+                "`FullLogits` has neither a softcap nor outputs other than log-probabilities and entropies."
+            )
         logits = torch.nn.functional.linear(hidden, weight, bias).float() * (logit_scale / temperature)
         entropies = None
         if "entropy" in outputs:
