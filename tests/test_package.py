@@ -56,7 +56,8 @@ ROOMS = {
         "rewards",
         "trainer",
     },
-    "trainer": {"completions", "generation", "metrics"},  # pass@k of evaluations
+    # pass@k of evaluations; corrections are found with the tests of a reward function
+    "trainer": {"completions", "corrections", "execution", "generation", "metrics", "rewards"},
 }
 STANDARD_LIBRARY_ONLY = {"execution.sandbox", "execution.wire", "execution.worker", "_lazy"}
 

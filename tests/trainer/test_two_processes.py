@@ -51,6 +51,14 @@ def test_two_processes_agree_on_the_groups_that_are_replaced(result_of):
     assert max(first["generated groups"]) > 1
 
 
+def test_two_processes_learn_the_corrections_of_one(result_of):
+    """All completions of the first process fail and are corrected; those of the second one pass."""
+    first, second = result_of("corrections")
+    assert first["steps"] == second["steps"] == 3
+    assert len(set(first["sums of weights"])) == 1
+    assert first["corrections"] == [1.0, 1.0, 1.0]
+
+
 def test_two_processes_evaluate_each_problem_once(result_of):
     """
     Also if the last batch is filled up with problems of the first one, and if a group is divided between the processes.

@@ -12,7 +12,7 @@ from .dynamic_sampling import DynamicSampling, Scorer
 from .online_buffer import OnlineBuffer
 from .prompt_order import PromptBatch, PromptOrder
 from .rltf_config import RLTFConfig
-from .samples import Sample, join_samples, loss_mask, split_batch
+from .samples import Sample, join_samples, loss_mask, reference_loss_mask, split_batch
 
 
 Rows = list[dict[str, Any]]
@@ -213,7 +213,7 @@ class BufferRefresh:
         factor = self._args.steps_per_generation / len(batches)
         masks = {"num_items_in_batch": [loss_mask(batch) for batch in batches]}
         if "reference_mask" in batches[0]:
-            masks["num_reference_tokens"] = [batch["reference_mask"] for batch in batches]
+            masks["num_reference_tokens"] = [reference_loss_mask(batch) for batch in batches]
         for name, masks_of_name in masks.items():
             num_tokens = torch.stack([mask.sum() for mask in masks_of_name]).sum()
             num_tokens = self._accelerator.gather(num_tokens).sum() * factor

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 
+from ._trl import is_conversational
+
 
 _TEXT = ("string", "large_string", "null")  # a column without values has the type `null`
 
@@ -74,6 +76,26 @@ def solutions_of(row: Mapping[str, Any]) -> list[str]:
     if isinstance(column, str):
         column = _programs(column)
     return [] if column is None else [solution for solution in column if solution]
+
+
+def target_tokens(text: str, prompt: Any, tokenizer: Any, *, is_encoder_decoder: bool) -> list[int]:
+    """
+    Return the token ids of a program as the completion of a prompt.
+
+    Args:
+        text (`str`): The program.
+        prompt (`str` or `list[dict]`): The prompt. After chat messages, the program is in a fenced block.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): Tokenizer.
+        is_encoder_decoder (`bool`): Whether the program gets the special tokens of a target.
+
+    Returns:
+        `list[int]`: Token ids, with an end token.
+    """
+    if is_conversational({"prompt": prompt}):
+        text = f"```python\n{text}\n```"
+    # The tokenizer sets the start of a decoder (CodeT5: `<s>`); a causal model continues the prompt.
+    tokens: list[int] = tokenizer(text, add_special_tokens=is_encoder_decoder)["input_ids"]
+    return tokens if tokens[-1:] == [tokenizer.eos_token_id] else [*tokens, tokenizer.eos_token_id]
 
 
 def _programs(text: str) -> list[str]:

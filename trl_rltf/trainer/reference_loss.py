@@ -13,10 +13,12 @@ import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
 
-from ._trl import is_conversational, pad
+from ._trl import pad
 from .advantages import local_rows
-from .reference_data import holds_programs, rows_with_solutions, solutions_of
+from .correction_queue import CorrectionQueue, QueuedCorrection, make_correction_queue, replace_references
+from .reference_data import holds_programs, rows_with_solutions, solutions_of, target_tokens
 from .rltf_config import RLTFConfig
+from .samples import reference_loss_mask
 
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class ReferenceLoss:
         tokenize_prompts (`Callable`): Returns ids and mask of a list of prompts, `(B, P)`, as generation uses them.
         can_draw_rows (`bool`): Whether completions depend on their prompt in the training set only.
         is_encoder_decoder (`bool`): Whether solutions go to a decoder, with the special tokens of a target.
+        corrections ([`CorrectionQueue`], *optional*): Corrections of failing completions, which replace some of the solutions.
 
     Attributes:
         generator (`torch.Generator`): Random numbers of the draws. It is separate, so that draws depend neither on the
@@ -64,6 +67,7 @@ class ReferenceLoss:
         tokenize_prompts: Callable[[list[Any]], IdsAndMask],
         can_draw_rows: bool,
         is_encoder_decoder: bool,
+        corrections: CorrectionQueue | None = None,
     ):
         self._dataset = dataset
         self._args = args
@@ -72,6 +76,7 @@ class ReferenceLoss:
         self._logits = logits
         self._tokenize_prompts = tokenize_prompts
         self._is_encoder_decoder = is_encoder_decoder
+        self.corrections = corrections
         self.generator = torch.Generator().manual_seed(args.seed)
         self._rows_with_solutions = torch.empty(0, dtype=torch.long)
         if can_draw_rows and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
@@ -83,6 +88,11 @@ class ReferenceLoss:
                     "row, one program as text, or such a list as JSON text.",
                     dataset.features["solutions"],
                 )
+        if corrections is not None and self.weight == 0:
+            raise ValueError(
+                "`correction_share` is a share of the cross entropy of reference solutions, whose weight is 0 here. Set "
+                "`ce_loss_weight`, such as 1.0; a training set without solutions has corrections from passing completions only."
+            )
         if args.ce_loss_weight is None and self.weight > 0 and accelerator.is_main_process:
             logger.warning(
                 "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
@@ -105,8 +115,8 @@ class ReferenceLoss:
             model ([`torch.nn.Module`]): Policy that chooses among the candidates.
 
         Returns:
-            `dict`: Solutions, `(B, R)`; their prompts, `(B, P)`, if these are not those of the rows; and the number of
-            tokens of solutions on all processes.
+            `dict`: Solutions, `(B, R)`; their prompts, `(B, P)`, if these are not those of the rows; with corrections, the mask
+            of the tokens in the loss; and the number of these on all processes.
         """
         accelerator, size = self._accelerator, len(rows)
         device, num_rows = accelerator.device, size * accelerator.num_processes
@@ -122,6 +132,7 @@ class ReferenceLoss:
             # The same number on all processes, which make the same forward passes.
             most = int(accelerator.gather(counts).max())
             num_candidates = min(max(most, 1), _MAX_CANDIDATES)
+        corrections = self._draw_corrections(num_rows, size)
         ids, mask = tokenize_solutions(
             rows,
             choices,
@@ -131,8 +142,11 @@ class ReferenceLoss:
             is_encoder_decoder=self._is_encoder_decoder,
         )
         drawn = {"reference_ids": ids, "reference_mask": mask}
-        if can_draw:
-            prompts = self._tokenize_prompts([row["prompt"] for row in rows])
+        if can_draw or self.corrections is not None:
+            own = [row["prompt"] for row in rows]
+            prompts = self._tokenize_prompts(
+                [prompt if one is None else one.prompt for prompt, one in zip(own, corrections, strict=True)]
+            )
             names = ("reference_prompt_ids", "reference_prompt_mask")
             drawn |= {
                 name: tensor.repeat_interleave(num_candidates, 0) for name, tensor in zip(names, prompts, strict=True)
@@ -140,7 +154,17 @@ class ReferenceLoss:
         drawn = {name: tensor.to(device) for name, tensor in drawn.items()}
         if num_candidates > 1:
             drawn = self._likeliest(drawn, num_candidates, model)
-        return {**drawn, "num_reference_tokens": accelerator.gather(drawn["reference_mask"].sum()).sum()}
+        if self.corrections is not None:
+            drawn = replace_references(drawn, corrections, self._tokenizer.pad_token_id)
+        num_tokens = reference_loss_mask(drawn).sum()
+        return {**drawn, "num_reference_tokens": accelerator.gather(num_tokens).sum()}
+
+    def _draw_corrections(self, num_rows: int, size: int) -> list[QueuedCorrection | None]:
+        """Draw a correction, or `None`, for each row of this process."""
+        if self.corrections is None:
+            return [None] * size
+        numbers = torch.rand(num_rows, 2, generator=self.generator)
+        return self.corrections.draw(local_rows(numbers, size, self._accelerator.process_index))
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Return the cross entropy of each reference token, at temperature 1, `(B, R)`."""
@@ -149,7 +173,7 @@ class ReferenceLoss:
             prompts = batch["reference_prompt_ids"], batch["reference_prompt_mask"]
         else:
             prompts = batch["prompt_ids"], batch["prompt_mask"]
-        labels = ids.masked_fill(mask == 0, -100)
+        labels = ids.masked_fill(reference_loss_mask(batch) == 0, -100)
         logits = self._logits(model, prompts, (ids, mask)).float()
         # Flat: with the classes in the second dimension, (B, V, R), the CPU needs 40 % more time.
         return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="none").view_as(
@@ -203,6 +227,30 @@ class ReferenceLoss:
         return {name: tensor[best] for name, tensor in drawn.items()}
 
 
+def make_reference_loss(trainer: Any) -> ReferenceLoss:
+    """
+    Make the reference loss of a trainer, with corrections if they are set.
+
+    Args:
+        trainer ([`RLTFTrainer`]): The trainer.
+
+    Returns:
+        [`ReferenceLoss`]: The loss.
+    """
+    args = trainer.args
+    return ReferenceLoss(
+        trainer.train_dataset,
+        args,
+        trainer.accelerator,
+        trainer._tokenizer,
+        logits=trainer.logits_after,
+        tokenize_prompts=trainer.padded_prompts,
+        can_draw_rows=trainer.has_simple_prompts,
+        is_encoder_decoder=trainer.encoder_decoder is not None,
+        corrections=make_correction_queue(trainer) if args.correction_share > 0 else None,
+    )
+
+
 def tokenize_solutions(
     rows: Sequence[Mapping[str, Any]],
     choices: torch.Tensor,
@@ -236,12 +284,7 @@ def tokenize_solutions(
         drawn = random.Random(choice).sample(solutions, min(num_candidates, len(solutions)))
         for index in range(num_candidates):
             text = drawn[index % len(drawn)]
-            if is_conversational({"prompt": row["prompt"]}):
-                text = f"```python\n{text}\n```"
-            # The tokenizer sets the start of a decoder (CodeT5: `<s>`); a causal model continues the prompt.
-            tokens = tokenizer(text, add_special_tokens=is_encoder_decoder)["input_ids"]
-            if tokens[-1:] != [tokenizer.eos_token_id]:
-                tokens.append(tokenizer.eos_token_id)
+            tokens = target_tokens(text, row["prompt"], tokenizer, is_encoder_decoder=is_encoder_decoder)
             # A solution that is cut off has no end token: it must not teach to stop there.
             ids.append(torch.tensor(tokens[:max_length]))
             masks.append(torch.ones_like(ids[-1]))

@@ -81,6 +81,9 @@ class ExactResume:
         is_in_between = micro_step % (args.steps_per_generation * args.num_iterations) != 0
         random_state = state_files.random_state(self._reference_loss.generator)
         state: dict[str, Any] = {"step": micro_step, "reference_random_state": random_state}
+        corrections = self._reference_loss.corrections
+        if corrections is not None:
+            state["corrections"] = corrections.state()
         samples, batches = None, pending_batches if is_in_between else None
         if self._refresh is not None:
             samples, batches = self._refresh.buffer.samples, None
@@ -115,6 +118,8 @@ class ExactResume:
         """
         (state, samples, batches), self._loaded = self._loaded, None
         state_files.set_random_state(self._reference_loss.generator, state["reference_random_state"])
+        if self._reference_loss.corrections is not None:
+            self._reference_loss.corrections.restore(state["corrections"])
         if self._prompt_order is not None:
             self._prompt_order.restart(state["prompt_order"])
         if self._refresh is not None:
@@ -225,6 +230,8 @@ def lasting_settings(
     ).split()
     settings = {name: getattr(args, name) for name in names}
     settings["ce_loss_weight > 0"] = has_references
+    if args.correction_share > 0:
+        settings["correction_share > 0"] = True
     settings["max_generation_batches > 1 or curriculum_probability < 1"] = args.orders_prompts
     settings["beta != 0"] = args.beta != 0
     settings["num_processes"] = num_processes

@@ -9,6 +9,7 @@ import torch
 from trl import GRPOConfig
 
 from .baselines import Baseline
+from .correction_settings import CorrectionTarget, check_correction_settings
 from .held_out import check_best_metric, choose_eval_ks
 from .prompt_limit import PromptOverflow
 
@@ -63,6 +64,14 @@ class RLTFConfig(GRPOConfig):
             Weight of the cross entropy of reference solutions in the loss. Rows of the training set are drawn at random;
             of the programs in their column `solutions`, the one that the policy finds likeliest is used. `0.0` switches it
             off. If not set, it is 10.0 if the training set is a [`~datasets.Dataset`] with solutions, and 0.0 otherwise.
+
+        correction_share (`float`, *optional*, defaults to `0.0`):
+            Share of the rows of this cross entropy that are corrections of failing completions, instead of reference solutions:
+            the longest beginning of a failing program from which a right continuation exists, and the continuation, from a
+            passing completion of the same prompt or from a reference solution. Needs a `ce_loss_weight` above 0. Not in the paper.
+        correction_target (`str`, *optional*, defaults to `"continuation"`):
+            Part of a correction that is in the loss: `"continuation"`, the tokens after the beginning of the model;
+            `"program"`, all tokens; `"solution"`, instead of the correction, the program that the continuation is from.
 
         > Parameters that control the evaluation
 
@@ -146,6 +155,22 @@ class RLTFConfig(GRPOConfig):
             "it off. If not set, it is 10.0 if the training set is a Dataset with solutions, and 0.0 otherwise."
         },
     )
+    correction_share: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of the rows of this cross entropy that are corrections of failing completions, instead of reference "
+            "solutions: the longest beginning of a failing program from which a right continuation exists, and the "
+            "continuation, from a passing completion of the same prompt or from a reference solution. Needs a `ce_loss_weight` "
+            "above 0. Not in the paper."
+        },
+    )
+    correction_target: CorrectionTarget = field(
+        default="continuation",
+        metadata={
+            "help": "Part of a correction that is in the loss: 'continuation', the tokens after the beginning of the model; "
+            "'program', all tokens; 'solution', instead of the correction, the program that the continuation is from."
+        },
+    )
     eval_pass_at_k: list[int] | None = field(
         default=None,
         metadata={
@@ -191,6 +216,7 @@ class RLTFConfig(GRPOConfig):
             raise ValueError(
                 f"`report_completions` is {self.report_completions!r}, but must be a whole number of at least 0 (none)."
             )
+        check_correction_settings(self.correction_share, self.correction_target)
         if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
         if self.max_prompt_length is not None and self.max_prompt_length < 1:

@@ -28,7 +28,7 @@ from .dynamic_sampling import DynamicSampling
 from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
 from .prompt_order import make_prompt_order
-from .reference_loss import ReferenceLoss
+from .reference_loss import make_reference_loss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
 from .reward_calls import RewardCalls
 from .rltf_config import RLTFConfig
@@ -161,16 +161,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         self.completion_table = CompletionTable(self)
         self._rewards_per_func = torch.empty(0)
         self._last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
-        self.reference_loss = ReferenceLoss(
-            self.train_dataset,
-            args,
-            self.accelerator,
-            self._tokenizer,
-            logits=self.logits_after,
-            tokenize_prompts=self.padded_prompts,
-            can_draw_rows=self._has_plain_prompts and not (self.tools or self.rollout_func),
-            is_encoder_decoder=self.encoder_decoder is not None,
-        )
+        self.reference_loss = make_reference_loss(self)
         restored = self.reference_loss, self.buffer_refresh, self.prompt_order
         self.exact_resume = ExactResume(args, self.accelerator, self._tokenizer, self.train_dataset, *restored)
 
@@ -179,6 +170,11 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         if isinstance(callback, OnlineBuffer) or callback is OnlineBuffer:
             raise ValueError("Pass the `OnlineBuffer` in `callbacks` when you construct the trainer.")
         super().add_callback(callback)
+
+    @property
+    def has_simple_prompts(self) -> bool:
+        """Whether completions depend on the prompt in the training set only."""
+        return self._has_plain_prompts and not (self.tools or self.rollout_func)
 
     # ------------------------------------------------------------------ generation
 
@@ -240,10 +236,12 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         self.reward_calls.begin(self._greedy)
-        self._greedy = None
+        self._greedy, corrections = None, self.reference_loss.corrections
         with self.reward_calls.replace_functions(self):
             self._rewards_per_func = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self.held_out.add(prompts, inputs, self.reward_calls.outcomes)
+        if corrections is not None and self.model.training:
+            corrections.add(inputs, completions, completion_ids_list, self.reward_calls.outcomes)
         rewards = weighted_rewards(self._rewards_per_func, self.reward_weights)
         self.add_metric("baseline", torch.nanmean(rewards).item())
         self.add_metric("time/rewards", self.reward_calls.seconds)

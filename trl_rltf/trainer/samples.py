@@ -27,9 +27,10 @@ class Batch(GenerationBatch, total=False):
     buffered_logps: torch.Tensor  # (B, T), of the weights that sampled, with an online buffer
     reference_ids: torch.Tensor  # (B, R), reference solutions, padded on the right
     reference_mask: torch.Tensor  # (B, R)
+    reference_loss_mask: torch.Tensor  # (B, R), tokens that are in the loss, if these are not all; with corrections
     reference_prompt_ids: torch.Tensor  # (B, P), their prompts, if these are not those of the batch
     reference_prompt_mask: torch.Tensor  # (B, P)
-    num_reference_tokens: torch.Tensor  # (), tokens of solutions in a generation batch, over all processes
+    num_reference_tokens: torch.Tensor  # (), tokens of solutions in the loss of a generation batch, over all processes
 
 
 # Tensors of a generation batch with one row per completion and one column per completion token: `(B, T)`.
@@ -74,7 +75,8 @@ def split_batch(batch: dict[str, Any], pad_token_id: int) -> list[Sample]:
             sample["importance_sampling_ratio"] = ratio[:length] if len(ratio) > 1 else ratio
         if "reference_ids" in batch:
             length = max(1, int(batch["reference_mask"][row].sum()))
-            sample |= {key: batch[key][row, :length] for key in ("reference_ids", "reference_mask")}
+            keys = ("reference_ids", "reference_mask", "reference_loss_mask")
+            sample |= {key: batch[key][row, :length] for key in keys if key in batch}
         if "reference_prompt_ids" in batch:
             is_token = batch["reference_prompt_mask"][row].bool()
             sample["reference_prompt_ids"] = batch["reference_prompt_ids"][row][is_token]
@@ -98,6 +100,16 @@ def loss_mask(batch: dict[str, Any]) -> torch.Tensor:
     """
     mask: torch.Tensor = batch["completion_mask"]
     return mask * batch["tool_mask"] if "tool_mask" in batch else mask
+
+
+def reference_loss_mask(batch: dict[str, Any]) -> torch.Tensor:
+    """
+    Return the mask of the reference tokens that are in the loss, `(B, R)`.
+
+    The tokens before the continuation of a correction are not.
+    """
+    mask: torch.Tensor = batch.get("reference_loss_mask", batch["reference_mask"])
+    return mask
 
 
 def num_bytes(samples: Iterable[Sample]) -> int:

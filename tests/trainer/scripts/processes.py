@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
-from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, make_mini_apps
+from trl_rltf import OnlineBuffer, RLTFConfig, RLTFTrainer, TokenReward, UnitTestRewardFunction, make_mini_apps
 from trl_rltf.execution import Outcome
 from trl_rltf.trainer import PassAtKCallback
 
@@ -49,8 +49,13 @@ CASES: dict[str, dict[str, Any]] = {
     "saved": {"buffer": (16, 2), "settings": SAVED},
     "resumed": {"buffer": (16, 2), "settings": SAVED, "resume": "saved/checkpoint-3"},
     "dynamic sampling": {"settings": {"max_generation_batches": 3, "curriculum_probability": 0.5}},
+    "corrections": {"settings": {"ce_loss_weight": 1.0, "correction_share": 0.8, "max_completion_length": 60}},
     "one run of llama": {"settings": ONE_RUN},
     "one run of codet5": {"settings": ONE_RUN, "start": "codet5"},
+}
+CORRECTED = {
+    "tests": json.dumps({"asserts": ["assert f(1) == 4"]}),
+    "solutions": ["def f(x):\n    z = x + 1\n    return z * 2\n"],
 }
 SHARDED_CASES = ["one run of llama", "online buffer", "saved", "resumed"]
 # As `accelerate launch` sets them for `examples/accelerate_configs/fsdp.yaml`.
@@ -111,14 +116,21 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
         "gradient_checkpointing": False,
         **case.get("settings", {}),
     }
+    if name == "corrections":
+        dataset = Dataset.from_list([{**CORRECTED, "prompt": f"Task {i}:"} for i in range(8)])
     trainer = RLTFTrainer(
         model=model_class.from_pretrained(start),
-        reward_funcs=reward,
+        reward_funcs=UnitTestRewardFunction(allow_code_eval=True) if name == "corrections" else reward,
         args=RLTFConfig(**settings),
         train_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(start),
         callbacks=[OnlineBuffer(*case["buffer"])] if "buffer" in case else None,
     )
+    if name == "corrections":
+        # All completions of the second process pass.
+        text = CORRECTED["solutions"][0] if is_second else "def f(x):\n    y = x + 1\n    return y\n"
+        ids = trainer.processing_class(text)["input_ids"]
+        trainer._generate_single_turn = lambda prompts, *rest, **kw: ([list(ids) for _ in prompts], None)
     trainer.train(resume_from_checkpoint=str(folder / case["resume"]) if "resume" in case else None)
     state = trainer.accelerator.unwrap_model(trainer.model).state_dict()
     weights = {name: _whole(weight) for name, weight in state.items()}
@@ -134,6 +146,7 @@ def train(name: str, folder: Path, num_processes: int, rank: int) -> dict[str, A
         "generated groups": [
             row["groups/generated"] for row in trainer.state.log_history if "groups/generated" in row
         ],
+        "corrections": [row["corrections/found"] for row in trainer.state.log_history if "corrections/found" in row],
         "logs of a finished run": sum("train_runtime" in row for row in trainer.state.log_history),
         "sharded weights": sum(isinstance(weight, DTensor) for weight in state.values()),
     }
