@@ -56,7 +56,7 @@ class QueuedCorrection:
 
 class CorrectionQueue:
     """
-    Corrections of recent failing completions, over all prompts, in order of their age.
+    Queue of corrections of recent failing completions, over all prompts.
 
     A correction keeps the longest beginning of a failing program from which a right continuation exists, see
     [`~corrections.find_corrections`]; the continuation is from a passing completion of the same prompt, or from a reference
