@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
+_OFF = [("sample_factor", 1), ("supervised_share", 0.0), ("step_share", 1.0)]
+
+
 @dataclass(frozen=True)
 class Arm:
     """
@@ -23,6 +26,10 @@ class Arm:
         buffer (`dict`, *optional*): Arguments of `OnlineBuffer`; without it, training is on-policy.
         critic (`bool`, *optional*, defaults to `False`): Whether a critic weights the tokens.
         clean (`bool`, *optional*, defaults to `False`): Whether supervised programs are free of the bugs of the warm start.
+        sample_factor (`int`, *optional*, defaults to `1`): Samples per step, as a multiple of those of the scale.
+        supervised_share (`float`, *optional*, defaults to `0.0`): Supervised steps on reference solutions before the arm itself,
+            as a share of the steps of the scale.
+        step_share (`float`, *optional*, defaults to `1.0`): Steps of the arm itself, as a share of the steps of the scale.
     """
 
     name: str
@@ -34,10 +41,14 @@ class Arm:
     buffer: dict[str, Any] | None = None
     critic: bool = False
     clean: bool = False
+    sample_factor: int = 1
+    supervised_share: float = 0.0
+    step_share: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that a result depends on."""
-        return {key: value for key, value in asdict(self).items() if key != "summary"}
+        # A field that came later is left out where it changes nothing: earlier results are still valid.
+        return {key: value for key, value in asdict(self).items() if key != "summary" and (key, value) not in _OFF}
 
 
 # The paper's settings, at this scale: its learning rate, schedule and batch are for a model 400 times as large.
@@ -99,6 +110,42 @@ _ARMS = (
     ),
     Arm("supervised", "more of the warm start, on drafts with errors", method="supervised"),
     Arm("supervised-clean", "supervised on reference solutions", method="supervised", clean=True),
+    # Controls: what the same samples, or the same solutions, give without feedback below the level of the sample.
+    Arm("grpo-twice", "TRL's GRPOTrainer, twice the samples", method="grpo", feedback=_SCALAR, sample_factor=2),
+    Arm(
+        "supervised-grpo",
+        "half of the steps supervised on reference solutions, then GRPO",
+        method="grpo",
+        feedback=_SCALAR,
+        supervised_share=0.5,
+        step_share=0.5,
+    ),
+    Arm(
+        "supervised-grpo-twice",
+        "all steps supervised on reference solutions, then GRPO for as many",
+        method="grpo",
+        feedback=_SCALAR,
+        supervised_share=1.0,
+    ),
+    # Feedback that says what to write instead.
+    Arm(
+        "corrections",
+        "half of the solutions are continuations of failing programs",
+        feedback=_SCALAR,
+        settings={"correction_share": 0.5, **_REFERENCES},
+    ),
+    Arm(
+        "corrections-only",
+        "all of them, where there are enough",
+        feedback=_SCALAR,
+        settings={"correction_share": 1.0, **_REFERENCES},
+    ),
+    Arm(
+        "corrections-solution",
+        "whole right programs for the prompts that fail, instead of half",
+        feedback=_SCALAR,
+        settings={"correction_share": 0.5, "correction_target": "solution", **_REFERENCES},
+    ),
     # Ablations, each around the default or around the paper.
     Arm("online-buffer", "an online buffer", settings=_REFERENCES, buffer=_REFRESH),
     Arm(
@@ -256,6 +303,20 @@ TABLES = {
             "rltf-no-ce",
             "rltf-no-fine",
             "rltf",
+        ],
+    ),
+    "corrections": Comparison(
+        "Corrections, and controls with equal samples or equal solutions",
+        "rltf-no-fine",
+        [
+            "grpo",
+            "grpo-twice",
+            "supervised-clean",
+            "supervised-grpo",
+            "supervised-grpo-twice",
+            "corrections-solution",
+            "corrections",
+            "corrections-only",
         ],
     ),
     "buffer": Comparison("Where samples come from", "rltf", ["online-buffer", "online-buffer-ratio", "offline"]),

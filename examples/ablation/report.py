@@ -14,10 +14,10 @@ from trl_rltf.metrics import Estimate, bootstrap_interval
 from trl_rltf.scripts.tables import console
 
 from .arms import ARMS, Comparison
-from .results import OUTCOMES, Curve, budget_ratio, curve, difference, mean_difference
+from .results import OUTCOMES, Curve, budget_ratio, curve, difference, late_difference, mean_difference
 
 
-HEADERS = ("arm", "pass@1", "at the end", "while training", "share of samples", "share of steps")
+HEADERS = ("arm", "pass@1", "at the end", "last three", "while training", "share of samples", "share of steps")
 SHARES = ("FAILURE", "RUNTIME_ERROR", "SYNTAX_ERROR")
 
 
@@ -38,8 +38,8 @@ def report(
     seeds_text = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
     title = f"{comparison.title}: {architecture}, {seeds_text}"
     caption = (
-        f"At the end: difference to {comparison.reference} in points, paired. While training: the same, of the mean over all "
-        "evaluations. Share of samples: samples needed to reach the final pass@1 of "
+        f"At the end: difference to {comparison.reference} in points, paired. Last three: the same, of the mean over the last three "
+        "evaluations. While training: of the mean over all evaluations. Share of samples: samples needed to reach the final pass@1 of "
         f"{comparison.reference}, divided by all samples of {comparison.reference}; the same for steps. []: 95 % bootstrap "
         "intervals."
     )
@@ -59,11 +59,11 @@ def report(
 
 def _lines(curves: dict[str, Curve], comparison: Comparison) -> list[list[str]]:
     reference = curves[comparison.reference]
-    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", "", "", *_shares(reference, 0)]]
+    lines = [["warm start", _mean(reference.pass_at_1[:, 0]), "", "", "", "", "", *_shares(reference, 0)]]
     for name, points in curves.items():
-        cells = [""] * 4
+        cells = [""] * 5
         if name != comparison.reference:
-            cells = [_points(measure(points, reference)) for measure in (difference, mean_difference)]
+            cells = [_points(measure(points, reference)) for measure in (difference, late_difference, mean_difference)]
             cells += [_ratio(budget_ratio(points, reference, unit)) for unit in ("train_samples", "steps")]
         lines.append([name, _mean(points.pass_at_1[:, -1]), *cells, *_shares(points, -1)])
     return lines

@@ -181,12 +181,17 @@ class Evaluations(TrainerCallback):
         self.run, self.problems, self.runner = run, problems, runner
         self.prompt_order: PromptOrder | None = None  # of a trainer that samples more than it trains on
         self.rows: list[dict[str, Any]] = []
+        arm = ARMS.get(run.arm)
+        # A longer arm is evaluated as often, so that curves can be compared point by point.
+        self.stretch = 1.0 if arm is None else arm.supervised_share + arm.step_share
+        self.num_steps_before = 0  # of an earlier phase
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, processing_class: Any, **kwargs: Any):
         """Evaluate at the end and every `eval_steps` steps."""
-        scale, step = self.run.scale, state.global_step
-        if step == scale.max_steps or step % scale.eval_steps == 0:
-            num_samples = scale.final_samples if step == scale.max_steps else scale.eval_samples
+        scale, step = self.run.scale, self.num_steps_before + state.global_step
+        last = round(scale.max_steps * self.stretch)
+        if step == last or step % round(scale.eval_steps * self.stretch) == 0:
+            num_samples = scale.final_samples if step == last else scale.eval_samples
             self.add(model, processing_class, step, num_samples)
 
     def add(self, model: Any, tokenizer: Any, step: int, num_samples: int) -> None:
@@ -195,7 +200,8 @@ class Evaluations(TrainerCallback):
         # The seed depends on the step, not on the arm: arms differ in their policy only.
         result = evaluate(self.problems, sampler, self.runner, num_samples, seed=self.run.seed * 1000 + step)
         order = self.prompt_order
-        train_samples = step * self.run.scale.samples_per_step if order is None else order.num_samples
+        factor = ARMS[self.run.arm].sample_factor if self.run.arm in ARMS else 1
+        train_samples = step * self.run.scale.samples_per_step * factor if order is None else order.num_samples
         self.rows.append(_row(step, train_samples, result, self.problems))
 
 
@@ -234,12 +240,30 @@ def execute(run: Run) -> None:
             model, tokenizer = load_policy(ModelConfig(str(run.start / "warm-start"), dtype="float32"))
             if run.arm == "critic":
                 _train_critic(run, model, tokenizer, train_set, runner, scratch)
-            elif ARMS[run.arm].method == "supervised":
-                _train_supervised(run, model, tokenizer, train_set, evaluations, scratch)
             else:
-                trainer = _trainer(run, ARMS[run.arm], model, tokenizer, train_set, runner, evaluations, scratch)
-                trainer.train()
+                _train_arm(run, ARMS[run.arm], model, tokenizer, train_set, runner, evaluations, scratch)
     run.write(evaluations.rows, time.monotonic() - began)
+
+
+def _train_arm(
+    run: Run,
+    arm: Arm,
+    model: Any,
+    tokenizer: Any,
+    train_set: Dataset,
+    runner: LocalRunner,
+    evaluations: Evaluations,
+    scratch: str,
+) -> None:
+    """Train in one or two phases."""
+    if arm.method == "supervised":
+        _train_supervised(run, model, tokenizer, train_set, evaluations, scratch, run.scale.max_steps, arm.clean)
+        return
+    if arm.supervised_share:
+        num_steps = round(run.scale.max_steps * arm.supervised_share)
+        _train_supervised(run, model, tokenizer, train_set, evaluations, scratch, num_steps, is_clean=True)
+        evaluations.num_steps_before = num_steps
+    _trainer(run, arm, model, tokenizer, train_set, runner, evaluations, scratch).train()
 
 
 def _trainer(
@@ -261,10 +285,10 @@ def _trainer(
         **DEMO_TRAINING,
         "output_dir": scratch,
         "seed": run.seed,
-        "max_steps": run.scale.max_steps,
+        "max_steps": round(run.scale.max_steps * arm.step_share),
         "learning_rate": run.scale.learning_rate,
         "warmup_steps": run.scale.warmup_steps,
-        "per_device_train_batch_size": run.scale.samples_per_step,
+        "per_device_train_batch_size": run.scale.samples_per_step * arm.sample_factor,
         "disable_tqdm": True,
         "use_cpu": True,
         "bf16": False,
@@ -303,12 +327,18 @@ def _reward(run: Run, arm: Arm, runner: LocalRunner) -> Any:
 
 
 def _train_supervised(
-    run: Run, model: Any, tokenizer: Any, train_set: Dataset, evaluations: Evaluations, scratch: str
+    run: Run,
+    model: Any,
+    tokenizer: Any,
+    train_set: Dataset,
+    evaluations: Evaluations,
+    scratch: str,
+    num_steps: int,
+    is_clean: bool,
 ) -> None:
-    """Train with the same number of steps and examples, on programs instead of rewards."""
-    is_clean = ARMS[run.arm].clean
+    """Train with as many examples per step, on programs instead of rewards."""
     script_args = RLTFScriptArguments(
-        warm_start_steps=run.scale.max_steps,
+        warm_start_steps=num_steps,
         warm_start_batch_size=run.scale.samples_per_step,
         warm_start_learning_rate=run.scale.supervised_learning_rate,
         warm_start_bug_share=0.0 if is_clean else run.scale.bug_share,

@@ -10,7 +10,7 @@ import pytest
 from ablation import compare, run
 from ablation.arms import ARMS, TABLES
 from ablation.ppocoder import PPOCoderReward, ast_match, data_flow_match
-from ablation.results import budget_ratio, curve, difference, mean_difference
+from ablation.results import budget_ratio, curve, difference, late_difference, mean_difference
 from ablation.run import Run, Scale
 
 from trl_rltf.presets import paper_reward
@@ -66,7 +66,9 @@ def start(tmp_path, model, tokenizer):
     return found
 
 
-@pytest.mark.parametrize("arm", ["rloo", "coderl", "ppocoder", "supervised-clean", "grpo-rarity"])
+@pytest.mark.parametrize(
+    "arm", ["rloo", "coderl", "ppocoder", "supervised-clean", "grpo-rarity", "supervised-grpo", "corrections"]
+)
 def test_an_arm_of_each_kind_is_trained_and_evaluated(start, arm):
     if ARMS[arm].critic:
         run.execute(replace(start, arm="critic"))
@@ -77,6 +79,14 @@ def test_an_arm_of_each_kind_is_trained_and_evaluated(start, arm):
     assert all(len(row["num_correct"]) == 4 for row in evaluations)
 
 
+def test_an_arm_with_twice_the_samples_or_steps_is_evaluated_as_often(start):
+    for arm, expected in (("grpo-twice", [(1, 16), (2, 32)]), ("supervised-grpo-twice", [(2, 16), (4, 32)])):
+        trained = replace(start, arm=arm)
+        run.execute(trained)
+        evaluations = json.loads(trained.result_path.read_text())["evaluations"]
+        assert [(row["step"], row["train_samples"]) for row in evaluations] == expected
+
+
 def test_the_tables_name_known_arms():
     assert {arm for table in TABLES.values() for arm in table.all_arms} <= set(ARMS)
 
@@ -85,7 +95,7 @@ def test_the_tables_name_known_arms():
     ("given", "message"),
     [
         ({"arms": ["gropo"]}, "--arms gropo: unknown. Choose from: rltf, rltf-no-fine"),
-        ({"tables": ["main", "maim"]}, "--tables maim: unknown. Choose from: main, buffer"),
+        ({"tables": ["main", "maim"]}, "--tables maim: unknown. Choose from: main, corrections"),
         ({"architectures": ["gpt"]}, "--architectures gpt: unknown. Choose from: llama, t5"),
         ({"num_seeds": 0}, "--num_seeds is 0, but must be at least 1"),
         ({"samples_per_step": 12}, "--samples_per_step is 12, but must be a multiple of the group size, 8"),
@@ -108,6 +118,11 @@ def test_an_option_of_the_reward_that_is_off_keeps_earlier_results():
     settings = Run("out", "grpo", "llama", 1, Scale()).settings["arm"]
     assert "test_weights" not in {**settings["defaults"], **settings["feedback"]}
     assert Run("out", "grpo-rarity", "llama", 1, Scale()).settings["arm"]["feedback"]["test_weights"] == "rarity"
+
+
+def test_a_setting_of_arms_that_is_off_keeps_earlier_results():
+    assert not {"sample_factor", "supervised_share", "step_share"} & set(ARMS["grpo"].to_dict())
+    assert ARMS["supervised-grpo"].to_dict()["supervised_share"] == 0.5
 
 
 def rows_of(arm, *pass_at_1, seed=1):
@@ -134,6 +149,8 @@ def test_the_share_of_samples_is_interpolated_on_the_curve():
     assert budget_ratio(bad, slow, "train_samples").value == np.inf
     assert np.isnan(budget_ratio(fast, bad, "train_samples").value)  # nothing was gained, so there is nothing to reach
     assert difference(fast, slow).value == pytest.approx(0.4)
+    assert late_difference(fast, slow, 1).value == pytest.approx(0.4)
+    assert late_difference(fast, slow, 2).value == pytest.approx((0.6 + 0.8) / 2 - (0.3 + 0.4) / 2)
     assert mean_difference(fast, slow).value == pytest.approx((0.6 + 0.8) / 2 - (0.3 + 0.4) / 2)
 
 
