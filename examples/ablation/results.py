@@ -109,7 +109,7 @@ def late_difference(arm: Curve, reference: Curve, num_evaluations: int = 3) -> E
     """
     Difference of the mean over the last evaluations.
 
-    It varies less between seeds than the difference of the last one, whose samples and step are a matter of chance.
+    It has the samples of three evaluations. It compares how fast arms learn, too, if they have not finished learning by then.
     """
     return _estimate((arm.scores - reference.scores)[:, -num_evaluations:].mean(1))
 
