@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import importlib.util
 import re
 import textwrap
 import tomllib
 import unicodedata
+from pathlib import Path
 
 import pytest
 from source import MODULES, PACKAGE, ROOT
@@ -195,6 +197,19 @@ def test_a_link_leads_to_a_page_and_a_heading(page):
             assert anchor in set(anchors(file)), target
 
 
+def test_the_readme_has_at_most_150_lines():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_the_front_page_has_a_sentence_about_each_page():
+    page = (ROOT / "docs/index.md").read_text()
+    rows = dict(re.findall(r"^\| \[[^\]]+\]\(([\w/.]+)\) \| (.+) \|$", page, re.MULTILINE))
+    pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md") if page.name != "index.md"]
+    sentences = " ".join(rows.values())  # the pages on integrations share one
+    assert not [name for name in pages if name not in rows and f"]({name})" not in sentences]
+    assert not [sentence for sentence in rows.values() if not sentence.endswith(".")]
+
+
 def test_each_page_of_the_documentation_is_in_its_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text()
     pages = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
@@ -264,6 +279,20 @@ def test_each_logged_metric_is_described_and_each_described_one_is_logged():
     described[0] = [name for name in described[0] if not name.startswith("eval_")]
     assert [len(names) for names in described] == [len(metrics), len(columns)]
     assert [set(names) for names in described] == [metrics, columns]
+
+
+def test_troubleshooting_names_metrics_that_are_logged():
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    page = (ROOT / "docs/logged_metrics.md").read_text()
+    trainer = importlib.util.find_spec("trl.trainer.grpo_trainer").origin
+    of_trl = set(re.findall(r'_metrics\[mode\]\["([\w/]+)"\]', Path(trainer).read_text()))
+    of_trl.update(re.findall(r'_metrics\["train"\]\["([\w/]+)"\]', Path(trainer).read_text()))
+    groups = {name.partition("/")[0] for name in re.findall(r"^- `(\w+/\w+)`: ", page, re.MULTILINE)}
+    groups |= {name.partition("/")[0] for name in of_trl if "/" in name}
+    named = {name for name in re.findall(r"`([a-z_]+/[a-z_/]+)`", text) if name.partition("/")[0] in groups}
+    named |= {"reward_std", "frac_reward_zero_std", "step_time", "entropy"}
+    assert len(named) > 20
+    assert not [name for name in named if f"- `{name}`: " not in page and name not in of_trl]
 
 
 def test_each_metric_of_an_evaluation_is_described():

@@ -32,6 +32,7 @@ FILES = sorted(
         "examples/**/*.py",
         "tests/**/*.py",
         "docs/**/*.md",
+        "docs/**/*.ipynb",
         "README.md",
         "examples/**/*.md",
     )
