@@ -76,6 +76,14 @@ class AblationArguments:
             "help": "Share of the lines of the warm start's programs that have a slip; with 0, see --bug_share."
         },
     )
+    num_statements: int = field(
+        default=Scale.num_statements,
+        metadata={"help": "Statements of a solution in MiniAPPS-L, such as 8 or 16; 0 for MiniAPPS."},
+    )
+    wrong_share: float = field(
+        default=Scale.wrong_share,
+        metadata={"help": "Share of the kinds of stages of MiniAPPS-L that the warm start has with a mistake."},
+    )
 
 
 def comparisons(args: AblationArguments) -> dict[str, Comparison]:

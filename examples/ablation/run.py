@@ -20,25 +20,21 @@ from trl import GRPOConfig, GRPOTrainer, ModelConfig, RLOOConfig, RLOOTrainer
 from trl_rltf import CriticRewardFunction, OnlineBuffer, RLTFConfig, RLTFTrainer, UnitTestRewardFunction
 from trl_rltf.critic import CriticTrainer
 from trl_rltf.execution import LocalRunner
-from trl_rltf.generation import Sampling
 from trl_rltf.metrics import Evaluation, PolicySampler, evaluate
 from trl_rltf.mini import make_mini_critic
 from trl_rltf.mini.demo import DEMO_CRITIC_TRAINING, DEMO_TRAINING
 from trl_rltf.presets import PAPER_REWARD, paper_reward
 from trl_rltf.rewards.outcome import COARSE_REWARDS
-from trl_rltf.scripts import RLTFScriptArguments, load_policy, load_policy_and_warm_start, load_problems
+from trl_rltf.scripts import RLTFScriptArguments, load_policy
 from trl_rltf.scripts.train_critic import sample_and_grade
 from trl_rltf.scripts.warm_start import warm_start
 from trl_rltf.trainer.prompt_order import PromptOrder
 
 from .arms import ARMS, Arm
+from .problems import max_completion_length, sampling, script_arguments, train_and_test_problems, warmed_up_model
 
 
 GROUP_SIZE: int = DEMO_TRAINING["num_generations"]
-# All arms are evaluated in the same way, at the same temperature.
-SAMPLING = Sampling(
-    temperature=DEMO_TRAINING["temperature"], max_completion_length=DEMO_TRAINING["max_completion_length"]
-)
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,8 @@ class Scale:
         learning_rate (`float`): Learning rate of all arms that learn from rewards.
         warmup_steps (`int`): Steps in which the learning rate rises.
         supervised_learning_rate (`float`): Learning rate of the supervised arms.
+        num_statements (`int`): Statements of a solution in MiniAPPS-L; 0 for MiniAPPS.
+        wrong_share (`float`): Share of the kinds of stages of MiniAPPS-L that the warm start has with a mistake.
     """
 
     max_steps: int = 60
@@ -75,10 +73,19 @@ class Scale:
     learning_rate: float = 3e-5
     warmup_steps: int = 5
     supervised_learning_rate: float = 3e-4
+    num_statements: int = 0
+    wrong_share: float = 0.3
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that a result depends on."""
+        # Results on MiniAPPS are from before there were other problems.
+        left_out = () if self.num_statements else _LONG_SCALE
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 # Settings that a warm start depends on, and those that a critic depends on in addition.
-_START_SCALE = ("warm_start_steps", "bug_share", "slip_share", "eval_problems", "final_samples")
+_LONG_SCALE = ("num_statements", "wrong_share")
+_START_SCALE = (*_LONG_SCALE, "warm_start_steps", "bug_share", "slip_share", "eval_problems", "final_samples")
 _CRITIC_SCALE = ("max_steps", "samples_per_step", "critic_steps")
 
 
@@ -104,12 +111,13 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        scale = asdict(self.scale)
+        scale = self.scale.to_dict()
         if self.arm in ARMS:
             arm = {**ARMS[self.arm].to_dict(), "defaults": _defaults(ARMS[self.arm])}
         else:
             arm = {"name": self.arm}
-            scale = {key: scale[key] for key in _START_SCALE + (_CRITIC_SCALE if self.arm == "critic" else ())}
+            names = _START_SCALE + (_CRITIC_SCALE if self.arm == "critic" else ())
+            scale = {key: scale[key] for key in names if key in scale}
         return {"arm": arm, "architecture": self.architecture, "seed": self.seed, "scale": scale}
 
     @property
@@ -196,7 +204,7 @@ class Evaluations(TrainerCallback):
 
     def add(self, model: Any, tokenizer: Any, step: int, num_samples: int) -> None:
         """Evaluate now."""
-        sampler = PolicySampler(model, tokenizer, SAMPLING, description="evaluating")
+        sampler = PolicySampler(model, tokenizer, sampling(self.run.scale), description="evaluating")
         # The seed depends on the step, not on the arm: arms differ in their policy only.
         result = evaluate(self.problems, sampler, self.runner, num_samples, seed=self.run.seed * 1000 + step)
         order = self.prompt_order
@@ -219,22 +227,12 @@ def _row(step: int, train_samples: int, result: Evaluation, problems: Dataset) -
 def execute(run: Run) -> None:
     """Train, evaluate and write the result."""
     began = time.monotonic()
-    script_args = RLTFScriptArguments(
-        architecture=run.architecture,
-        warm_start_steps=run.scale.warm_start_steps,
-        warm_start_bug_share=run.scale.bug_share,
-        warm_start_slip_share=run.scale.slip_share,
-        eval_problems=run.scale.eval_problems,
-    )
-    train_set, test_set = load_problems(script_args)
-    runner = LocalRunner(timeout=script_args.test_timeout, allow_code_eval=True)
+    train_set, test_set = train_and_test_problems(run)
+    runner = LocalRunner(timeout=script_arguments(run).test_timeout, allow_code_eval=True)
     evaluations = Evaluations(run, test_set, runner)
     with tempfile.TemporaryDirectory() as scratch:
         if run.arm == "warm-start":
-            args = RLTFConfig(**{**DEMO_TRAINING, "output_dir": str(run.start), "seed": run.seed})
-            model, tokenizer = load_policy_and_warm_start(
-                script_args, args, ModelConfig(), train_set, max_completion_length=args.max_completion_length
-            )
+            model, tokenizer = warmed_up_model(run, train_set)
             evaluations.add(model, tokenizer, 0, run.scale.final_samples)
         else:
             model, tokenizer = load_policy(ModelConfig(str(run.start / "warm-start"), dtype="float32"))
@@ -286,6 +284,7 @@ def _trainer(
         "output_dir": scratch,
         "seed": run.seed,
         "max_steps": round(run.scale.max_steps * arm.step_share),
+        "max_completion_length": max_completion_length(run.scale),
         "learning_rate": run.scale.learning_rate,
         "warmup_steps": run.scale.warmup_steps,
         "per_device_train_batch_size": run.scale.samples_per_step * arm.sample_factor,
@@ -345,7 +344,8 @@ def _train_supervised(
         warm_start_slip_share=0.0 if is_clean else run.scale.slip_share,
     )
     # Not the seed of the warm start, which would repeat its order of examples.
-    args = RLTFConfig(**{**DEMO_TRAINING, "output_dir": scratch, "seed": run.seed + 1000})
+    length = {"max_completion_length": max_completion_length(run.scale)}
+    args = RLTFConfig(**{**DEMO_TRAINING, **length, "output_dir": scratch, "seed": run.seed + 1000})
     warm_start(
         model,
         tokenizer,
@@ -362,7 +362,9 @@ def _train_critic(run: Run, model: Any, tokenizer: Any, train_set: Dataset, runn
     """Train a critic on programs of the warm start, as many as an arm uses samples."""
     num_groups = run.scale.max_steps * run.scale.samples_per_step // GROUP_SIZE
     problems = train_set.select([index % len(train_set) for index in range(num_groups)])
-    samples = sample_and_grade(model, tokenizer, problems, runner, SAMPLING, num_samples=GROUP_SIZE, seed=run.seed)
+    samples = sample_and_grade(
+        model, tokenizer, problems, runner, sampling(run.scale), num_samples=GROUP_SIZE, seed=run.seed
+    )
     args = TrainingArguments(
         **{
             **DEMO_CRITIC_TRAINING,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from ablation import compare, run
+from ablation import compare, problems, run
 from ablation.arms import ARMS, TABLES
 from ablation.ppocoder import PPOCoderReward, ast_match, data_flow_match
 from ablation.results import budget_ratio, curve, difference, late_difference, mean_difference
@@ -123,6 +123,27 @@ def test_an_option_of_the_reward_that_is_off_keeps_earlier_results():
 def test_a_setting_of_arms_that_is_off_keeps_earlier_results():
     assert not {"sample_factor", "supervised_share", "step_share"} & set(ARMS["grpo"].to_dict())
     assert ARMS["supervised-grpo"].to_dict()["supervised_share"] == 0.5
+
+
+def test_problems_of_another_kind_have_other_results_and_keep_those_of_miniapps():
+    known = Run("out", "grpo", "llama", 1, Scale())
+    assert not {"num_statements", "wrong_share"} & set(known.settings["scale"])
+    long, longer = (replace(known, scale=Scale(num_statements=number)) for number in (8, 16))
+    assert len({known.start, long.start, longer.start}) == len({known.name, long.name, longer.name}) == 3
+
+
+@pytest.mark.slow
+def test_an_arm_is_trained_on_long_programs_from_a_start_with_gaps(tmp_path, monkeypatch):
+    monkeypatch.setattr(problems, "_NUM_LONG_PROBLEMS", 8)
+    monkeypatch.setattr(problems, "_NUM_LONG_EXAMPLES", 16)
+    start = Run(str(tmp_path), "warm-start", "llama", 1, replace(TINY, num_statements=4))
+    run.execute(start)
+    trained = replace(start, arm="corrections")
+    run.execute(trained)
+    for one, steps in ((start, [0]), (trained, [1, 2])):
+        evaluations = json.loads(one.result_path.read_text())["evaluations"]
+        assert [row["step"] for row in evaluations] == steps
+        assert all(len(row["num_correct"]) == 4 for row in evaluations)
 
 
 def rows_of(arm, *pass_at_1, seed=1):
