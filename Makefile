@@ -7,9 +7,12 @@ PIP_FLAGS ?=
 # The CPU build of vLLM needs the CPU build of torch, which is in this index only.
 VLLM_VENV ?= .venv-vllm
 VLLM_PIP_FLAGS ?= --extra-index-url https://download.pytorch.org/whl/cpu
+# The oldest versions of the requirements, see docs/CONTRIBUTING.md.
+LOWEST_VENV ?= .venv-lowest
+LOWEST_FLAGS ?= --torch-backend cpu
 BIN = $(VENV)/bin
 
-.PHONY: install demo test test-integrations test-vllm style quality docs clean
+.PHONY: install demo test test-lowest test-integrations test-vllm style quality docs dist clean
 
 install: $(VENV)/.installed
 
@@ -26,6 +29,17 @@ demo: install
 
 test: install
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+# Tests with the oldest versions that `pyproject.toml` allows.
+test-lowest: $(LOWEST_VENV)/.installed
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(LOWEST_VENV)/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+$(LOWEST_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/pip install --quiet --upgrade pip "uv>=0.9"
+	$(LOWEST_VENV)/bin/uv pip install --python $(LOWEST_VENV)/bin/python --quiet --resolution lowest-direct $(LOWEST_FLAGS) -e ".[test]"
+	$(LOWEST_VENV)/bin/uv pip list --python $(LOWEST_VENV)/bin/python
+	touch $@
 
 # The requirements of the frameworks exclude each other, so each has a separate environment.
 FRAMEWORK ?= lm-eval
@@ -60,5 +74,13 @@ docs: install
 	$(BIN)/pip install --quiet -e ".[docs]"
 	$(BIN)/mkdocs build --strict
 
+# The sdist and the wheel, in dist/; this needs no other target.
+dist:
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip install --quiet "build>=1.2" "twine>=6.1"
+	rm -rf dist
+	.venv-dist/bin/python -m build
+	.venv-dist/bin/twine check --strict dist/*
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build dist outputs site *.egg-info
+	rm -rf $(VENV) $(VLLM_VENV) $(LOWEST_VENV) .venv-dist build dist outputs site *.egg-info

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     BartConfig,
@@ -57,13 +60,32 @@ def make(name: str) -> tuple[PreTrainedModel, Any]:
 def _tokenizer(name: str) -> Any:
     if name in ENCODER_DECODERS:
         vocabulary, merges = _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
-        return RobertaTokenizer(vocab=vocabulary, merges=merges, padding_side="left")
+        return _build(RobertaTokenizer, vocabulary, merges)
     if name == "llama":
         vocabulary, merges = _sentencepiece()
-        return LlamaTokenizer(vocab=vocabulary, merges=merges, pad_token="</s>", padding_side="left")
+        return _build(LlamaTokenizer, vocabulary, merges, pad_token="</s>")
     vocabulary, merges = _byte_level(["<|endoftext|>"])
     kind: Any = {"codegen": CodeGenTokenizer, "gpt2": GPT2Tokenizer, "qwen2": Qwen2Tokenizer}[name]
-    return kind(vocab=vocabulary, merges=merges, pad_token="<|endoftext|>", padding_side="left")
+    return _build(kind, vocabulary, merges, pad_token="<|endoftext|>")
+
+
+def _build(kind: Any, vocabulary: dict[str, int], merges: list[Any], **options: Any) -> Any:
+    """Make a tokenizer; transformers 4 reads the two from files, or takes a tokenizer that is ready."""
+    options["padding_side"] = "left"
+    if int(transformers.__version__.partition(".")[0]) >= 5:
+        return kind(vocab=vocabulary, merges=merges, **options)
+    fast = getattr(transformers, f"{kind.__name__}Fast")
+    if kind is LlamaTokenizer:
+        backend = Tokenizer(models.BPE(vocabulary, merges, fuse_unk=True, byte_fallback=True))
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+        parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+        backend.decoder = decoders.Sequence(parts)
+        return fast(tokenizer_object=backend, legacy=False, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("vocab.json", "merges.txt")]
+        files[0].write_text(json.dumps(vocabulary))
+        files[1].write_text("".join(f"{line}\n" for line in ["#version: 0.2", *map(" ".join, merges)]))
+        return fast(*map(str, files), **options)
 
 
 def _texts() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,28 @@ def start_script() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         with process:
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist and the wheel of the package; the wheel is built from the sdist, as for PyPI, and without a network."""
+    if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("pip is not installed")
+    folder = tmp_path_factory.mktemp("distributions")
+    source = folder / "source"  # setuptools writes into the folder that it builds
+    shutil.copytree(ROOT / "trl_rltf", source / "trl_rltf", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ROOT.iterdir():
+        if file.is_file():
+            shutil.copy(file, source)
+    (source / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "test_packaging.py", source / "tests")  # setuptools would add it to the sdist
+    build = "from setuptools.build_meta import build_sdist; import sys; build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, folder], cwd=source, check=True, capture_output=True)
+    (sdist,) = folder.glob("*.tar.gz")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel", "--no-build-isolation"]
+    subprocess.run([*pip, "--no-deps", "--no-index", "-w", folder, sdist], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import venv
 
 import pytest
-from source import ROOT
 
 
 pytestmark = pytest.mark.slow
@@ -50,22 +48,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
+def environment(distributions, tmp_path_factory):
     """An environment with the package and nothing else; returns its Python."""
-    if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("pip is not installed")
-    folder = tmp_path_factory.mktemp("alone")
-    source = folder / "source"  # setuptools writes into the folder that it builds
-    shutil.copytree(ROOT / "trl_rltf", source / "trl_rltf", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    venv.create(folder / "environment", with_pip=False, symlinks=True)
-    python = folder / "environment" / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    offline = ["--no-deps", "--no-index"]
-    subprocess.run([*pip, "wheel", "--no-build-isolation", *offline, "-w", folder / "dist", source], check=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    subprocess.run([*pip, "--python", python, "install", *offline, wheel], check=True)
+    _, wheel = distributions
+    folder = tmp_path_factory.mktemp("alone") / "environment"
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
     return python
 
 

@@ -236,7 +236,7 @@ def test_an_encoder_decoder_is_refused(call, pretrained, server):
 
 def test_without_vllm_the_command_that_installs_it_is_named(call, monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(ImportError, match=r"`use_vllm` needs the package vLLM.*pip install 'trl\[vllm\]'"):
+    with pytest.raises(ImportError, match=r'`use_vllm` needs the package vLLM.*pip install "trl-rltf\[vllm\]"'):
         call(*GREEDY, "--use_vllm")
 
 

@@ -34,6 +34,7 @@ def load_policy(
         `tuple`: The model, of the class named by its configuration, and its tokenizer, with a padding token.
 
     Raises:
+        ImportError: If it is an adapter and PEFT is not installed.
         ValueError: If it is an adapter whose base model is unknown or cannot be found.
     """
     source = model_args.model_name_or_path
@@ -90,7 +91,13 @@ def load_tokenizer(source: str, **where: Any) -> Any:
 
 
 def _merge(model: Any, adapter: str) -> Any:
-    from peft import PeftModel
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise ImportError(
+            f"{adapter} is an adapter, which needs PEFT, but PEFT cannot be imported: {error}. Run "
+            '`pip install "trl-rltf[peft]"`, or give a whole model.'
+        ) from error
 
     merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     name_model(merged, adapter)

@@ -13,7 +13,6 @@ from typing import Any
 from ..execution import Outcome
 from ..metrics import Evaluation
 from ..metrics.shards import write_whole
-from ..report import write_report
 from ..report.run_folder import RESULTS
 
 
@@ -76,6 +75,8 @@ def report_if_possible(folder: str | Path) -> str:
     """
     if missing_packages():
         return 'For a report with completions to read: pip install "trl-rltf[report]"'
+    from ..report import write_report  # only here: its packages are optional
+
     try:
         return f"Report: {write_report(folder)}"
     except (OSError, ValueError) as error:

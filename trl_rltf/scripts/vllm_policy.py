@@ -87,7 +87,7 @@ def _start_engine(
     except ImportError as error:
         raise ImportError(
             f"`use_vllm` needs the package vLLM, but it cannot be imported: {error}. Install a version that TRL supports "
-            "(`pip install 'trl[vllm]'`), or leave out `use_vllm`."
+            '(`pip install "trl-rltf[vllm]"`), or leave out `use_vllm`.'
         ) from error
     # On a CPU, vLLM 0.30 fails at a request that has a seed and whose prompt is read in parts ("CPU Generator does not use
     # offset").
