@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,8 @@ class ReferenceLoss:
         self._tokenize_prompts = tokenize_prompts
         self._is_encoder_decoder = is_encoder_decoder
         self.generator = torch.Generator().manual_seed(args.seed)
+        self._seconds = 0.0
+        self._has_warned = False
         self._rows_with_solutions = torch.empty(0, dtype=torch.long)
         if can_draw_rows and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
             if args.ce_loss_weight != 0:
@@ -96,6 +99,16 @@ class ReferenceLoss:
         weight = self._args.ce_loss_weight
         return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if weight is None else weight
 
+    @property
+    def num_rows_with_solutions(self) -> int:
+        """Number of rows of the training set that are drawn from; 0 if the rows of the batch are used."""
+        return len(self._rows_with_solutions)
+
+    def take_seconds(self) -> float:
+        """Return the seconds spent here since the last call: draws, and forward passes."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
     def draw(self, rows: Sequence[Mapping[str, Any]], model: Any) -> dict[str, torch.Tensor]:
         """
         Draw one reference solution per row of a generation batch.
@@ -108,6 +121,7 @@ class ReferenceLoss:
             `dict`: Solutions, `(B, R)`; their prompts, `(B, P)`, if these are not those of the rows; and the number of
             tokens of solutions on all processes.
         """
+        began = time.perf_counter()
         accelerator, size = self._accelerator, len(rows)
         device, num_rows = accelerator.device, size * accelerator.num_processes
         choices = local_rows(torch.rand(num_rows, generator=self.generator), size, accelerator.process_index)
@@ -140,7 +154,41 @@ class ReferenceLoss:
         drawn = {name: tensor.to(device) for name, tensor in drawn.items()}
         if num_candidates > 1:
             drawn = self._likeliest(drawn, num_candidates, model)
-        return {**drawn, "num_reference_tokens": accelerator.gather(drawn["reference_mask"].sum()).sum()}
+        self._warn_of_clipped(drawn)
+        num_tokens = accelerator.gather(drawn["reference_mask"].sum()).sum()
+        self._seconds += time.perf_counter() - began
+        return {**drawn, "num_reference_tokens": num_tokens}
+
+    def clipped_ratio(self, batch: dict[str, Any]) -> float:
+        """
+        Share of the reference solutions that were cut at `max_completion_length`, over all processes.
+
+        Args:
+            batch (`dict`): Training batch.
+        """
+        counts = torch.stack([self._is_clipped(batch).sum(), batch["reference_mask"].any(1).sum()])
+        clipped, solutions = self._accelerator.reduce(counts.float(), "sum").tolist()
+        return float(clipped / max(solutions, 1))
+
+    def _is_clipped(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Which solutions end without an end token, `(B,)`."""
+        lengths = batch["reference_mask"].sum(1)
+        last = batch["reference_ids"].gather(1, (lengths - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
+        return (lengths > 0) & (last != self._tokenizer.eos_token_id)
+
+    def _warn_of_clipped(self, drawn: dict[str, Any]) -> None:
+        number = 0 if self._has_warned else int(self._is_clipped(drawn).sum())
+        if number == 0:
+            return
+        self._has_warned = True
+        logger.warning(
+            "%d of the first %d reference solutions have more than `max_completion_length=%d` tokens and are cut there: the model "
+            "learns their beginning, and no end. `reference/clipped_ratio` logs their share. Raise the length, or remove long "
+            "solutions from the column.",
+            number,
+            len(drawn["reference_ids"]),
+            self._args.max_completion_length,
+        )
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Return the cross entropy of each reference token, at temperature 1, `(B, R)`."""
@@ -174,10 +222,12 @@ class ReferenceLoss:
         Returns:
             `tuple`: The sum, and the cross entropy without its weight.
         """
+        began = time.perf_counter()
         # Not skipped for a batch without solutions: with several processes, each of them makes this forward pass.
         total = self.token_losses(model, batch).sum()
         share = accumulation_steps / self._args.steps_per_generation / self._accelerator.num_processes
         num_tokens = (batch["num_reference_tokens"] * share).clamp(min=1)
+        self._seconds += time.perf_counter() - began
         return loss + self.weight * total / num_tokens, total / num_tokens
 
     def _likeliest(self, drawn: dict[str, torch.Tensor], num_candidates: int, model: Any) -> dict[str, torch.Tensor]:

@@ -277,6 +277,8 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         total, reference_loss = self.reference_loss.add_to(loss, model, inputs, steps)
         for name, part in (("loss/rl", loss), ("loss/ce", reference_loss)):
             self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
+        self.add_metric("time/ce", self.reference_loss.take_seconds())
+        self.add_metric("reference/clipped_ratio", self.reference_loss.clipped_ratio(inputs))
         return total
 
     def evaluation_loop(self, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
