@@ -104,10 +104,19 @@ class ReferenceLoss:
         """Number of rows of the training set that are drawn from; 0 if the rows of the batch are used."""
         return len(self._rows_with_solutions)
 
-    def take_seconds(self) -> float:
-        """Return the seconds spent here since the last call: draws, and forward passes."""
-        seconds, self._seconds = self._seconds, 0.0
-        return seconds
+    def log(self, add_metric: Callable[[str, float], None], batch: dict[str, Any]) -> None:
+        """
+        Log the seconds spent here since the last call, and the share of solutions that were cut, over all processes.
+
+        Args:
+            add_metric (`Callable`): Logs a metric.
+            batch (`dict`): Training batch.
+        """
+        counts = torch.stack([self._is_clipped(batch).sum(), batch["reference_mask"].any(1).sum()])
+        clipped, solutions = self._accelerator.reduce(counts.float(), "sum").tolist()
+        add_metric("time/ce", self._seconds)
+        add_metric("reference/clipped_ratio", clipped / max(solutions, 1))
+        self._seconds = 0.0
 
     def draw(self, rows: Sequence[Mapping[str, Any]], model: Any) -> dict[str, torch.Tensor]:
         """
@@ -158,17 +167,6 @@ class ReferenceLoss:
         num_tokens = accelerator.gather(drawn["reference_mask"].sum()).sum()
         self._seconds += time.perf_counter() - began
         return {**drawn, "num_reference_tokens": num_tokens}
-
-    def clipped_ratio(self, batch: dict[str, Any]) -> float:
-        """
-        Share of the reference solutions that were cut at `max_completion_length`, over all processes.
-
-        Args:
-            batch (`dict`): Training batch.
-        """
-        counts = torch.stack([self._is_clipped(batch).sum(), batch["reference_mask"].any(1).sum()])
-        clipped, solutions = self._accelerator.reduce(counts.float(), "sum").tolist()
-        return float(clipped / max(solutions, 1))
 
     def _is_clipped(self, batch: dict[str, Any]) -> torch.Tensor:
         """Which solutions end without an end token, `(B,)`."""

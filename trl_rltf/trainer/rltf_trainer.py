@@ -27,6 +27,7 @@ from .completion_table import CompletionTable
 from .dynamic_sampling import DynamicSampling
 from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
+from .printed_completions import printed_shortly
 from .prompt_order import make_prompt_order
 from .reference_loss import ReferenceLoss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
@@ -162,10 +163,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         self._rewards_per_func = torch.empty(0)
         self._last_logps = torch.empty(0)  # of the last forward pass, `(B, T)`
         self.reference_loss = ReferenceLoss(
-            self.train_dataset,
-            args,
-            self.accelerator,
-            self._tokenizer,
+            *(self.train_dataset, args, self.accelerator, self._tokenizer),
             logits=self.logits_after,
             tokenize_prompts=self.padded_prompts,
             can_draw_rows=self._has_plain_prompts and not (self.tools or self.rollout_func),
@@ -277,9 +275,13 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         total, reference_loss = self.reference_loss.add_to(loss, model, inputs, steps)
         for name, part in (("loss/rl", loss), ("loss/ce", reference_loss)):
             self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
-        self.add_metric("time/ce", self.reference_loss.take_seconds())
-        self.add_metric("reference/clipped_ratio", self.reference_loss.clipped_ratio(inputs))
+        self.reference_loss.log(self.add_metric, inputs)
         return total
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Log as [`~trl.GRPOTrainer`] does; the printed table of completions fits the terminal."""
+        with printed_shortly():
+            super().log(*args, **kwargs)
 
     def evaluation_loop(self, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         """Evaluate as [`~transformers.Trainer`] does, and estimate pass@k."""
