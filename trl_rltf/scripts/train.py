@@ -202,5 +202,5 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    with short_errors():
+    with short_errors("trl-rltf train"):
         main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))
