@@ -114,7 +114,7 @@ def _launch(command: str, given: list[str]) -> None:
 
 
 def _set_single_device_defaults(arguments: argparse.Namespace) -> None:
-    """Give the settings that `accelerate launch` would choose, and warn of, where neither a file nor a flag has them."""
+    """Set what `accelerate launch` would choose with a warning."""
     from accelerate.commands.config.config_args import default_config_file
     from torch import accelerator
 

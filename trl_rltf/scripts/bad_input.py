@@ -50,7 +50,9 @@ def short_errors(prog: str | None = None) -> Iterator[None]:
 
 def exit_status(parser: argparse.ArgumentParser, command: Callable[[], int]) -> int:
     """
-    Run a command without a launcher, and end the process with a message if its input cannot be used.
+    Run a command without a launcher.
+
+    If its input cannot be used, the process ends with a message.
 
     Args:
         parser (`argparse.ArgumentParser`): Parser of the command, whose name begins the message.

@@ -88,7 +88,7 @@ class ScriptParser(TrlParser):
         self._in_config: set[str] = set()
 
     def _find_sections(self, dataclass_types: Sequence[Any]) -> dict[str, list[Action]]:
-        """Arguments by the class that defines them: first those of this package, then the most used of others."""
+        """Arguments by the class that defines them, those of this package first."""
         owners = {}
         for dataclass_type in dataclass_types:
             is_own = dataclass_type.__module__.partition(".")[0] == _PACKAGE

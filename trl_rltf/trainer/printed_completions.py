@@ -16,7 +16,11 @@ _NUM_ROWS = 5
 
 @contextlib.contextmanager
 def printed_shortly() -> Iterator[None]:
-    """Let TRL print its completions with `print_completions`; the Parquet file keeps all columns and rows."""
+    """
+    Let TRL print its completions with `print_completions`.
+
+    Its Parquet file keeps all columns and rows.
+    """
     original = grpo_trainer.print_prompt_completions_sample
     grpo_trainer.print_prompt_completions_sample = print_completions
     try:

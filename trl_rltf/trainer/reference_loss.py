@@ -101,7 +101,7 @@ class ReferenceLoss:
 
     @property
     def num_rows_with_solutions(self) -> int:
-        """Number of rows of the training set that are drawn from; 0 if the rows of the batch are used."""
+        """Number of rows that are drawn from; 0 if those of the batch are used."""
         return len(self._rows_with_solutions)
 
     def log(self, add_metric: Callable[[str, float], None], batch: dict[str, Any]) -> None:

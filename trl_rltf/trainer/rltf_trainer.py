@@ -279,7 +279,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         return total
 
     def log(self, *args: Any, **kwargs: Any) -> None:
-        """Log as [`~trl.GRPOTrainer`] does; the printed table of completions fits the terminal."""
+        """Log as TRL does, with a table of completions that fits the terminal."""
         with printed_shortly():
             super().log(*args, **kwargs)
 
