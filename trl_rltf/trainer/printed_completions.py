@@ -51,19 +51,21 @@ def print_completions(
         extra (`Mapping[str, Sequence]`, *optional*): Other columns, of which the outcome is printed.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     number = min(len(completions), _NUM_ROWS if num_samples is None else num_samples)
     if number == 0:
         return
     outcomes = list((extra or {}).get("outcome", ()))
     has_outcomes = len(outcomes) == len(completions)
-    table = Table(title=f"Step {step}: {number} of {len(completions)} completions", title_justify="left")
-    table.add_column("prompt, its end", no_wrap=True, ratio=2)
-    table.add_column("completion, its beginning", no_wrap=True, ratio=3)
-    for name in ("outcome",) if has_outcomes else ():
-        table.add_column(name, no_wrap=True)
-    table.add_column("reward", justify="right", no_wrap=True)
+    headers = [Column("prompt, its end", ratio=2), Column("completion, its beginning", ratio=3)]
+    headers += [Column("outcome")] if has_outcomes else []
+    table = Table(
+        *headers, Column("reward", justify="right"), title=f"Step {step}: {number} of {len(completions)} completions"
+    )
+    table.expand = True
+    for column in table.columns:
+        column.no_wrap = True
     console = Console()
     width = console.width
     for index in (place * len(completions) // number for place in range(number)):
@@ -73,7 +75,6 @@ def print_completions(
             _line(final_program(completions[index])[1])[:width],
         ]
         table.add_row(*cells, *([str(outcomes[index])] if has_outcomes else []), f"{total:.2f}")
-    table.expand = True
     console.print(table, markup=False)
 
 

@@ -106,7 +106,9 @@ class ReferenceLoss:
 
     def log(self, add_metric: Callable[[str, float], None], batch: dict[str, Any]) -> None:
         """
-        Log the seconds spent here since the last call, and the share of solutions that were cut, over all processes.
+        Log the seconds spent here, and the share of solutions that were cut.
+
+        The seconds are those of this process since the last call, and the share is that of all processes.
 
         Args:
             add_metric (`Callable`): Logs a metric.
