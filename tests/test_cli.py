@@ -131,7 +131,7 @@ def test_the_console_command_is_declared():
         (["--warm_start_steps", "-3"], "`warm_start_steps` is -3, but must be at least 0."),
         (["--test_timeout", "0"], "`test_timeout` is 0.0, but must be a number of seconds above 0."),
         (["--preset", "papr"], "invalid choice: 'papr'"),
-        (["--benchmark", "humaneval"], "invalid choice: 'humaneval' (choose from 'apps', 'mbpp')"),
+        (["--benchmark", "humaneval"], "invalid choice: 'humaneval' (choose from 'apps', 'mbpp', 'columns')"),
     ],
 )
 def test_arguments_that_are_wrong_end_with_one_sentence_before_anything_is_launched(

@@ -146,7 +146,8 @@ OF_ACCELERATE = {"--config_file", "--num_processes", "--num_machines", "--mixed_
 @functools.cache
 def flags_of(script):
     """The flags that a script takes."""
-    text = importlib.import_module(f"trl_rltf.scripts.{script}").make_parser().format_help()
+    parser = importlib.import_module(f"trl_rltf.scripts.{script}").make_parser()
+    text = parser.format_help_of_all() if hasattr(parser, "format_help_of_all") else parser.format_help()
     return {*re.findall(r"--\w+", text), "--config", "--help"}
 
 

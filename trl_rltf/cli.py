@@ -8,6 +8,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from . import __version__
 
@@ -103,12 +104,26 @@ def _launch(command: str, given: list[str]) -> None:
     arguments = launcher.parse_args([*in_config, *remaining, *script])
     if arguments.training_script != module.__name__:
         parser.error(f"{arguments.training_script!r} does not belong to an argument.")
+    _set_single_device_defaults(arguments)
     try:
         launch_command(arguments)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # the process has said what is wrong
     except ChildFailedError as error:
         sys.exit(error.get_first_failure()[1].exitcode)
+
+
+def _set_single_device_defaults(arguments: argparse.Namespace) -> None:
+    """Set what `accelerate launch` would choose with a warning."""
+    from accelerate.commands.config.config_args import default_config_file
+    from torch import accelerator
+
+    if arguments.config_file is not None or Path(default_config_file).is_file() or accelerator.device_count() > 1:
+        return
+    defaults = {"num_processes": 1, "num_machines": 1, "mixed_precision": "no", "dynamo_backend": "no"}
+    for name, value in defaults.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
 
 
 def _flags(arguments: Sequence[str]) -> list[str]:

@@ -946,7 +946,7 @@ def test_a_list_of_rows_and_a_byte_order_mark_are_accepted(tmp_path):
         ("a.jsonl.gz", gzip.compress(b'{"prompt": "Add."}' * 9, mtime=0)[:-12], "a.jsonl.gz: not a whole gzip file"),
         ("a.json", b"[1", "a.json: not valid JSON"),
         ("a.json", b'["\xff"]', "a.json: the text is not UTF-8"),
-        ("a.jsonl", b"", "no problem of 'columns' is left"),
+        ("a.jsonl", b"", "a.jsonl: this has no rows"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, name, content, message):

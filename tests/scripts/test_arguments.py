@@ -111,16 +111,44 @@ def test_a_critic_without_a_model_has_the_settings_of_the_demo():
 @pytest.mark.parametrize(
     ("settings", "temperature"),
     [
-        ({"benchmark": "apps"}, 0.6),
-        ({"benchmark": "mbpp"}, 1.2),
+        ({"benchmark": "apps"}, 0),
+        ({"benchmark": "mbpp"}, 0),
+        ({"benchmark": "mbpp", "num_samples": 5}, 0.2),
+        ({"benchmark": "apps", "preset": "paper"}, 0.6),
+        ({"benchmark": "mbpp", "preset": "paper"}, 1.2),
+        ({"benchmark": "mbpp", "preset": "paper", "temperature": 0.3}, 0.3),
         ({"benchmark": "mbpp", "temperature": 0.3}, 0.3),
         ({"benchmark": "apps", "temperature": 0.0}, 0),
     ],
 )
-def test_the_temperature_of_apps_and_mbpp_is_that_of_the_paper_by_default(settings, temperature):
+def test_the_temperature_is_that_of_the_paper_only_with_its_preset(settings, temperature):
     assert EvaluationArguments(**settings).temperature == temperature
+
+
+def test_the_preset_of_the_paper_is_refused_for_other_benchmarks():
+    with pytest.raises(ValueError, match="`preset` 'paper' is for the benchmarks 'apps' and 'mbpp'"):
+        EvaluationArguments(preset="paper")
 
 
 def test_difficulties_of_mbpp_are_refused():
     with pytest.raises(ValueError, match="`difficulties` are levels of APPS, but `benchmark` is 'mbpp'"):
         RLTFScriptArguments(benchmark="mbpp", difficulties=["interview"])
+
+
+@pytest.mark.parametrize("flag", ["--help", "--help_all"])
+def test_the_help_has_our_arguments_first_and_all_others_on_demand(flag, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(flag)
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    places = [text.index(name) for name in ("--tests_column", "--ce_loss_weight", "--learning_rate")]
+    assert places == sorted(places)
+    assert ("--torch_compile_backend" in text) == (flag == "--help_all")
+    assert text.count("\n") < 500 or flag == "--help_all"
+    for title in (
+        "trl_rltf: RLTFScriptArguments:",
+        "trl_rltf: RLTFConfig:",
+        "the most used arguments of TRL and transformers:",
+    ):
+        assert title in text
+    assert ("transformers: TrainingArguments:" in text) == (flag == "--help_all")

@@ -247,3 +247,30 @@ def test_a_row_that_changed_is_checked_again(start_check, check, tmp_path):
     (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     _, report, _ = check("many.jsonl")
     assert findings(report) == {"problem 0": ["no_reference_passes"]}
+
+
+def test_a_misspelt_benchmark_gets_the_names(capsys):
+    with pytest.raises(SystemExit):
+        main(["check", "mbbp"])
+    text = capsys.readouterr().err
+    assert "there is no benchmark, file or folder 'mbbp'. Did you mean mbpp?" in text
+    assert "humaneval" in text
+
+
+def test_rows_that_are_all_malformed_are_explained(tmp_path, capsys):
+    (tmp_path / "other.jsonl").write_text('{"question": "Add.", "checks": "[]"}\n')
+    with pytest.raises(SystemExit):
+        main(["check", str(tmp_path / "other.jsonl")])
+    text = capsys.readouterr().err
+    assert "The first of them:" in text
+    assert "`question`, `checks`" in text
+    assert "--columns tests=NAME" in text
+
+
+def test_an_earlier_report_is_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "sums.jsonl", ROWS[:1])
+    for _ in range(2):
+        assert main(["check", "sums.jsonl", "--num_workers", "1"]) == 0
+    assert "outputs/check-sums-2.json" in capsys.readouterr().out
+    assert (tmp_path / "outputs" / "check-sums.json").is_file()

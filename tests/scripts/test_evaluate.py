@@ -44,7 +44,7 @@ def samples_of(folder):
 
 def test_references_of_mbpp_pass_and_empty_programs_fail(call, shared_data):
     data = ["--dataset_name", shared_data / "mbpp" / "mbpp.jsonl", "--eval_problems", 60]
-    out, samples = call("mbpp", *data, "--programs", "reference", "--filter_by_examples")
+    out, samples = call("mbpp", *data, "--programs", "reference", "--filter_by_examples", "--preset", "paper")
     assert [sample["outcome"] for sample in samples] == ["PASS"] * 60
     assert {sample["problem_id"] for sample in samples} == {str(task) for task in range(11, 71)}
     assert all(sample["num_passed"] == sample["num_tests"] > 0 for sample in samples)
@@ -52,12 +52,13 @@ def test_references_of_mbpp_pass_and_empty_programs_fail(call, shared_data):
     assert "30.4%" in out  # the paper's row
     assert "1@1" in out
     out, samples = call("mbpp", *data, "--programs", "empty", output="empty")
+    assert "30.4%" not in out
     assert {(sample["outcome"], sample["error_type"]) for sample in samples} == {("RUNTIME_ERROR", "NameError")}
 
 
 def test_references_of_apps_pass_except_the_documented_ones(call, shared_data, tmp_path):
     data = ["--dataset_name", shared_data / "apps", "--dataset_test_split", "train"]
-    out, samples = call("apps", *data, "--programs", "reference")
+    out, samples = call("apps", *data, "--programs", "reference", "--preset", "paper")
     assert len(samples) == 140
     assert {sample["problem_id"] for sample in samples if sample["outcome"] != "PASS"} == APPS_EXCEPTIONS
     assert all(level in out for level in ("all", "introductory", "interview", "competition", "1.45%", "4.16%"))

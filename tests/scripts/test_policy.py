@@ -82,3 +82,33 @@ def test_the_configuration_names_the_class_of_a_model(tmp_path, name):
         part.save_pretrained(tmp_path)
     model, _ = load_policy(ModelConfig(model_name_or_path=str(tmp_path)))
     assert type(model) is type(architectures.make(name)[0])
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "message"),
+    [
+        ([], "./nowhere", "there is no such folder. Give the folder of a model"),
+        ([], "a/b/c", "there is no such folder"),
+        (["folder/tiny.gguf"], "folder", "It has the GGUF file tiny.gguf: add `--gguf_file tiny.gguf`"),
+        (["folder/tiny.gguf"], "folder/tiny.gguf", "--model_name_or_path folder --gguf_file tiny.gguf"),
+        (
+            ["folder/checkpoint-4/config.json"],
+            "folder",
+            "It has the checkpoint checkpoint-4: give folder/checkpoint-4",
+        ),
+        (["folder/notes.txt"], "folder", "a folder without `config.json`"),
+    ],
+)
+def test_a_name_that_is_no_model_is_described(files, name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(FileNotFoundError, match=message):
+        load_policy(ModelConfig(model_name_or_path=name))
+
+
+def test_a_gguf_file_that_the_folder_lacks_is_named(tmp_path):
+    (tmp_path / "tiny.gguf").touch()
+    with pytest.raises(FileNotFoundError, match=r"`gguf_file` is 'other.gguf', but .* has tiny.gguf"):
+        load_policy(ModelConfig(model_name_or_path=str(tmp_path)), gguf_file="other.gguf")

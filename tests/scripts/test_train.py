@@ -126,7 +126,7 @@ def test_problems_without_a_model_are_refused(run, tmp_path, problems):
 
 
 def test_a_missing_folder_of_problems_is_named(run, tmp_path, pretrained):
-    with pytest.raises(FileNotFoundError, match="there is no folder 'nowhere'"):
+    with pytest.raises(FileNotFoundError, match="there is no file or folder 'nowhere'"):
         run(train, "--model_name_or_path", pretrained, "--dataset_name", "./nowhere", "--output_dir", tmp_path)
 
 

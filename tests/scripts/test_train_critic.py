@@ -35,6 +35,7 @@ def test_a_critic_starts_from_the_weights_of_the_policy_and_weights_its_rewards(
     model.save_pretrained(tmp_path / "policy")
     tokenizer.save_pretrained(tmp_path / "policy")
     common = (*QUIET, "--model_name_or_path", tmp_path / "policy", "--max_completion_length", 8, "--eval_problems", 2)
+    common += ("--dataset_name", "mini_apps")
     printed = run(train_critic, *common, "--num_samples", 1, "--use_cpu", "--output_dir", tmp_path / "critic")
     assert "2 samples of held-out problems" in printed
     config = json.loads((tmp_path / "critic" / "config.json").read_text())

@@ -141,7 +141,7 @@ def load_benchmark(
     options = Options(columns or Columns(), runner, start_date, end_date)
     with contextlib.closing(options):
         problems = _problems(benchmark, where, split or benchmark.split, subset, options, notices, bad_rows)
-        kept = _kept(problems, name, difficulties, leave_out_flawed, notices)
+        kept = _kept(problems, name, difficulties, leave_out_flawed, notices, where)
         dataset = _collect(kept)
     if on_notice is not None:
         for notice in notices:
@@ -239,6 +239,7 @@ def _kept(
     difficulties: Sequence[str] | None,
     leave_out_flawed: bool,
     notices: list[RowNotice],
+    where: str | Path,
 ) -> Iterator[dict[str, Any]]:
     flawed = flawed_problems(name) if leave_out_flawed else frozenset()
     levels = {difficulties} if isinstance(difficulties, str) else None if difficulties is None else set(difficulties)
@@ -265,8 +266,13 @@ def _kept(
             "these."
         )
     if num_kept == 0:
-        reasons = summarize_notices(notices) or "none"
-        raise ValueError(f"no problem of {name!r} is left. Rows left out: {reasons}. Check the path and the split.")
+        reasons = summarize_notices(notices)
+        if not reasons:
+            raise ValueError(f"{where}: this has no rows. Check the path and the split.")
+        first = next((f" The first of them: {notice.message}" for notice in notices if notice.message), "")
+        raise ValueError(
+            f"no problem of {name!r} is left. Rows left out: {reasons}. Check the path and the split.{first}"
+        )
 
 
 def _collect(problems: Iterable[dict[str, Any]]) -> Dataset:

@@ -74,15 +74,25 @@ class Row:
         value = self.content.get(column)
         return None if is_missing(value) else value
 
-    def require(self, column: str) -> Any:
-        """Value of a column that must not be missing."""
+    def require(
+        self,
+        column: str,
+        advice: str = "Check that the dataset is the one that its name says, or remove the row.",
+    ) -> Any:
+        """
+        Value of a column that must not be missing.
+
+        Args:
+            column (`str`): The column.
+            advice (`str`, *optional*): What to do if it is missing.
+        """
         value = self.get(column)
         if value is None:
             known = ", ".join(f"`{name}`" for name in self.content) or "none"
             raise self.bad(
                 column,
                 f"it is missing or null (the row has the columns {known})",
-                "Check that the dataset is the one that its name says, or remove the row.",
+                advice,
             )
         return value
 

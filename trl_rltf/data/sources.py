@@ -76,8 +76,13 @@ def looks_like_a_path(path: str) -> bool:
     return path.startswith((".", "/", "~")) or path.endswith(_SUFFIXES) or path.count("/") != 1
 
 
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether a folder was written by `save_to_disk`."""
+    return any((folder / name).is_file() for name in _MARKS_OF_A_SAVED_DATASET)
+
+
 def _rows_of_folder(folder: Path, split: str, subset: str | None, files: Sequence[str] | None) -> _Rows:
-    if any((folder / name).is_file() for name in _MARKS_OF_A_SAVED_DATASET):
+    if is_saved_dataset(folder):
         saved = load_from_disk(str(folder))
         if isinstance(saved, DatasetDict):
             if split not in saved:

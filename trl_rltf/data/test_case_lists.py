@@ -124,7 +124,7 @@ def _read_columns(row: Row, options: Options) -> dict[str, Any]:
     names = options.columns
     tests = row.parsed(names.tests)
     if names.tests not in row.content:
-        row.require(names.tests)
+        row.require(names.tests, _advice("tests"))
     if tests is None:
         raise LeftOut(row, "without tests")
     if isinstance(tests, list):
@@ -134,7 +134,7 @@ def _read_columns(row: Row, options: Options) -> dict[str, Any]:
         raise row.bad(names.tests, f"it holds a {type(tests).__name__}, but must hold an object or a list of tests")
     problem_id = row.get(names.problem_id)
     return row.problem(
-        _prompt(row, names.prompt),
+        _prompt(row, names.prompt, _advice("prompt")),
         {name: value for name, value in tests.items() if value is not None},
         tests_column=names.tests,
         problem_id=str(row.number) if problem_id is None else str(problem_id),
@@ -146,8 +146,16 @@ def _read_columns(row: Row, options: Options) -> dict[str, Any]:
     )
 
 
-def _prompt(row: Row, column: str) -> str:
-    value = row.require(column)
+def _advice(name: str) -> str:
+    """How to name a column that the dataset has under another name."""
+    return (
+        f"Name the column that holds it: `--{name}_column NAME` of `trl-rltf train` and `evaluate`, `--columns {name}=NAME` of the "
+        f"other commands, `Columns({name}=...)` in Python. Or remove the row."
+    )
+
+
+def _prompt(row: Row, column: str, *advice: str) -> str:
+    value = row.require(column, *advice)
     if isinstance(value, list) and value and isinstance(value[-1], Mapping):
         value = value[-1].get("content")
     if not isinstance(value, str):

@@ -97,12 +97,15 @@ def generate_completions(
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(seed)
         batches = range(0, len(prompts), batch_size)
-        for start in tqdm(batches, desc=description, leave=False, disable=description is None):
-            ids = [
-                encode_prompt(tokenizer, prompt, sampling.max_prompt_length, encoded)
-                for prompt in prompts[start : start + batch_size]
-            ]
-            completions += _sample(model, tokenizer, ids, sampling)
+        bar = tqdm(total=len(prompts), desc=description, unit="program", leave=False, disable=description is None)
+        with bar:
+            for start in batches:
+                ids = [
+                    encode_prompt(tokenizer, prompt, sampling.max_prompt_length, encoded)
+                    for prompt in prompts[start : start + batch_size]
+                ]
+                completions += _sample(model, tokenizer, ids, sampling)
+                bar.update(len(ids))
     model.train(was_training)
     return completions
 

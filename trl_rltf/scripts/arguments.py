@@ -10,6 +10,8 @@ from trl import ScriptArguments
 from ..execution.limits import TIMEOUT
 from ..execution.runner import IsolationChoice
 from ..rewards.audit import check_share
+from .benchmark_arguments import check_columns, named_columns
+from .own_data import layout_of
 from .parser import documented
 from .runners import parse_ray_arguments
 
@@ -23,17 +25,38 @@ class RLTFScriptArguments(ScriptArguments):
     The script takes the arguments of [`RLTFConfig`] and [`~trl.ModelConfig`] too.
 
     Args:
-        benchmark (`str`, *optional*, defaults to `"apps"`):
-            Layout of the problems: `apps` or `mbpp`.
+        benchmark (`str`, *optional*):
+            Layout of the problems: `apps`, `mbpp`, or `columns`, any dataset whose columns are named by the arguments below.
+            Defaults to `columns` for a file, for a folder of files or of `save_to_disk`, for a dataset of the Hub with another
+            name than those of APPS and MBPP, and if a column is named; else to `apps`.
         dataset_name (`str`, *optional*):
-            Problems: for APPS a folder in its layout, for MBPP an mbpp.jsonl, or a dataset of the Hub. Defaults to MiniAPPS, or
-            to MBPP on the Hub.
+            Problems: a file (.jsonl, .json, .parquet), a folder with such files or of `save_to_disk`, a folder in the layout of
+            APPS, an mbpp.jsonl, a dataset of the Hub, or mini_apps. Defaults to MBPP on the Hub for `mbpp`, and without a model
+            to MiniAPPS.
+        dataset_config (`str`, *optional*):
+            With `columns`: configuration of the dataset on the Hub.
         dataset_train_split (`str`, *optional*, defaults to `"train"`):
             Split to train on.
         dataset_test_split (`str`, *optional*, defaults to `"test"`):
             Split with the held-out problems.
         difficulties (`list[str]`, *optional*):
-            Difficulties of APPS to keep. Defaults to all.
+            Difficulties to keep. Defaults to all.
+        prompt_column (`str`, *optional*):
+            With `columns`: column of the prompt. Defaults to prompt.
+        tests_column (`str`, *optional*):
+            With `columns`: column of the unit tests. Defaults to tests.
+        solutions_column (`str`, *optional*):
+            With `columns`: column of the reference solutions. Defaults to solutions.
+        problem_id_column (`str`, *optional*):
+            With `columns`: column with the name of the problem. Defaults to problem_id.
+        difficulty_column (`str`, *optional*):
+            With `columns`: column of the difficulty. Defaults to difficulty.
+        starter_code_column (`str`, *optional*):
+            With `columns`: column of the code that a solution begins with. Defaults to starter_code.
+        time_limit_column (`str`, *optional*):
+            With `columns`: column of the seconds per test. Defaults to time_limit.
+        memory_limit_column (`str`, *optional*):
+            With `columns`: column of the memory limit. Defaults to memory_limit.
         prompt_style (`str`, *optional*, defaults to `"plain"`):
             Form of the prompts: `plain` text, or `chat`, a message of a user, for models that follow instructions.
         preset (`str`, *optional*):
@@ -94,15 +117,25 @@ class RLTFScriptArguments(ScriptArguments):
             Samples per held-out problem, for pass@k before and after training.
         eval_batch_size (`int`, *optional*, defaults to `64`):
             Number of samples of held-out problems that are generated at a time.
-        eval_problems (`int`, *optional*):
-            Number of held-out problems. Defaults to all.
+        eval_problems (`int`, *optional*, defaults to `100`):
+            Maximum number of held-out problems, spread over all of them; 0 takes all.
+        no_eval (`bool`, *optional*, defaults to `False`):
+            Hold no problems out, and measure pass@k neither before nor after training.
 
     Raises:
         ValueError: If two arguments contradict each other.
     """
 
-    benchmark: Literal["apps", "mbpp"] = "apps"
+    benchmark: Literal["apps", "mbpp", "columns"] | None = None
     difficulties: list[str] | None = None
+    prompt_column: str | None = None
+    tests_column: str | None = None
+    solutions_column: str | None = None
+    problem_id_column: str | None = None
+    difficulty_column: str | None = None
+    starter_code_column: str | None = None
+    time_limit_column: str | None = None
+    memory_limit_column: str | None = None
     prompt_style: Literal["plain", "chat"] = "plain"
     preset: Literal["paper"] | None = None
     architecture: Literal["llama", "t5"] = "llama"
@@ -132,12 +165,18 @@ class RLTFScriptArguments(ScriptArguments):
     ray_resources: list[str] | None = None
     eval_samples: int = 10
     eval_batch_size: int = 64
-    eval_problems: int | None = None
+    eval_problems: int = 100
+    no_eval: bool = False
 
     def __post_init__(self) -> None:
+        columns = named_columns(self)
+        if self.benchmark is None:
+            self.benchmark = "columns" if columns else layout_of(self.dataset_name)
+        check_columns(self.benchmark, self.dataset_name, columns)
         if self.benchmark == "mbpp" and self.difficulties is not None:
             raise ValueError("`difficulties` are levels of APPS, but `benchmark` is 'mbpp'. Leave `difficulties` out.")
-        for name, least in (("warm_start_steps", 0), ("eval_samples", 1), ("eval_batch_size", 1)):
+        least_values = {"warm_start_steps": 0, "eval_samples": 1, "eval_batch_size": 1, "eval_problems": 0}
+        for name, least in least_values.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"`{name}` is {value}, but must be at least {least}.")
@@ -183,3 +222,8 @@ class CriticScriptArguments(RLTFScriptArguments):
     max_prompt_length: int | None = None
     pooling: Literal["last", "max"] = "last"
     max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.no_eval:
+            raise ValueError("`no_eval` holds no problems out, but a critic is measured on them. Leave it out.")

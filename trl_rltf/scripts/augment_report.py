@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data import AugmentedProblem, RowNotice, with_new_tests
-from ..data.augmentation.results import ORIGINAL
+from ..data.augmentation.results import ORIGINAL, LeftAlone
 from ..metrics.shards import write_whole
 
 
@@ -82,6 +82,13 @@ class AugmentationReport:
             reasons.add_row(reason, str(len(names)), ", ".join(names[:_NUM_NAMES]))
         if reasons.row_count:
             console.print(reasons)
+        names = self._left_alone().get(str(LeftAlone.ONE_SOLUTION), [])
+        if names:
+            console.print(
+                f"{len(names)} problems have one reference solution, which nothing confirms. `--allow_single_solution` trusts it.",
+                soft_wrap=True,
+                highlight=False,
+            )
         for line in self._summary():
             console.print(line, soft_wrap=True, highlight=False)
 

@@ -16,7 +16,6 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from datasets import Dataset
 from rich.console import Console
@@ -32,14 +31,14 @@ from ..data import (
     RowNotice,
     augment_problems,
 )
-from ..execution import LocalRunner, Runner, SandboxError
+from ..execution import LocalRunner, Runner
 from ..execution.limits import TIMEOUT, default_num_workers
 from .augment_report import AugmentationReport, write_dataset, write_report
+from .bad_input import INTERRUPTED, exit_status
 from .dataset_arguments import add_dataset_arguments, find_outputs, load_dataset
 from .finished_problems import FinishedProblems
 
 
-_BAD_INPUT, _INTERRUPTED = 2, 130
 _SOURCES = ("mutation", "hypothesis", "model")
 _DEFAULTS = AugmentationSettings()
 _DESCRIPTION = """Make inputs, keep those on which the reference solutions agree, and add the tests that kill the most mutants of the \
@@ -57,46 +56,43 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     Returns:
         `int`: 0, or 130 after Ctrl-C.
     """
-    try:
-        settings = AugmentationSettings(
-            **{
-                field.name: getattr(args, field.name)
-                for field in dataclasses.fields(_DEFAULTS)
-                if hasattr(args, field.name)
-            }
-        )
-        report_file, output = find_outputs(args, "augment-tests")
-        notices: list[RowNotice] = []
-        problems = load_dataset(args, notices)
-        wrong_programs = read_wrong_programs(args.wrong_programs)
-        of_model = ("model_name_or_path", "num_programs", "max_completion_length", "temperature")
-        shown = {
-            **dataclasses.asdict(settings),
-            **{name: getattr(args, name) for name in ("sources", "test_timeout")},
-            **({name: getattr(args, name) for name in of_model} if "model" in args.sources else {}),
+    return exit_status(parser, lambda: _run_command(args))
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    settings = AugmentationSettings(
+        **{
+            field.name: getattr(args, field.name)
+            for field in dataclasses.fields(_DEFAULTS)
+            if hasattr(args, field.name)
         }
-        finished = FinishedProblems(
-            report_file.with_name(f"{report_file.name}.unfinished"),
-            {**shown, "wrong_programs": wrong_programs},
-            read=AugmentedProblem.from_dict,
-            is_gradable=lambda result: result.is_gradable,
-        )
-        began = time.perf_counter()
-        num_workers = default_num_workers() if args.num_workers is None else args.num_workers
-        # Answers are kept by a function in this process, which the nodes of a cluster cannot call.
-        with LocalRunner(num_workers, args.test_timeout, allow_code_eval=True) as runner:
-            sources = make_sources(args, runner)
-            is_interrupted = _run(problems, runner, settings, sources, wrong_programs, num_workers, finished)
-        results = [result for problem in problems if (result := finished.get(problem)) is not None]
-        seconds = time.perf_counter() - began
-        report = AugmentationReport(args.dataset, shown, notices, results, len(problems), seconds)
-        return _finish(report, problems, finished, report_file, output, is_interrupted)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except OSError as error:
-        _fail(parser, f"{error.filename}: {error.strerror}." if error.filename is not None else str(error))
-    except (ValueError, ImportError, SandboxError) as error:
-        _fail(parser, str(error))
+    )
+    report_file, output = find_outputs(args, "augment-tests")
+    notices: list[RowNotice] = []
+    problems = load_dataset(args, notices)
+    wrong_programs = read_wrong_programs(args.wrong_programs)
+    of_model = ("model_name_or_path", "num_programs", "max_completion_length", "temperature")
+    shown = {
+        **dataclasses.asdict(settings),
+        **{name: getattr(args, name) for name in ("sources", "test_timeout")},
+        **({name: getattr(args, name) for name in of_model} if "model" in args.sources else {}),
+    }
+    finished = FinishedProblems(
+        report_file.with_name(f"{report_file.name}.unfinished"),
+        {**shown, "wrong_programs": wrong_programs},
+        read=AugmentedProblem.from_dict,
+        is_gradable=lambda result: result.is_gradable,
+    )
+    began = time.perf_counter()
+    num_workers = default_num_workers() if args.num_workers is None else args.num_workers
+    # Answers are kept by a function in this process, which the nodes of a cluster cannot call.
+    with LocalRunner(num_workers, args.test_timeout, allow_code_eval=True) as runner:
+        sources = make_sources(args, runner)
+        is_interrupted = _run(problems, runner, settings, sources, wrong_programs, num_workers, finished)
+    results = [result for problem in problems if (result := finished.get(problem)) is not None]
+    seconds = time.perf_counter() - began
+    report = AugmentationReport(args.dataset, shown, notices, results, len(problems), seconds)
+    return _finish(report, problems, finished, report_file, output, is_interrupted)
 
 
 def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -272,9 +268,5 @@ def _finish(
     console.print("   ".join(lines), soft_wrap=True, highlight=False)
     if is_interrupted:
         console.print("Interrupted. The same command resumes.")
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
-
-
-def _fail(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-    parser.exit(_BAD_INPUT, f"{parser.prog}: {message}\n")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from ..execution import SandboxError
 
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _BAD_INPUT = 2
+INTERRUPTED = 130
 # What the messages of this package are raised as; `SandboxError` is a `RuntimeError`.
 _KINDS = (ValueError, OSError, ImportError, RuntimeError)
 
@@ -42,6 +46,30 @@ def short_errors(prog: str | None = None) -> Iterator[None]:
             raise
         sys.stderr.write(f"{prog or os.path.basename(sys.argv[0])}: error: {error}\n")
         raise SystemExit(_BAD_INPUT) from None
+
+
+def exit_status(parser: argparse.ArgumentParser, command: Callable[[], int]) -> int:
+    """
+    Run a command without a launcher.
+
+    If its input cannot be used, the process ends with a message.
+
+    Args:
+        parser (`argparse.ArgumentParser`): Parser of the command, whose name begins the message.
+        command (`Callable[[], int]`): The command.
+
+    Returns:
+        `int`: Its exit status, or 130 after Ctrl-C.
+    """
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (OSError, ValueError, ImportError, SandboxError) as error:
+        message = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}."
+        parser.exit(_BAD_INPUT, f"{parser.prog}: {message}\n")
 
 
 def is_raised_here(error: BaseException) -> bool:

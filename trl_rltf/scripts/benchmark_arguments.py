@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..data import Columns
 from .parser import documented
@@ -96,17 +97,7 @@ class BenchmarkArguments:
     memory_limit_column: str | None = None
 
     def __post_init__(self) -> None:
-        named = self._named_columns()
-        if self.benchmark != "columns" and named:
-            name = next(iter(named))
-            raise ValueError(
-                f"`{name}_column` names a column of `benchmark` 'columns', but `benchmark` is {self.benchmark!r}, whose columns "
-                "are known. Leave it out."
-            )
-        if self.benchmark == "columns" and self.dataset_name is None:
-            raise ValueError(
-                "`dataset_name` is missing, but `benchmark` 'columns' needs one: a file, a folder or a dataset of the Hub."
-            )
+        check_columns(self.benchmark, self.dataset_name, named_columns(self))
 
     def columns(self) -> Columns | None:
         """
@@ -115,8 +106,39 @@ class BenchmarkArguments:
         Returns:
             [`~data.Columns`] or `None`: `None` for a benchmark whose columns are known.
         """
-        return Columns(**self._named_columns()) if self.benchmark == "columns" else None
+        return Columns(**named_columns(self)) if self.benchmark == "columns" else None
 
-    def _named_columns(self) -> dict[str, str]:
-        names = {name: getattr(self, f"{name}_column") for name in _OF_COLUMNS}
-        return {name: column for name, column in names.items() if column is not None}
+
+def named_columns(script_args: Any) -> dict[str, str]:
+    """
+    Columns that the arguments `prompt_column` and so on name.
+
+    Args:
+        script_args ([`BenchmarkArguments`] or [`RLTFScriptArguments`]): Arguments of a script.
+    """
+    names = {name: getattr(script_args, f"{name}_column") for name in _OF_COLUMNS}
+    return {name: column for name, column in names.items() if column is not None}
+
+
+def check_columns(benchmark: str, dataset_name: str | None, named: Mapping[str, str]) -> None:
+    """
+    Check that columns are named for a dataset whose columns are not known.
+
+    Args:
+        benchmark (`str`): Name of the benchmark.
+        dataset_name (`str` or `None`): The dataset, if it is named.
+        named (`Mapping[str, str]`): The columns of `named_columns`.
+
+    Raises:
+        ValueError: If columns are named for a benchmark whose columns are known, or `columns` has no dataset.
+    """
+    if benchmark != "columns" and named:
+        name = next(iter(named))
+        raise ValueError(
+            f"`{name}_column` names a column of `benchmark` 'columns', but `benchmark` is {benchmark!r}, whose columns "
+            "are known. Leave it out."
+        )
+    if benchmark == "columns" and dataset_name is None:
+        raise ValueError(
+            "`dataset_name` is missing, but `benchmark` 'columns' needs one: a file, a folder or a dataset of the Hub."
+        )

@@ -14,7 +14,7 @@ import argparse
 import dataclasses
 import time
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 from datasets import Dataset
 from rich.console import Console
@@ -30,16 +30,17 @@ from ..data import (
     find_faults,
 )
 from ..data.checks.findings import LEFT_OUT_BY_DEFAULT
-from ..execution import Runner, SandboxError
+from ..execution import Runner
 from ..execution.limits import TIMEOUT
 from ..execution.runner import IsolationChoice
+from .bad_input import INTERRUPTED, exit_status
 from .check_report import CheckReport, write_clean_subset, write_report
 from .dataset_arguments import add_dataset_arguments, find_outputs, load_dataset
 from .finished_problems import FinishedProblems
 from .runners import runner_of
 
 
-_FOUND_NOTHING, _FOUND_FAULTS, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
+_FOUND_NOTHING, _FOUND_FAULTS = 0, 1
 # Malformed rows cannot be kept.
 _CHOICES = [str(finding) for finding in Finding if finding is not Finding.MALFORMED]
 _LEFT_OUT = [str(finding) for finding in LEFT_OUT_BY_DEFAULT if finding is not Finding.MALFORMED]
@@ -59,40 +60,37 @@ def main(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     Returns:
         `int`: 0 if no row or problem is left out, 1 if some are, and 130 after Ctrl-C.
     """
-    try:
-        thresholds = CheckThresholds(cheat_pass_ratio=args.cheat_pass_ratio, max_seconds=args.max_seconds)
-        report_file, output = find_outputs(args, "check")
-        notices: list[RowNotice] = []
-        problems = load_dataset(args, notices)
-        settings = {name: getattr(args, name) for name in ("num_runs", "test_timeout")}
-        finished = FinishedProblems(
-            report_file.with_name(f"{report_file.name}.unfinished"),
-            settings,
-            read=CheckedProblem.from_dict,
-            is_gradable=lambda result: all(program.is_gradable for program in result.programs),
-            num_solutions=args.num_solutions,
-        )
-        began = time.perf_counter()
-        with runner_of(args) as runner:
-            is_interrupted = _run(problems, runner, args, finished)
-        results, findings = _find(problems, notices, finished, thresholds)
-        report = CheckReport(
-            args.dataset,
-            {**settings, "num_solutions": args.num_solutions, **dataclasses.asdict(thresholds)},
-            notices,
-            results,
-            findings,
-            [Finding(name) for name in args.leave_out if name not in args.keep],
-            len(problems),
-            time.perf_counter() - began,
-        )
-        return _finish(report, problems, finished, report_file, output, is_interrupted)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except OSError as error:
-        _fail(parser, f"{error.filename}: {error.strerror}." if error.filename is not None else str(error))
-    except (ValueError, SandboxError) as error:
-        _fail(parser, str(error))
+    return exit_status(parser, lambda: _run_command(args))
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    thresholds = CheckThresholds(cheat_pass_ratio=args.cheat_pass_ratio, max_seconds=args.max_seconds)
+    report_file, output = find_outputs(args, "check")
+    notices: list[RowNotice] = []
+    problems = load_dataset(args, notices)
+    settings = {name: getattr(args, name) for name in ("num_runs", "test_timeout")}
+    finished = FinishedProblems(
+        report_file.with_name(f"{report_file.name}.unfinished"),
+        settings,
+        read=CheckedProblem.from_dict,
+        is_gradable=lambda result: all(program.is_gradable for program in result.programs),
+        num_solutions=args.num_solutions,
+    )
+    began = time.perf_counter()
+    with runner_of(args) as runner:
+        is_interrupted = _run(problems, runner, args, finished)
+    results, findings = _find(problems, notices, finished, thresholds)
+    report = CheckReport(
+        args.dataset,
+        {**settings, "num_solutions": args.num_solutions, **dataclasses.asdict(thresholds)},
+        notices,
+        results,
+        findings,
+        [Finding(name) for name in args.leave_out if name not in args.keep],
+        len(problems),
+        time.perf_counter() - began,
+    )
+    return _finish(report, problems, finished, report_file, output, is_interrupted)
 
 
 def make_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -203,9 +201,5 @@ def _finish(
     console.print("   ".join(lines), soft_wrap=True, highlight=False)
     if is_interrupted:
         console.print("Interrupted. The same command resumes the check.")
-        return _INTERRUPTED
+        return INTERRUPTED
     return _FOUND_FAULTS if report.has_faults else _FOUND_NOTHING
-
-
-def _fail(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-    parser.exit(_BAD_INPUT, f"{parser.prog}: {message}\n")

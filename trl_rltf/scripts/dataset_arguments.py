@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
+import itertools
 from pathlib import Path
 
 from datasets import Dataset
@@ -47,7 +49,7 @@ def find_outputs(args: argparse.Namespace, command: str) -> tuple[Path, Path | N
     Raises:
         ValueError: If a file cannot be written there.
     """
-    report: Path = args.report or Path("outputs") / f"{command}-{Path(args.dataset).stem or 'dataset'}.json"
+    report: Path = args.report or _free_report(f"{command}-{Path(args.dataset).stem or 'dataset'}")
     output: Path | None = args.output
     if output is not None:
         if output.suffix not in ("", ".jsonl"):
@@ -62,6 +64,15 @@ def find_outputs(args: argparse.Namespace, command: str) -> tuple[Path, Path | N
     if report.is_dir():
         raise ValueError(f"{report}: this is a folder. Give --report the name of a file.")
     return report, output
+
+
+def _free_report(name: str) -> Path:
+    """The first name under which there is no finished report of an earlier command."""
+    for number in itertools.count(1):
+        path = Path("outputs") / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
+        if not path.exists() or path.with_name(f"{path.name}.unfinished").exists():
+            return path
+    raise AssertionError("The numbers do not end.")
 
 
 def load_dataset(args: argparse.Namespace, notices: list[RowNotice]) -> Dataset:
@@ -82,6 +93,12 @@ def load_dataset(args: argparse.Namespace, notices: list[RowNotice]) -> Dataset:
     name, path = args.benchmark or "columns", args.dataset
     if args.benchmark is None and path in known and not Path(path).exists():
         name, path = path, None
+    if name == "columns" and "/" not in path and Path(path).suffix == "" and not Path(path).exists():
+        near = difflib.get_close_matches(path, known, n=1)
+        raise ValueError(
+            f"there is no benchmark, file or folder {path!r}.{f' Did you mean {near[0]}?' if near else ''} Benchmarks are "
+            f"{', '.join(sorted(set(BENCHMARKS) - {'columns'}))}."
+        )
     problems = load_benchmark(
         name,
         path,

@@ -247,5 +247,5 @@ def make_parser(prog: str | None = None) -> ScriptParser:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    with short_errors():
+    with short_errors("trl-rltf evaluate"):
         main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

@@ -41,8 +41,10 @@ class EvaluationArguments(BenchmarkArguments):
         k (`list[int]`, *optional*):
             The k of pass@k. Defaults to 1, 5, 10, 100 and 1000 (for MBPP 80 too), up to `num_samples`.
         temperature (`float`, *optional*):
-            Sampling temperature; 0 decodes greedily. Defaults to that of the paper for `apps` (0.6) and `mbpp` (1.2), and for
-            the others to 0, or to 0.2 with several samples.
+            Sampling temperature; 0 decodes greedily. Defaults to 0, or to 0.2 with several samples; with the preset of the
+            paper to 0.6 for `apps` and 1.2 for `mbpp`.
+        preset (`str`, *optional*):
+            Change the defaults to those of the RLTF paper: `paper`, for `apps` and `mbpp`. The table shows its figures, too.
         top_p (`float`, *optional*, defaults to `0.95`):
             Share of the probability that is sampled from.
         max_completion_length (`int`, *optional*, defaults to `512`):
@@ -113,6 +115,7 @@ class EvaluationArguments(BenchmarkArguments):
     num_samples: int = 1
     k: list[int] | None = None
     temperature: float | None = None
+    preset: Literal["paper"] | None = None
     top_p: float = 0.95
     max_completion_length: int = 512
     max_prompt_length: int | None = None
@@ -144,8 +147,14 @@ class EvaluationArguments(BenchmarkArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.preset == "paper" and self.benchmark not in _PAPER_TEMPERATURES:
+            raise ValueError(
+                f"`preset` 'paper' is for the benchmarks {' and '.join(map(repr, _PAPER_TEMPERATURES))}, but `benchmark` is "
+                f"{self.benchmark!r}. Leave the preset out."
+            )
         if self.temperature is None:
-            self.temperature = _PAPER_TEMPERATURES.get(self.benchmark, 0.0 if self.num_samples <= 1 else 0.2)
+            default = 0.0 if self.num_samples <= 1 else 0.2
+            self.temperature = _PAPER_TEMPERATURES[self.benchmark] if self.preset == "paper" else default
         if self.filter_by_examples and self.benchmark in _ONE_TEST:
             raise ValueError(
                 f"`filter_by_examples` needs a test that decides less than the verdict, which {self.benchmark!r} does not have. "

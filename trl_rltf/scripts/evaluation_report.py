@@ -83,7 +83,7 @@ def report(result: Evaluation, ks: Sequence[int], script_args: EvaluationArgumen
     title = f"{benchmark.name}: {len(result.counts)} problems, {script_args.num_samples} sample{plural} each"
     if script_args.critic_model_name_or_path:
         title += ", continued with a critic"
-    console.print(evaluation_table(title, figures, benchmark.percentages))
+    console.print(evaluation_table(title, figures, benchmark.percentages if script_args.preset == "paper" else {}))
     total = sum(result.outcomes.values())
     console.print(
         "  ".join(f"{outcome} {number / total:.1%}" for outcome, number in result.outcomes.items() if number)

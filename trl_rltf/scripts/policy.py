@@ -34,10 +34,12 @@ def load_policy(
         `tuple`: The model, of the class named by its configuration, and its tokenizer, with a padding token.
 
     Raises:
+        FileNotFoundError: If there is no such folder, or no model in it.
         ImportError: If it is an adapter and PEFT is not installed.
         ValueError: If it is an adapter whose base model is unknown or cannot be found.
     """
     source = model_args.model_name_or_path
+    check_source(source, gguf_file)
     adapter_config = find_adapter_config(source, model_args.model_revision)
     if adapter_config is not None:
         model, tokenizer = _load_base(source, adapter_config, model_args, gguf_file, trust_remote_code)
@@ -62,6 +64,52 @@ def load_policy(
     if adapter is not None:
         model = _merge(model, adapter)
     return model, load_tokenizer(source, **where)
+
+
+def check_source(source: str, gguf_file: str | None = None) -> None:
+    """
+    Check that a name can be that of a model, before a library searches for it.
+
+    Args:
+        source (`str`): Name or folder of the model.
+        gguf_file (`str`, *optional*): File in GGUF format in that folder.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no model in it.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        advice = f" It is a GGUF file: `--model_name_or_path {path.parent} --gguf_file {path.name}`."
+        raise FileNotFoundError(
+            f"`model_name_or_path` is {source!r}, which is a file, but must be a folder or the id of a model on the Hub."
+            + (advice if path.suffix == ".gguf" else "")
+        )
+    if not path.is_dir():
+        if source.startswith((".", "/", "~")) or source.count("/") > 1 or source.endswith("/"):
+            raise FileNotFoundError(
+                f"`model_name_or_path` is {source!r}, but there is no such folder. Give the folder of a model or of an adapter, or "
+                "the id of a model on the Hub, such as Qwen/Qwen2.5-Coder-0.5B."
+            )
+        return
+    if gguf_file is not None:
+        if not (path / gguf_file).is_file():
+            raise FileNotFoundError(f"`gguf_file` is {gguf_file!r}, but {source!r} has {_files(path, '*.gguf')}.")
+        return
+    if not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
+        found = sorted(file.name for file in path.glob("*.gguf"))
+        checkpoints = sorted(folder.name for folder in path.glob("checkpoint-*/"))
+        advice = "Give the folder of a model or of an adapter."
+        if found:
+            advice = f"It has the GGUF file {found[0]}: add `--gguf_file {found[0]}`."
+        elif checkpoints:
+            advice = f"It has the checkpoint {checkpoints[-1]}: give {path / checkpoints[-1]}."
+        raise FileNotFoundError(
+            f"`model_name_or_path` is {source!r}, a folder without `config.json` or `adapter_config.json`. {advice}"
+        )
+
+
+def _files(folder: Path, pattern: str) -> str:
+    return ", ".join(sorted(file.name for file in folder.glob(pattern))) or f"no file {pattern}"
 
 
 def name_model(model: Any, name: str) -> None:

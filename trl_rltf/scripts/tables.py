@@ -26,7 +26,12 @@ def banner(text: str) -> None:
 
 
 def report_training(
-    before: Evaluation, after: Evaluation, history: Sequence[dict[str, Any]], folder: str | Path
+    before: Evaluation,
+    after: Evaluation,
+    history: Sequence[dict[str, Any]],
+    folder: str | Path,
+    *,
+    start_name: str = "before",
 ) -> None:
     """
     Print the closing table of a training run, and write its report.
@@ -38,13 +43,14 @@ def report_training(
         after ([`~metrics.Evaluation`]): Evaluation of the same problems after RL.
         history (`Sequence[dict]`): Log history of the trainer.
         folder (`str` or `Path`): Folder of the model, for the picture, the results and the report.
+        start_name (`str`, *optional*, defaults to `"before"`): Name of the column before RL, such as `"warm start"`.
     """
     table = Table(
         title=f"{len(before.counts)} held-out problems, {before.num_samples} samples each",
         caption="[]: 95 % bootstrap intervals over the problems; of the difference, paired.",
     )
     table.add_column("")
-    for name in ("warm start", "after RL", "difference, points"):
+    for name in (start_name, "after RL", "difference, points"):
         table.add_column(name, justify="right")
     ks = [k for k in TRAINING_KS if k <= before.num_samples]
     for k in ks:

@@ -12,6 +12,7 @@ Running the script is the opt-in to running model-written code, in the sandbox d
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from trl import ModelConfig, get_peft_config
@@ -24,12 +25,15 @@ from ..mini.demo import DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
 from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
+from ..trainer.loss_parts import describe_loss
 from .arguments import RLTFScriptArguments
 from .bad_input import short_errors
+from .next_commands import evaluation_command
 from .parser import ScriptParser
-from .problems import load_problems
+from .problems import check_problems_are_named, load_problems
 from .runners import runner_of
-from .tables import banner, report_training
+from .tables import banner, console, report_training
+from .training_results import save_and_report
 from .warm_start import load_policy_and_warm_start
 
 
@@ -43,11 +47,13 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         model_args ([`~trl.ModelConfig`]): The model. Without a name, a tiny one for MiniAPPS is made.
 
     Raises:
-        ValueError: If there are problems but no model.
+        ValueError: If there are problems but no model, a model but no problems, or two arguments contradict each other.
     """
-    if model_args.model_name_or_path is None and (script_args.dataset_name or script_args.benchmark != "apps"):
+    check_problems_are_named(script_args, model_args.model_name_or_path)
+    if script_args.no_eval and training_args.eval_strategy != "no":
         raise ValueError(
-            "There are problems, but no `model_name_or_path`. The tiny model of the demo learns MiniAPPS only."
+            f"`no_eval` holds no problems out, but `eval_strategy` is {str(training_args.eval_strategy)!r}, which evaluates on them. "
+            "Leave one of the two out."
         )
     train_set, test_set = load_problems(script_args)
     runner = runner_of(script_args)
@@ -73,7 +79,11 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         peft_config=get_peft_config(model_args),
     )
 
-    def evaluate_policy() -> Evaluation:
+    is_main, number = trainer.accelerator.is_main_process, len(test_set) * script_args.eval_samples
+
+    def evaluate_policy() -> Evaluation | None:
+        if script_args.no_eval:
+            return None
         policy = trainer.accelerator.unwrap_model(trainer.model)
         sampling = Sampling(
             temperature=training_args.temperature,
@@ -86,19 +96,37 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
             trainer.processing_class,
             sampling,
             batch_size=script_args.eval_batch_size,
-            description="evaluating",
+            description="held-out problems" if is_main and not training_args.disable_tqdm else None,
         )
         return evaluate(test_set, sampler, runner, script_args.eval_samples)
 
+    if is_main:
+        console.print(describe_loss(trainer), soft_wrap=True, highlight=False)
+        if not script_args.no_eval:
+            console.print(
+                f"Evaluation, before and after training: {len(test_set)} held-out problems x {script_args.eval_samples} samples = "
+                f"{number:,} programs each time, of at most {training_args.max_completion_length} tokens. `--eval_problems` and "
+                "`--eval_samples` change this, `--no_eval` leaves it out.",
+                soft_wrap=True,
+                highlight=False,
+            )
     before = evaluate_policy()
     banner("2. Reinforcement learning from unit-test feedback")
     trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
 
-    banner("3. Held-out problems")
+    if not script_args.no_eval:
+        banner("3. Held-out problems")
     after = evaluate_policy()
-    trainer.save_model(training_args.output_dir)
-    if trainer.accelerator.is_main_process:
-        report_training(before, after, trainer.state.log_history, training_args.output_dir)
+    if before is None or after is None:
+        save_and_report(trainer)
+    else:
+        trainer.save_model(training_args.output_dir)
+        if is_main:
+            start = "warm start" if (Path(training_args.output_dir) / "warm-start").is_dir() else "before"
+            report_training(before, after, trainer.state.log_history, training_args.output_dir, start_name=start)
+    if is_main and not script_args.no_eval:
+        command = evaluation_command(script_args, training_args, model_args, test_set)
+        console.print(f"To evaluate this model:\n{command}", soft_wrap=True, highlight=False, markup=False)
     trainer.accelerator.end_training()
 
 
@@ -174,5 +202,5 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    with short_errors():
+    with short_errors("trl-rltf train"):
         main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

@@ -34,7 +34,7 @@ from .arguments import CriticScriptArguments
 from .bad_input import short_errors
 from .parser import ScriptParser
 from .policy import load_policy
-from .problems import load_problems
+from .problems import check_problems_are_named, load_problems
 from .runners import runner_of
 from .tables import banner, console, critic_table
 from .warm_start import load_policy_and_warm_start
@@ -89,6 +89,8 @@ def load_samples(
     """
     if script_args.samples is not None and script_args.dataset_name is None:
         return *split_by_problem(read_graded_samples(script_args.samples), seed=training_args.seed), None
+    if script_args.samples is None:
+        check_problems_are_named(script_args, model_args.model_name_or_path)
     train_set, test_set = load_problems(script_args)
     if script_args.samples is not None:
         prompts = {row["problem_id"]: row["prompt"] for part in (train_set, test_set) for row in part}
@@ -219,5 +221,5 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     # As in TRL's scripts: a configuration file may have arguments of `accelerate launch`, which `trl-rltf` passes on.
-    with short_errors():
+    with short_errors("trl-rltf train-critic"):
         main(*make_parser().parse_args_and_config(fail_with_unknown_args=False))

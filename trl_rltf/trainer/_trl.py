@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 from trl import GRPOTrainer
 from trl.chat_template_utils import parse_response as parse_response
 from trl.data_utils import is_conversational as is_conversational
+from trl.trainer import grpo_trainer as grpo_trainer
 from trl.trainer.grpo_trainer import EnvironmentFactory as EnvironmentFactory
 from trl.trainer.grpo_trainer import RewardFunc as RewardFunc
 from trl.trainer.grpo_trainer import RolloutFunc as RolloutFunc
@@ -44,6 +45,7 @@ METHODS = {
     "add_callback": "callback",
     "evaluation_loop": "dataloader",
     "get_train_dataloader": "",
+    "log": "logs start_time",
     "train": "resume_from_checkpoint",
 }
 

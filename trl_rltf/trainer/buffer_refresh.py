@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import torch
+from tqdm.auto import tqdm
 
 from .dynamic_sampling import DynamicSampling, Scorer
 from .online_buffer import OnlineBuffer
@@ -109,6 +110,8 @@ class BufferRefresh:
         skipped: list[Sample] = []  # for a refresh in which all samples are skipped
         num_generated = 0
         batch = self._next_prompts()
+        hides = args.disable_tqdm or not self._accelerator.is_main_process
+        progress = tqdm(total=wanted, desc="refresh of the buffer", unit="sample", leave=False, disable=hides)
         try:
             for number in range(1, num_batches * args.max_generation_batches + 1):
                 following = self._next_prompts() if number < num_batches else None
@@ -116,6 +119,7 @@ class BufferRefresh:
                     rollouts.prefetch(following.rows)
                 samples = self._samples_of(batch)
                 num_generated += len(samples)
+                progress.update(len(samples))
                 kept += self._worth_keeping(samples)
                 skipped = [] if kept else skipped + samples
                 if following is None:
@@ -124,6 +128,7 @@ class BufferRefresh:
                     following = self._next_prompts()
                 batch = following
         finally:
+            progress.close()
             rollouts.discard_prefetched()
         rollouts.add_metric("buffer/skipped", 1 - len(kept) / num_generated)
         # Training cannot continue with an empty buffer, so a buffer that would stay empty takes the skipped samples.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ from transformers.trainer_utils import has_length
 
 from ..metrics.held_out import HeldOutGroup, held_out_metrics
 from ._trl import is_async_callable
+
+
+logger = logging.getLogger(__name__)
 
 
 class _Row(NamedTuple):
@@ -229,6 +233,7 @@ class PassAtKCallback(TrainerCallback):
         self._trainer = trainer
         self._held_out = HeldOut(trainer.num_generations_eval, ks)
         check_best_metric(trainer.args.metric_for_best_model, self._held_out.ks)
+        self._has_warned = False
         self._dataloader: Any = None
         self._prompts: Sequence[Any] = ()
         self._rows: list[dict[str, Any]] = []
@@ -253,6 +258,12 @@ class PassAtKCallback(TrainerCallback):
         """Add pass@k to the log of an evaluation."""
         if self._dataloader is not None and logs is not None:
             self._held_out.finish(self._dataloader, logs)
+            if not self._has_warned and not any(name.startswith("eval_pass@") for name in logs):
+                self._has_warned = True
+                logger.warning(
+                    "`PassAtKCallback` logs no pass@k: no reward function gave the outcomes of its programs. Use a "
+                    "`UnitTestRewardFunction`, or another one that returns `TokenReward` with an `outcome`."
+                )
             state.log_history[-1].update(logs)
             self._dataloader = None
 

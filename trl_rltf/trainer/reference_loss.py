@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ class ReferenceLoss:
         self._is_encoder_decoder = is_encoder_decoder
         self.corrections = corrections
         self.generator = torch.Generator().manual_seed(args.seed)
+        self._seconds = 0.0
+        self._has_warned = False
         self._rows_with_solutions = torch.empty(0, dtype=torch.long)
         if can_draw_rows and isinstance(dataset, Dataset) and "prompt" in dataset.column_names:
             if args.ce_loss_weight != 0:
@@ -106,6 +109,27 @@ class ReferenceLoss:
         weight = self._args.ce_loss_weight
         return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if weight is None else weight
 
+    @property
+    def num_rows_with_solutions(self) -> int:
+        """Number of rows that are drawn from; 0 if those of the batch are used."""
+        return len(self._rows_with_solutions)
+
+    def log(self, add_metric: Callable[[str, float], None], batch: dict[str, Any]) -> None:
+        """
+        Log the seconds spent here, and the share of solutions that were cut.
+
+        The seconds are those of this process since the last call, and the share is that of all processes.
+
+        Args:
+            add_metric (`Callable`): Logs a metric.
+            batch (`dict`): Training batch.
+        """
+        counts = torch.stack([self._is_clipped(batch).sum(), batch["reference_mask"].any(1).sum()])
+        clipped, solutions = self._accelerator.reduce(counts.float(), "sum").tolist()
+        add_metric("time/ce", self._seconds)
+        add_metric("reference/clipped_ratio", clipped / max(solutions, 1))
+        self._seconds = 0.0
+
     def draw(self, rows: Sequence[Mapping[str, Any]], model: Any) -> dict[str, torch.Tensor]:
         """
         Draw one reference solution per row of a generation batch.
@@ -118,6 +142,7 @@ class ReferenceLoss:
             `dict`: Solutions, `(B, R)`; their prompts, `(B, P)`, if these are not those of the rows; with corrections, the mask
             of the tokens in the loss; and the number of these on all processes.
         """
+        began = time.perf_counter()
         accelerator, size = self._accelerator, len(rows)
         device, num_rows = accelerator.device, size * accelerator.num_processes
         choices = local_rows(torch.rand(num_rows, generator=self.generator), size, accelerator.process_index)
@@ -156,8 +181,10 @@ class ReferenceLoss:
             drawn = self._likeliest(drawn, num_candidates, model)
         if self.corrections is not None:
             drawn = replace_references(drawn, corrections, self._tokenizer.pad_token_id)
-        num_tokens = reference_loss_mask(drawn).sum()
-        return {**drawn, "num_reference_tokens": accelerator.gather(num_tokens).sum()}
+        self._warn_of_clipped(drawn)
+        num_tokens = accelerator.gather(reference_loss_mask(drawn).sum()).sum()
+        self._seconds += time.perf_counter() - began
+        return {**drawn, "num_reference_tokens": num_tokens}
 
     def _draw_corrections(self, num_rows: int, size: int) -> list[QueuedCorrection | None]:
         """Draw a correction, or `None`, for each row of this process."""
@@ -165,6 +192,26 @@ class ReferenceLoss:
             return [None] * size
         numbers = torch.rand(num_rows, 2, generator=self.generator)
         return self.corrections.draw(local_rows(numbers, size, self._accelerator.process_index))
+
+    def _is_clipped(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Which solutions end without an end token, `(B,)`."""
+        lengths = batch["reference_mask"].sum(1)
+        last = batch["reference_ids"].gather(1, (lengths - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
+        return (lengths > 0) & (last != self._tokenizer.eos_token_id)
+
+    def _warn_of_clipped(self, drawn: dict[str, Any]) -> None:
+        number = 0 if self._has_warned else int(self._is_clipped(drawn).sum())
+        if number == 0:
+            return
+        self._has_warned = True
+        logger.warning(
+            "%d of the first %d reference solutions have more than `max_completion_length=%d` tokens and are cut there: the model "
+            "learns their beginning, and no end. `reference/clipped_ratio` logs their share. Raise the length, or remove long "
+            "solutions from the column.",
+            number,
+            len(drawn["reference_ids"]),
+            self._args.max_completion_length,
+        )
 
     def token_losses(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Return the cross entropy of each reference token, at temperature 1, `(B, R)`."""
@@ -198,10 +245,12 @@ class ReferenceLoss:
         Returns:
             `tuple`: The sum, and the cross entropy without its weight.
         """
+        began = time.perf_counter()
         # Not skipped for a batch without solutions: with several processes, each of them makes this forward pass.
         total = self.token_losses(model, batch).sum()
         share = accumulation_steps / self._args.steps_per_generation / self._accelerator.num_processes
         num_tokens = (batch["num_reference_tokens"] * share).clamp(min=1)
+        self._seconds += time.perf_counter() - began
         return loss + self.weight * total / num_tokens, total / num_tokens
 
     def _likeliest(self, drawn: dict[str, torch.Tensor], num_candidates: int, model: Any) -> dict[str, torch.Tensor]:

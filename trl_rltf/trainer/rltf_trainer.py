@@ -27,6 +27,7 @@ from .completion_table import CompletionTable
 from .dynamic_sampling import DynamicSampling
 from .held_out import HeldOut
 from .online_buffer import OnlineBuffer
+from .printed_completions import printed_shortly
 from .prompt_order import make_prompt_order
 from .reference_loss import make_reference_loss
 from .resume import ExactResume, completed_epochs, newest_checkpoint
@@ -275,7 +276,13 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
         total, reference_loss = self.reference_loss.add_to(loss, model, inputs, steps)
         for name, part in (("loss/rl", loss), ("loss/ce", reference_loss)):
             self.add_metric(name, self.accelerator.gather(part.detach() * steps).mean().item())
+        self.reference_loss.log(self.add_metric, inputs)
         return total
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Log as TRL does, with a table of completions that fits the terminal."""
+        with printed_shortly():
+            super().log(*args, **kwargs)
 
     def evaluation_loop(self, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         """Evaluate as [`~transformers.Trainer`] does, and estimate pass@k."""
