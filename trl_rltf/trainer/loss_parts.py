@@ -7,13 +7,14 @@ from typing import Any
 
 def describe_loss(trainer: Any) -> str:
     """
-    Say what the loss of a training is made of, and which setting removes a part.
+    Say in words what the loss of a training is made of, and which setting removes each part.
 
     Args:
         trainer ([`RLTFTrainer`]): The trainer.
 
     Returns:
-        `str`: One line per part of the loss: the advantages, the reference solutions, and the distance to the initial model.
+        `str`: One line per part of the loss: the advantages, the reference solutions, their corrections, and the distance to the
+        initial model.
     """
     args, references = trainer.args, trainer.reference_loss
     lines = [f"Loss: advantages of unit-test rewards (`loss_type` {args.loss_type!r}, `baseline` {args.baseline!r})"]
@@ -26,8 +27,15 @@ def describe_loss(trainer: Any) -> str:
             f"  + {references.weight:g} x cross entropy of reference solutions ({source}). `--ce_loss_weight 0` trains from the "
             "tests alone."
         )
+        if args.correction_share > 0:
+            lines.append(
+                f"    {args.correction_share:.0%} of its rows are corrections of failing completions. `--correction_share 0` leaves "
+                "them out."
+            )
     else:
-        lines.append("  without reference solutions (`ce_loss_weight` is 0)")
+        # Not set, the weight is 0 where the training set has no solutions.
+        reason = "`ce_loss_weight` is 0" if args.ce_loss_weight == 0 else "none are in the training set"
+        lines.append(f"  without reference solutions ({reason})")
     if args.beta:
         lines.append(f"  + {args.beta:g} x KL divergence from the initial model. `--beta 0` removes it.")
     return "\n".join(lines)

@@ -296,8 +296,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
                 self._step, self._buffered_inputs = self.exact_resume.restore(self.state.global_step)
             if self.buffer_refresh is not None:
                 return self.buffer_refresh.next_batch()
-        batch: dict[str, Any] = super()._prepare_inputs(generation_batch)
-        return batch
+        return super()._prepare_inputs(generation_batch)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """
