@@ -23,7 +23,7 @@ from ..metrics import Evaluation, PolicySampler, evaluate
 from ..mini.demo import DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
-from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
+from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer, add_progress_line
 from .arguments import RLTFScriptArguments
 from .bad_input import short_errors
 from .parser import ScriptParser
@@ -72,6 +72,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         callbacks=make_callbacks(script_args),
         peft_config=get_peft_config(model_args),
     )
+    add_progress_line(trainer)
 
     def evaluate_policy() -> Evaluation:
         policy = trainer.accelerator.unwrap_model(trainer.model)
