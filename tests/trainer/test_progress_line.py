@@ -20,8 +20,8 @@ COLUMNS = 60
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    """Make the output a terminal of 60 columns; the function returns all that was written."""
+def terminal():
+    """A stream on a terminal of 60 columns, and a function that returns all that was written to it."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     received = []
@@ -36,7 +36,6 @@ def terminal(monkeypatch):
     reader = threading.Thread(target=read)
     reader.start()
     stream = os.fdopen(theirs, "w", encoding="utf-8")
-    monkeypatch.setattr(sys, "stdout", stream)
 
     def written():
         if not stream.closed:
@@ -44,7 +43,7 @@ def terminal(monkeypatch):
             reader.join(timeout=30)
         return b"".join(received).decode()
 
-    yield written
+    yield stream, written
     written()
     os.close(ours)
 
@@ -75,7 +74,7 @@ def test_lines_keep_their_interval_but_for_the_first_and_the_last(make_trainer, 
     assert steps == ["1/4", "4/4"]
 
 
-def test_the_live_line_fits_the_terminal(make_trainer, runner, problems, terminal):
+def test_the_live_line_fits_the_terminal(make_trainer, runner, problems, terminal, monkeypatch):
     trainer = make_trainer(
         UnitTestRewardFunction(runner),
         eval_dataset=problems.select(range(1)),
@@ -85,8 +84,10 @@ def test_the_live_line_fits_the_terminal(make_trainer, runner, problems, termina
         disable_tqdm=False,
     )
     add_progress_line(trainer)
+    stream, written = terminal
+    monkeypatch.setattr(sys, "stdout", stream)
     trainer.train()
-    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal())
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written())
     frames = [frame for frame in re.split(r"[\r\n]", text) if frame.strip()]
     assert any(frame.startswith("step 2/2 | 00:00 left | tests") for frame in frames)
     assert any("evaluating 1/1" in frame for frame in frames)

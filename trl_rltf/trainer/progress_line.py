@@ -45,11 +45,10 @@ class ProgressLine(TrainerCallback):
             )
         self._seconds_between_lines = seconds_between_lines
         self._bar: Any = None
-        self._is_live = False
         self._values: dict[str, float] = {}
         self._num_eval_batches = 0
         self._start = self._last_line = 0.0
-        self._first_step = 0
+        self._first_step = self._printed_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the line."""
@@ -57,8 +56,8 @@ class ProgressLine(TrainerCallback):
         self._num_eval_batches = 0
         self._start, self._last_line = time.monotonic(), float("-inf")
         self._first_step = state.global_step  # of a resumed training, not 0
-        self._is_live = state.is_world_process_zero and not args.disable_tqdm and sys.stdout.isatty()
-        if self._is_live:
+        self._printed_step = state.global_step
+        if state.is_world_process_zero and not args.disable_tqdm and sys.stdout.isatty():
             settings: dict[str, Any] = {"file": sys.stdout, "dynamic_ncols": True, "bar_format": "{desc} {bar}"}
             self._bar = tqdm(total=state.max_steps, initial=state.global_step, **settings)
             self._show(state)
@@ -80,13 +79,12 @@ class ProgressLine(TrainerCallback):
         self._values |= {name: value for name, value in logs.items() if isinstance(value, (int, float))}
         if self._bar is not None:
             self._show(state)
-        elif not self._is_live and self._start:
+        elif self._start:
             now = time.monotonic()
             is_due = now - self._last_line >= self._seconds_between_lines
-            if is_due or is_evaluation or state.global_step >= state.max_steps:
+            if is_due or is_evaluation:
                 self._last_line = now
-                sys.stdout.write(f"{self._text(state)}\n")
-                sys.stdout.flush()
+                self._print(state)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Count a batch of an evaluation."""
@@ -107,7 +105,14 @@ class ProgressLine(TrainerCallback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        elif state.is_world_process_zero and self._printed_step != state.global_step:
+            self._print(state)
         self._start = 0.0
+
+    def _print(self, state: Any) -> None:
+        sys.stdout.write(f"{self._text(state)}\n")
+        sys.stdout.flush()
+        self._printed_step = state.global_step
 
     def _show(self, state: Any, activity: str = "") -> None:
         self._bar.set_description_str(self._text(state, activity), refresh=False)
@@ -139,7 +144,7 @@ def describe_values(values: Mapping[str, float]) -> list[str]:
     shares = [
         f"{word} {_percent(values[name])}"
         for name, word in _OUTCOMES.items()
-        if name == "outcome/pass" and name in values or values.get(name)
+        if values.get(name) or (name == "outcome/pass" and name in values)
     ]
     if shares:
         parts.append(", ".join(shares))
