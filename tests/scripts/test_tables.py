@@ -2,8 +2,7 @@
 
 import pytest
 
-from trl_rltf.metrics import Evaluation
-from trl_rltf.metrics.pass_at_k.X import ProblemCounts
+from trl_rltf.metrics import Evaluation, ProblemCounts
 from trl_rltf.scripts import tables
 
 

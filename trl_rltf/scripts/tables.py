@@ -119,7 +119,12 @@ def draw_curve(before: Evaluation, after: Evaluation, history: Sequence[dict[str
     for name in sorted({name for row in history for name in row if re.fullmatch(r"eval_(?:.*_)?pass@1", name)}):
         measured = [(row["step"], row[name]) for row in history if name in row]
         prefix = name.removeprefix("eval_").removesuffix("pass@1").strip("_")
-        axes.plot(*zip(*measured, strict=True), "kD", markersize=4, label=f"pass@1 ({prefix or 'held-out problems'}, while training)")
+        axes.plot(
+            *zip(*measured, strict=True),
+            "kD",
+            markersize=4,
+            label=f"pass@1 ({prefix or 'held-out problems'}, while training)",
+        )
     last = max((row["step"] for row in history if "step" in row), default=0)
     ends = [(before, 0), (after, last)]
     values = [evaluation.pass_at_k(1) for evaluation, _ in ends]

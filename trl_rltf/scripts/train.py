@@ -103,7 +103,9 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         return evaluate(test_set, sampler, runner, script_args.eval_samples)
 
     if is_demo:
-        explain(f"How many held-out problems can it solve now? It writes {script_args.eval_samples} programs for each.")
+        explain(
+            f"How many held-out problems can it solve now? It writes {script_args.eval_samples} programs for each."
+        )
     before = evaluate_policy()
     banner("2. Reinforcement learning from unit-test feedback")
     if is_demo:
