@@ -20,16 +20,16 @@ from ..critic import CriticRewardFunction
 from ..execution import Runner
 from ..generation import Sampling
 from ..metrics import Evaluation, PolicySampler, evaluate
-from ..mini.demo import DEMO_TRAINING
+from ..mini.demo import DEMO_EVALUATION, DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
-from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
+from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer, add_progress_line
 from .arguments import RLTFScriptArguments
 from .bad_input import short_errors
 from .parser import ScriptParser
 from .problems import load_problems
 from .runners import runner_of
-from .tables import banner, report_training
+from .tables import banner, explain, report_training
 from .warm_start import load_policy_and_warm_start
 
 
@@ -52,7 +52,18 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
     train_set, test_set = load_problems(script_args)
     runner = runner_of(script_args)
 
+    is_demo = model_args.model_name_or_path is None
+    if is_demo:
+        explain(
+            f"A tiny model, made here, learns to write Python programs: {len(train_set)} problems for training, and "
+            f"{len(test_set)} held-out problems that it never sees. A problem has tests; a program is right if it passes all of them."
+        )
     banner("1. Warm start")
+    if is_demo:
+        explain(
+            "The model learns from reference solutions. Most of them have one bug, put in on purpose, so that the model makes "
+            "careless errors which unit tests can correct."
+        )
     model, tokenizer = load_policy_and_warm_start(
         script_args,
         training_args,
@@ -72,6 +83,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         callbacks=make_callbacks(script_args),
         peft_config=get_peft_config(model_args),
     )
+    add_progress_line(trainer)
 
     def evaluate_policy() -> Evaluation:
         policy = trainer.accelerator.unwrap_model(trainer.model)
@@ -90,11 +102,23 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         )
         return evaluate(test_set, sampler, runner, script_args.eval_samples)
 
+    if is_demo:
+        explain(
+            f"How many held-out problems can it solve now? It writes {script_args.eval_samples} programs for each."
+        )
     before = evaluate_policy()
     banner("2. Reinforcement learning from unit-test feedback")
+    if is_demo:
+        explain(
+            f"The model writes {training_args.num_generations} programs per problem. They run in a sandbox, and their tests are the only "
+            "teacher: programs that pass become more likely, and errors in a line make the tokens of that line less likely. The line "
+            "shows the tests passed and the outcomes of the programs: pass, wrong answer, crash, syntax error."
+        )
     trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
 
     banner("3. Held-out problems")
+    if is_demo:
+        explain("The same held-out problems again, after the training:")
     after = evaluate_policy()
     trainer.save_model(training_args.output_dir)
     if trainer.accelerator.is_main_process:
@@ -168,7 +192,7 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
         buffer = {"buffer_capacity": PAPER_BUFFER["capacity"], "update_steps": PAPER_BUFFER["update_steps"]}
         defaults |= {**PAPER_CONFIG, **buffer, "use_buffer": True, "paper_feedback": True}
     if chosen.model_name_or_path is None:
-        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING}
+        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING, **DEMO_EVALUATION}
     return defaults
 
 
