@@ -35,7 +35,7 @@ def drawn(monkeypatch, tmp_path):
 
 
 def evaluation(*num_correct):
-    counts = [ProblemCounts("", 4, number, number) for number in num_correct]
+    counts = [ProblemCounts("", num_samples=4, num_correct=number) for number in num_correct]
     num_passed = sum(num_correct)
     return Evaluation(counts, {"PASS": num_passed, "FAILURE": 4 * len(counts) - num_passed})
 

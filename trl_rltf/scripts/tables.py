@@ -113,7 +113,7 @@ def draw_curve(before: Evaluation, after: Evaluation, history: Sequence[dict[str
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for outcome in reversed(Outcome):
         key = f"outcome/{outcome.name.lower()}"
-        values = [row[key] for row in rows]
+        values = [row.get(key, 0.0) for row in rows]
         if any(values):
             axes.plot([row["step"] for row in rows], values, label=f"{outcome.name} (training samples)")
     for name in sorted({name for row in history for name in row if re.fullmatch(r"eval_(?:.*_)?pass@1", name)}):

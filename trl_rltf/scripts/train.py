@@ -20,7 +20,7 @@ from ..critic import CriticRewardFunction
 from ..execution import Runner
 from ..generation import Sampling
 from ..metrics import Evaluation, PolicySampler, evaluate
-from ..mini.demo import DEMO_EVALUATION, DEMO_TRAINING
+from ..mini.demo import DEMO_EVALUATION, DEMO_MAX_STEPS, DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
 from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer, add_progress_line
@@ -192,7 +192,7 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
         buffer = {"buffer_capacity": PAPER_BUFFER["capacity"], "update_steps": PAPER_BUFFER["update_steps"]}
         defaults |= {**PAPER_CONFIG, **buffer, "use_buffer": True, "paper_feedback": True}
     if chosen.model_name_or_path is None:
-        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING, **DEMO_EVALUATION}
+        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING, **DEMO_EVALUATION, "max_steps": DEMO_MAX_STEPS}
     return defaults
 
 
