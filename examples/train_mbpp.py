@@ -20,6 +20,7 @@ from trl_rltf.generation import Sampling
 from trl_rltf.metrics import PolicySampler, evaluate
 from trl_rltf.scripts import load_policy_and_warm_start, load_problems, report_training, short_errors
 from trl_rltf.scripts.train import make_callbacks, make_parser, make_reward
+from trl_rltf.trainer import add_progress_line
 
 
 def main(script_args, training_args, model_args):
@@ -48,6 +49,7 @@ def main(script_args, training_args, model_args):
         callbacks=make_callbacks(script_args),
         peft_config=get_peft_config(model_args),
     )
+    add_progress_line(trainer)
 
     ################
     # Training

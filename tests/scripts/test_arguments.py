@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from trl_rltf.mini.demo import DEMO_CRITIC_TRAINING, DEMO_TRAINING
+from trl_rltf.mini.demo import DEMO_CRITIC_TRAINING, DEMO_EVALUATION, DEMO_MAX_STEPS, DEMO_TRAINING
 from trl_rltf.presets import PAPER_CONFIG
 from trl_rltf.scripts import CriticScriptArguments, EvaluationArguments, RLTFScriptArguments
 from trl_rltf.scripts import train as train_script
@@ -63,8 +63,9 @@ def parse(*flags, script=train_script):
 
 def test_without_a_model_the_settings_of_the_demo_are_the_defaults():
     _, training_args, _ = parse()
-    for name in set(DEMO_TRAINING) - {"output_dir", "report_to"}:
-        assert getattr(training_args, name) == DEMO_TRAINING[name], name
+    settings = {**DEMO_TRAINING, **DEMO_EVALUATION, "max_steps": DEMO_MAX_STEPS}
+    for name in set(settings) - {"output_dir", "report_to"}:
+        assert getattr(training_args, name) == settings[name], name
     assert training_args.ce_loss_weight == 0
     _, training_args, _ = parse("--model_name_or_path", "model")
     assert training_args.ce_loss_weight is None
@@ -98,7 +99,7 @@ def test_the_preset_changes_the_defaults_to_those_of_the_paper():
 def test_the_demo_takes_the_method_of_a_preset_and_keeps_its_scale():
     script_args, training_args, _ = parse("--preset", "paper")
     assert (training_args.baseline, training_args.ce_loss_weight, script_args.use_buffer) == ("greedy", 1.0, True)
-    assert (training_args.learning_rate, training_args.max_steps) == (3e-5, 120)
+    assert (training_args.learning_rate, training_args.max_steps) == (3e-5, DEMO_MAX_STEPS)
 
 
 def test_a_critic_without_a_model_has_the_settings_of_the_demo():

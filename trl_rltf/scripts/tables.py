@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ TRAINING_KS = (1, 5)
 def banner(text: str) -> None:
     """Announce a stage."""
     console.print(Rule(text, align="left"))
+
+
+def explain(text: str) -> None:
+    """Tell in words what happens next, in lines that fit the terminal."""
+    console.print(text, highlight=False, markup=False)
 
 
 def report_training(
@@ -90,7 +96,8 @@ def draw_curve(before: Evaluation, after: Evaluation, history: Sequence[dict[str
     """
     Draw the learning curve of a training run.
 
-    It has the outcome shares of the training samples over time, and held-out pass@1 before and after.
+    It has the outcome shares of the training samples over time, and held-out pass@1 as points where it was measured: before and after,
+    with intervals, and in the evaluations of the training.
 
     Args:
         before ([`~metrics.Evaluation`]): Evaluation before RL.
@@ -112,16 +119,28 @@ def draw_curve(before: Evaluation, after: Evaluation, history: Sequence[dict[str
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for outcome in reversed(Outcome):
         key = f"outcome/{outcome.name.lower()}"
-        values = [row[key] for row in rows]
+        values = [row.get(key, 0.0) for row in rows]
         if any(values):
             axes.plot([row["step"] for row in rows], values, label=f"{outcome.name} (training samples)")
-    if rows:
+    for name in sorted({name for row in history for name in row if re.fullmatch(r"eval_(?:.*_)?pass@1", name)}):
+        measured = [(row["step"], row[name]) for row in history if name in row]
+        prefix = name.removeprefix("eval_").removesuffix("pass@1").strip("_")
         axes.plot(
-            [0, rows[-1]["step"]],
-            [before.pass_at_k(1), after.pass_at_k(1)],
-            "ko--",
-            label="pass@1 (held-out problems)",
+            *zip(*measured, strict=True),
+            "kD",
+            markersize=4,
+            label=f"pass@1 ({prefix or 'held-out problems'}, while training)",
         )
+    last = max((row["step"] for row in history if "step" in row), default=0)
+    ends = [(before, 0), (after, last)]
+    values = [evaluation.pass_at_k(1) for evaluation, _ in ends]
+    intervals = [evaluation.interval(1) for evaluation, _ in ends]
+    errors = [
+        [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+        [high - value for value, (_, high) in zip(values, intervals, strict=True)],
+    ]
+    style: dict[str, Any] = {"fmt": "ko", "capsize": 3, "label": "pass@1 (held-out problems, before and after)"}
+    axes.errorbar([step for _, step in ends], values, yerr=errors, **style)
     axes.set(xlabel="optimizer step", ylabel="share", ylim=(0, 1), title="Learning from unit tests")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")

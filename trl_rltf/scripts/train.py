@@ -21,10 +21,10 @@ from ..critic import CriticRewardFunction
 from ..execution import Runner
 from ..generation import Sampling
 from ..metrics import Evaluation, PolicySampler, evaluate
-from ..mini.demo import DEMO_TRAINING
+from ..mini.demo import DEMO_EVALUATION, DEMO_MAX_STEPS, DEMO_TRAINING
 from ..presets import PAPER_BUFFER, PAPER_CONFIG, paper_reward
 from ..rewards import UnitTestRewardFunction
-from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer
+from ..trainer import OnlineBuffer, RLTFConfig, RLTFTrainer, add_progress_line
 from ..trainer.loss_parts import describe_loss
 from .arguments import RLTFScriptArguments
 from .bad_input import short_errors
@@ -32,7 +32,7 @@ from .next_commands import evaluation_command
 from .parser import ScriptParser
 from .problems import check_problems_are_named, load_problems
 from .runners import runner_of
-from .tables import banner, console, report_training
+from .tables import banner, console, explain, report_training
 from .training_results import save_and_report
 from .warm_start import load_policy_and_warm_start
 
@@ -58,7 +58,18 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
     train_set, test_set = load_problems(script_args)
     runner = runner_of(script_args)
 
+    is_demo = model_args.model_name_or_path is None
+    if is_demo:
+        explain(
+            f"A tiny model, made here, learns to write Python programs: {len(train_set)} problems for training, and "
+            f"{len(test_set)} held-out problems that it never sees. A problem has tests; a program is right if it passes all of them."
+        )
     banner("1. Warm start")
+    if is_demo:
+        explain(
+            "The model learns from reference solutions. Most of them have one bug, put in on purpose, so that the model makes "
+            "careless errors which unit tests can correct."
+        )
     model, tokenizer = load_policy_and_warm_start(
         script_args,
         training_args,
@@ -78,6 +89,7 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
         callbacks=make_callbacks(script_args),
         peft_config=get_peft_config(model_args),
     )
+    add_progress_line(trainer)
 
     is_main, number = trainer.accelerator.is_main_process, len(test_set) * script_args.eval_samples
 
@@ -110,12 +122,24 @@ def main(script_args: RLTFScriptArguments, training_args: RLTFConfig, model_args
                 soft_wrap=True,
                 highlight=False,
             )
+    if is_demo:
+        explain(
+            f"How many held-out problems can it solve now? It writes {script_args.eval_samples} programs for each."
+        )
     before = evaluate_policy()
     banner("2. Reinforcement learning from unit-test feedback")
+    if is_demo:
+        explain(
+            f"The model writes {training_args.num_generations} programs per problem. They run in a sandbox, and their tests are the only "
+            "teacher: programs that pass become more likely, and errors in a line make the tokens of that line less likely. The line "
+            "shows the tests passed and the outcomes of the programs: pass, wrong answer, crash, syntax error."
+        )
     trainer.train(resume_from_checkpoint=training_args.resume_from_checkpoint)
 
     if not script_args.no_eval:
         banner("3. Held-out problems")
+        if is_demo:
+            explain("The same held-out problems again, after the training:")
     after = evaluate_policy()
     if before is None or after is None:
         save_and_report(trainer)
@@ -196,7 +220,7 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
         buffer = {"buffer_capacity": PAPER_BUFFER["capacity"], "update_steps": PAPER_BUFFER["update_steps"]}
         defaults |= {**PAPER_CONFIG, **buffer, "use_buffer": True, "paper_feedback": True}
     if chosen.model_name_or_path is None:
-        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING}
+        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING, **DEMO_EVALUATION, "max_steps": DEMO_MAX_STEPS}
     return defaults
 
 

@@ -22,6 +22,7 @@ from ..generation import prompt_lengths
 from ..generation.prompt_shortening import shorten_prompt
 from ..mini import add_bug, add_slips, make_mini_model
 from ..mini.demo import DEMO_WARM_START_STEPS
+from ..trainer import add_progress_line
 from .arguments import RLTFScriptArguments
 from .policy import load_policy, name_model
 from .problems import uses_mini_apps
@@ -134,6 +135,7 @@ def warm_start(
     else:
         config = SFTConfig(**settings)
         trainer = SFTTrainer(model, args=config, train_dataset=pairs, processing_class=tokenizer)
+    add_progress_line(trainer)
     for callback in callbacks or []:
         trainer.add_callback(callback)
     trainer.train()

@@ -18,6 +18,7 @@ from ..completions.program import prompt_text
 from ..completions.tokens import token_ranges
 from .advantages import weighted_rewards
 from .samples import add_columns
+from .tensorboard_panels import TensorBoardPanels
 
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class CompletionTable:
         self._limit = trainer.args.report_completions if trainer.accelerator.is_main_process else 0
         self._num_written: int | None = None  # `None` before the first batch
         self._step = -1
+        if "tensorboard" in trainer.args.report_to:
+            trainer.add_callback(TensorBoardPanels(trainer))
 
     def add(self, rows: Sequence[Mapping[str, Any]], batch: dict[str, Any], token_deltas: torch.Tensor | None) -> None:
         """

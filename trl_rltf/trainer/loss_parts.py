@@ -7,7 +7,9 @@ from typing import Any
 
 def describe_loss(trainer: Any) -> str:
     """
-    Say in words what the loss of a training is made of, and which setting removes each part.
+    Say what the loss of a training is made of.
+
+    Each part comes with the setting that removes it.
 
     Args:
         trainer ([`RLTFTrainer`]): The trainer.
