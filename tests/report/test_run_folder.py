@@ -147,3 +147,9 @@ def test_a_folder_without_a_run_is_refused(tmp_path, name, message):
 def test_a_negative_number_of_completions_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`max_completions` is -1"):
         read_run(tmp_path, max_completions=-1)
+
+
+def test_a_summary_that_is_no_object_is_said(write_records):
+    folder = write_records({})
+    (folder / "summary.json").write_text("[]")
+    assert read_run(folder).notes == ["`summary.json` is not a JSON object and is left out."]

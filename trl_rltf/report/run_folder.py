@@ -111,4 +111,7 @@ def _read(path: Path, notes: Notes) -> dict[str, Any] | None:
     except (OSError, ValueError):
         notes.add(f"`{path.name}` could not be read and is left out.")
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        notes.add(f"`{path.name}` is not a JSON object and is left out.")
+        return None
+    return content
