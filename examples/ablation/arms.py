@@ -66,14 +66,14 @@ _PPO: dict[str, Any] = {"beta": 0.05, "epsilon": 0.2, "steps_per_generation": 2,
 _PENALTY: dict[str, Any] = {"token_weight": 0.3, "token_feedback": "statement_penalty"}
 _SCALAR = {"token_weight": 0.0}  # the share of tests passed and nothing else
 # With reference solutions in the loss, training is stable at a learning rate at which the other arms diverge.
-_REFERENCES = {"learning_rate": 1e-4}
+_REFERENCES = {"learning_rate": 1e-4, "ce_loss_weight": 10.0}
 _NO_REFERENCES = {"ce_loss_weight": 0.0}
 
 _ARMS = (
     # The main table.
     Arm(
         "rltf",
-        "the defaults: share of tests passed, line credit, reference solutions",
+        "share of tests passed, line credit, reference solutions with a weight of 10",
         settings=_REFERENCES,
     ),
     Arm("rltf-no-fine", "the same without line credit", feedback=_SCALAR, settings=_REFERENCES),
@@ -229,7 +229,7 @@ _ARMS = (
         feedback=_SCALAR,
         settings={"num_generations": 4},
     ),
-    Arm("ce-weight-1", "reference solutions, lower weight", settings={"ce_loss_weight": 1.0, **_REFERENCES}),
+    Arm("ce-weight-1", "reference solutions, lower weight", settings={**_REFERENCES, "ce_loss_weight": 1.0}),
     Arm(
         "baseline-greedy", "minus the reward of the greedy completion", settings={"baseline": "greedy", **_REFERENCES}
     ),

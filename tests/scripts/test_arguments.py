@@ -68,7 +68,7 @@ def test_without_a_model_the_settings_of_the_demo_are_the_defaults():
         assert getattr(training_args, name) == settings[name], name
     assert training_args.ce_loss_weight == 0
     _, training_args, _ = parse("--model_name_or_path", "model")
-    assert training_args.ce_loss_weight is None
+    assert training_args.ce_loss_weight == 0
     assert training_args.per_device_train_batch_size == 8
 
 

@@ -183,47 +183,16 @@ def test_a_batch_without_solutions_adds_nothing(make_loss):
     assert loss.add_to(torch.tensor(1.0), torch.nn.Linear(1, 1), batch, len(rows))[0] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("weight", "solutions", "expected"),
-    [
-        (None, [["a"]], 10.0),
-        (None, [[]], 0.0),
-        (None, [[1, 2]], 0.0),
-        (0.0, [["a"]], 0.0),
-        (0.5, [["a"]], 0.5),
-    ],
-)
-def test_the_weight_is_10_with_solutions_unless_it_is_set(make_loss, weight, solutions, expected):
-    assert make_loss([{"prompt": "x", "solutions": value} for value in solutions], weight=weight)[0].weight == expected
-
-
-def test_solutions_of_a_stream_are_not_in_the_loss_unless_the_weight_is_set(make_loss):
-    rows = [{"prompt": "x", "solutions": ["a"]}]
-    assert make_loss(rows, weight=None, is_stream=True)[0].weight == 0.0
-    assert make_loss(rows, weight=0.5, is_stream=True)[0].weight == 0.5
-
-
 def test_solutions_that_are_not_in_the_loss_are_not_read(make_loss):
     rows = [{"prompt": "x", "solutions": '{"no": "program"}'}]
     make_loss(rows, weight=0.0)
     with pytest.raises(ValueError, match="Row 0 of the training set"):
-        make_loss(rows, weight=None)
+        make_loss(rows, weight=1.0)
 
 
 def test_a_column_of_another_type_is_named(make_loss, caplog):
-    make_loss([{"prompt": "x", "solutions": [1, 2]}], weight=None)
+    make_loss([{"prompt": "x", "solutions": [1, 2]}])
     assert "Column `solutions` is of the type List(Value('int64')), which is not read" in caplog.text
-
-
-def test_the_default_weight_is_named_once_and_a_weight_of_the_user_is_not(make_loss, caplog):
-    rows = [{"prompt": "x", "solutions": ["a"]}]
-    make_loss(rows, weight=None)
-    (record,) = caplog.records
-    assert "with a weight of 10" in record.message
-    assert "`ce_loss_weight=0`" in record.message
-    caplog.clear()
-    make_loss(rows, weight=10.0)
-    assert not caplog.records
 
 
 # ---------------------------------------------------------------------- in a training run
@@ -282,25 +251,25 @@ def test_the_solution_that_the_policy_finds_likeliest_is_used(make_trainer, mode
         assert losses[solution] == min(losses.values())
 
 
-def test_solutions_are_in_the_loss_unless_the_weight_is_0(make_trainer, model):
+def test_solutions_are_in_the_loss_if_they_have_a_weight(make_trainer, model):
+    assert RLTFConfig("unused").ce_loss_weight == 0.0
     logged = {}
-    for weight in (None, 10.0, 0.0):
+    for weight in (10.0, 0.0):
         trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, model_override=copy.deepcopy(model))
         trainer.train()
         logged[weight] = history(trainer, "loss/ce"), history(trainer, "loss/rl"), history(trainer, "loss")
-    assert logged[None] == logged[10.0]
-    (reference_loss,), (reinforce,), (total,) = logged[None]
+    (reference_loss,), (reinforce,), (total,) = logged[10.0]
     assert total == pytest.approx(reinforce + 10 * reference_loss, rel=1e-4)
     assert logged[0.0][:2] == ([], [])
 
 
 @pytest.mark.filterwarnings("ignore:You are using 'rollout_func'")
-@pytest.mark.parametrize("weight", [None, 1.0])
+@pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_with_a_rollout_function_the_solutions_of_the_batch_are_used(make_trainer, weight):
     trainer = make_trainer(by_length, ce_loss_weight=weight, max_steps=1, rollout_func=made_up_rollout)
     spy = Spy(trainer)
     trainer.train()
-    assert ("reference_ids" in spy.batches[0]) == (weight is not None)
+    assert ("reference_ids" in spy.batches[0]) == (weight > 0)
     assert "reference_prompt_ids" not in spy.batches[0]
 
 

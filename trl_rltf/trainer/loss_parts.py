@@ -35,9 +35,7 @@ def describe_loss(trainer: Any) -> str:
                 "them out."
             )
     else:
-        # Not set, the weight is 0 where the training set has no solutions.
-        reason = "`ce_loss_weight` is 0" if args.ce_loss_weight == 0 else "none are in the training set"
-        lines.append(f"  without reference solutions ({reason})")
+        lines.append("  without reference solutions (`ce_loss_weight` is 0)")
     if args.beta:
         lines.append(f"  + {args.beta:g} x KL divergence from the initial model. `--beta 0` removes it.")
     return "\n".join(lines)

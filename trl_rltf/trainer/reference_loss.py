@@ -24,8 +24,6 @@ from .samples import reference_loss_mask
 
 logger = logging.getLogger(__name__)
 
-# Found with `examples/ablation.py`, see docs/evidence.md.
-_DEFAULT_WEIGHT = 10.0
 # Of some problems, APPS has a hundred solutions.
 _MAX_CANDIDATES = 4
 
@@ -96,18 +94,12 @@ class ReferenceLoss:
                 "`correction_share` is a share of the cross entropy of reference solutions, whose weight is 0 here. Set "
                 "`ce_loss_weight`, such as 1.0; a training set without solutions has corrections from passing completions only."
             )
-        if args.ce_loss_weight is None and self.weight > 0 and accelerator.is_main_process:
-            logger.warning(
-                "The training set has reference solutions: their cross entropy is in the loss, with a weight of %g. Set "
-                "`ce_loss_weight=0` to train from rewards alone, or to this weight to confirm it.",
-                self.weight,
-            )
 
     @property
     def weight(self) -> float:
         """Weight of the cross entropy in the loss."""
-        weight = self._args.ce_loss_weight
-        return (_DEFAULT_WEIGHT if len(self._rows_with_solutions) else 0.0) if weight is None else weight
+        weight: float = self._args.ce_loss_weight
+        return weight
 
     @property
     def num_rows_with_solutions(self) -> int:

@@ -60,10 +60,11 @@ class RLTFConfig(GRPOConfig):
 
         > Parameters that control the loss
 
-        ce_loss_weight (`float`, *optional*):
+        ce_loss_weight (`float`, *optional*, defaults to `0.0`):
             Weight of the cross entropy of reference solutions in the loss. Rows of the training set are drawn at random;
-            of the programs in their column `solutions`, the one that the policy finds likeliest is used. `0.0` switches it
-            off. If not set, it is 10.0 if the training set is a [`~datasets.Dataset`] with solutions, and 0.0 otherwise.
+            of the programs in their column `solutions`, the one that the policy finds likeliest is used. `0.0` leaves them
+            out. The paper adds both losses (`1.0`). It helps where solutions are better than the programs of the model, and
+            harms where they are not.
 
         correction_share (`float`, *optional*, defaults to `0.0`):
             Share of the rows of this cross entropy that are corrections of failing completions, instead of reference solutions:
@@ -147,12 +148,13 @@ class RLTFConfig(GRPOConfig):
             "generated. It does not change the sampled completions, unless a reward function draws random numbers from torch."
         },
     )
-    ce_loss_weight: float | None = field(
-        default=None,
+    ce_loss_weight: float = field(
+        default=0.0,
         metadata={
             "help": "Weight of the cross entropy of reference solutions in the loss. Rows of the training set are drawn at "
-            "random; of the programs in their column `solutions`, the one that the policy finds likeliest is used. 0.0 switches "
-            "it off. If not set, it is 10.0 if the training set is a Dataset with solutions, and 0.0 otherwise."
+            "random; of the programs in their column `solutions`, the one that the policy finds likeliest is used. 0.0 leaves "
+            "them out. The paper adds both losses (1.0). It helps where solutions are better than the programs of the model, and "
+            "harms where they are not."
         },
     )
     correction_share: float = field(
@@ -217,7 +219,7 @@ class RLTFConfig(GRPOConfig):
                 f"`report_completions` is {self.report_completions!r}, but must be a whole number of at least 0 (none)."
             )
         check_correction_settings(self.correction_share, self.correction_target)
-        if self.ce_loss_weight is not None and not self.ce_loss_weight >= 0:
+        if not self.ce_loss_weight >= 0:
             raise ValueError(f"`ce_loss_weight` is {self.ce_loss_weight}, but must be 0 (off) or above.")
         if self.max_prompt_length is not None and self.max_prompt_length < 1:
             raise ValueError(f"`max_prompt_length` is {self.max_prompt_length}, but must be at least 1, or None.")

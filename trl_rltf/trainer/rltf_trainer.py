@@ -46,7 +46,7 @@ class RLTFTrainer(Seq2SeqGRPOTrainer):
 
     It is TRL's [`~trl.GRPOTrainer`] and takes the same arguments. In addition, reward functions may return a reward per
     token (see [`UnitTestRewardFunction`]), the baseline can be chosen (`args.baseline`), the cross entropy of
-    reference solutions is added to the loss where the training set has them (`args.ce_loss_weight`), and an
+    reference solutions can be added to the loss (`args.ce_loss_weight`), and an
     [`OnlineBuffer`] among the callbacks replaces on-policy batches.
 
     Example:
