@@ -44,6 +44,7 @@ METHODS = {
     "add_callback": "callback",
     "evaluation_loop": "dataloader",
     "get_train_dataloader": "",
+    "remove_callback": "callback",
     "train": "resume_from_checkpoint",
 }
 

@@ -91,7 +91,7 @@ class ProgressLine(TrainerCallback):
         if self._bar is not None:
             self._num_eval_batches += 1
             loader = kwargs.get("eval_dataloader")
-            total = f"/{len(loader)}" if has_length(loader) else ""
+            total = f"/{len(loader)}" if loader is not None and has_length(loader) else ""
             self._show(state, f"evaluating {self._num_eval_batches}{total}")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
