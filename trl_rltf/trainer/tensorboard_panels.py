@@ -56,7 +56,7 @@ class TensorBoardPanels(TrainerCallback):
 
 def completions_as_markdown(columns: Mapping[str, Iterable[Any]]) -> str:
     """
-    Write completions as a table in Markdown, in which all text of the model stays text.
+    Write completions as a table in Markdown, with all text escaped.
 
     Args:
         columns (`Mapping[str, Iterable]`): Values by name of the column.
