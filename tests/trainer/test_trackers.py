@@ -13,6 +13,7 @@ from trl_rltf.trainer.tensorboard_panels import completions_as_markdown
 
 
 SCRIPT = Path(__file__).parent / "scripts/trackers.py"
+STEPS = [1, 2, 2]  # TRL logs its table once more with the totals at the end of a training
 HOSTILE = "<script>alert(1)</script> | `x` **y**\n[z](javascript:w) #"
 
 
@@ -100,10 +101,9 @@ def test_trackio_has_the_outcome_shares_and_a_table_of_completions_with_marked_t
         logged = [json.loads(row) for (row,) in connection.execute("SELECT metrics FROM metrics ORDER BY id")]
     shares = [row["train/outcome/failure"] for row in logged if "train/outcome/failure" in row]
     assert shares == [1.0, 1.0]
-    tables = [row["completions"] for row in logged if "completions" in row]
-    assert len(tables) == 2
-    for table in tables:
-        rows = table["_value"]
+    tables = [row["completions"]["_value"] for row in logged if "completions" in row]
+    assert [rows[0]["step"] for rows in tables] == STEPS
+    for rows in tables:
         assert len(rows) == 4
         assert {row["outcome"] for row in rows} == {"FAILURE"}
         assert all(is_marked(row["marked_completion"]) for row in rows)
@@ -114,10 +114,10 @@ def test_wandb_has_the_outcome_shares_and_a_table_of_completions_with_marked_tok
     environment = {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), "WANDB_SILENT": "true"}
     run_script(SCRIPT, tmp_path, "wandb", env=environment, timeout=400)
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
-    tables = [json.loads(path.read_text()) for path in sorted(run.glob("files/media/table/completions_*.table.json"))]
-    assert len(tables) == 2
-    for table in tables:
-        rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    read = [json.loads(path.read_text()) for path in run.glob("files/media/table/completions_*.table.json")]
+    tables = [[dict(zip(table["columns"], row, strict=True)) for row in table["data"]] for table in read]
+    assert sorted(rows[0]["step"] for rows in tables) == STEPS
+    for rows in tables:
         assert len(rows) == 4
         assert {row["outcome"] for row in rows} == {"FAILURE"}
         assert all(is_marked(row["marked_completion"]) for row in rows)

@@ -1,4 +1,4 @@
-"""Settings of the demo: a tiny model learns MiniAPPS on two CPU cores, in five minutes."""
+"""Settings of the demo: a tiny model learns MiniAPPS on two CPU cores."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ METHODS = {
     "evaluation_loop": "dataloader",
     "get_train_dataloader": "",
     "log": "logs start_time",
+    "remove_callback": "callback",
     "train": "resume_from_checkpoint",
 }
 

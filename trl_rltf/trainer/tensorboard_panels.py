@@ -1,4 +1,4 @@
-"""Show in TensorBoard what TRL shows in other trackers: outcome shares in one chart, and completions."""
+"""Show outcome shares in one chart, and completions, in TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
 
-MAX_ROWS = 16  # of a table; TensorBoard shows tables as text, which nobody can sort
+MAX_ROWS = 16  # of a table; TensorBoard shows tables as text, which cannot be sorted
 _COLUMNS = ("outcome", "tests_passed", "error_type", "first_failure", "rltf_advantage", "marked_completion")
 _OUTCOMES = ("pass", "failure", "runtime_error", "syntax_error", "not_gradable")
 # `transformers` gives the names of metrics these prefixes.
@@ -56,7 +56,7 @@ class TensorBoardPanels(TrainerCallback):
 
 def completions_as_markdown(columns: Mapping[str, Iterable[Any]]) -> str:
     """
-    Write completions as a table in Markdown, in which all text of the model stays text.
+    Write completions as a table in Markdown, with all text escaped.
 
     Args:
         columns (`Mapping[str, Iterable]`): Values by name of the column.
