@@ -129,7 +129,7 @@ def test_a_training_says_what_it_does_and_how_to_evaluate_its_model(run, tmp_pat
         in printed
     )
     assert "`--ce_loss_weight 0` trains from the tests alone" in printed
-    logged = json.loads((out / "trainer_state.json").read_text())["log_history"]
+    logged = json.loads((out / "training_results.json").read_text())["history"]
     assert {"time/ce", "reference/clipped_ratio", "loss/ce"} <= {name for row in logged for name in row}
     assert re.search(r"┃\s+before ┃\s+after RL ┃", printed)
     assert "reference solutions have more than `max_completion_length=2` tokens" in caplog.text
