@@ -29,8 +29,8 @@ SHORT = [
 ARGUMENTS = {
     "audit_weak_tests.py": ["--max_steps", "25"],
     "custom_token_reward.py": ["--max_steps", "2"],
-    "evaluate_apps.py": ["--dataset_name", "apps", "--dataset_test_split", "train", "--programs", "reference"],
-    "evaluate_mbpp.py": ["--dataset_name", "mbpp.jsonl", "--programs", "reference"],
+    "evaluate_apps.py": "--dataset_name apps --dataset_test_split train --programs reference --preset paper".split(),
+    "evaluate_mbpp.py": "--dataset_name mbpp.jsonl --programs reference --preset paper".split(),
     "grade_programs.py": [],
     "train_apps.py": SHORT,
     "train_critic.py": [

@@ -69,7 +69,10 @@ def make_refresh(tmp_path):
         )
         rollouts.current_gradient_accumulation_steps = gradient_accumulation_steps
         accelerator = SimpleNamespace(
-            device=torch.device("cpu"), gather=lambda tensor: tensor[None], reduce=lambda tensor, how: tensor
+            device=torch.device("cpu"),
+            gather=lambda tensor: tensor[None],
+            reduce=lambda tensor, how: tensor,
+            is_main_process=True,
         )
         buffer.on_train_begin(args, rollouts.state, None)
         return BufferRefresh(rollouts, buffer, args, accelerator, PAD)
