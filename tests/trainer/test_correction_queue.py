@@ -168,6 +168,18 @@ def test_without_a_correction_the_rows_are_reference_solutions(train, tokenizer)
     assert history(trainer, "corrections/kept") == []
 
 
+def test_without_solutions_corrections_come_from_passing_completions(train, tokenizer):
+    passing = "def f(x):\n    w = x + 1\n    return w + w\n"
+    trainer, batches = train([WRONG, passing], max_steps=2, dataset=DATASET.remove_columns("solutions"))
+    for batch in batches:
+        for prompt, kept, in_loss in parts(batch, tokenizer):
+            assert prompt in PROMPTS
+            assert kept + in_loss == f"{BEGINNING}    return y + y\n{tokenizer.eos_token}"
+    trainer, batches = train([WRONG], max_steps=1, dataset=DATASET.remove_columns("solutions"))
+    assert not batches[0]["reference_loss_mask"].any()
+    assert history(trainer, "loss/ce") == [0.0]
+
+
 def test_the_share_is_that_of_the_rows(train, tokenizer):
     _, batches = train([WRONG], max_steps=8, correction_share=0.5)
     rows = [kept for batch in batches for _, kept, _ in parts(batch, tokenizer)]

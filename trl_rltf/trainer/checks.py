@@ -214,6 +214,8 @@ def _check_solutions(dataset: Any, args: RLTFConfig) -> None:
     if not isinstance(dataset, Dataset) or not args.ce_loss_weight:
         return
     if "solutions" not in dataset.column_names:
+        if args.correction_share > 0:  # corrections come from passing completions too
+            return
         raise ValueError(
             f"`ce_loss_weight` is {args.ce_loss_weight}, which needs a column `solutions` with reference programs, but the "
             f"training set has only {dataset.column_names}. Add the column, or set the weight to 0."
