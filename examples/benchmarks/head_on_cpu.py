@@ -2,7 +2,8 @@
 Make the head of a language model fast on a CPU: for benchmarks that train a real model without a GPU.
 
 TRL's fused head scores all positions on a device without Triton, those of the prompt too, and multiplies its gradients in
-float32, which a CPU with matrix instructions for bfloat16 does many times more slowly. Tried with TRL 1.16.0.
+float32, which is slower on a CPU with matrix instructions for bfloat16: a forward and backward pass of a 0.5B model over four times
+300 tokens took 15.8 s, and 8.5 s with this. It changes TRL for the whole process. Tried with TRL 1.16.0.
 """
 
 from __future__ import annotations

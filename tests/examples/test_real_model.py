@@ -6,7 +6,10 @@ import sys
 
 import architectures
 import pytest
+import torch
+import trl.trainer.utils
 from benchmarks import real_model
+from benchmarks.head_on_cpu import FullLogits
 
 from trl_rltf import RLTFTrainer
 
@@ -19,6 +22,9 @@ def train(tmp_path, monkeypatch, write_problems):
     tokenizer.save_pretrained(tmp_path / "model")
     write_problems(tmp_path / "mbpp.jsonl", ["Add.", "Add one.", "Add. " * 200])
     monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "1")
+    # The command changes TRL for the process, which runs other tests too: these are restored.
+    for name in ("_use_triton", "_ChunkedLogProbFunction"):
+        monkeypatch.setattr(trl.trainer.utils, name, getattr(trl.trainer.utils, name))
 
     def run(*flags):
         command = ["--model_name_or_path", tmp_path / "model", "--dataset_name", tmp_path / "mbpp.jsonl"]
@@ -76,3 +82,25 @@ def test_the_answer_of_an_instruction_model_begins_with_a_code_block(tmp_path, w
     (prompt,) = real_model.load_prompts(args, tokenizer)["prompt"]
     assert prompt.startswith("<user>Solve this problem with one Python program in a Markdown code block.\n\n")
     assert prompt.endswith("assert f(1) == 2</s><assistant>```python\n")
+
+
+def test_log_probs_from_full_logits_are_those_of_trl():
+    """Also the entropies, and the gradients of the hidden states."""
+    generator = torch.Generator().manual_seed(0)
+    hidden, weight, gradient = (torch.randn(*shape, generator=generator) for shape in ((5, 8), (40, 8), (5,)))
+    targets = torch.randint(40, (5,), generator=generator)
+    found = []
+    for function in (trl.trainer.utils._ChunkedLogProbFunction, FullLogits):
+        states = hidden.clone().requires_grad_()
+        log_probs, entropies, *_ = function.apply(
+            states, weight, None, targets, 0.7, 16, None, 1.0, ("log_probs", "entropy")
+        )
+        log_probs.backward(gradient)
+        found.append((log_probs.detach(), entropies.detach(), states.grad))
+    for expected, value in zip(*found, strict=True):
+        torch.testing.assert_close(value, expected)
+
+
+def test_outputs_that_full_logits_lack_are_refused():
+    with pytest.raises(NotImplementedError, match="other than log-probabilities and entropies"):
+        FullLogits.apply(torch.ones(1, 2), torch.ones(3, 2), None, torch.tensor([0]), 1.0, 4, None, 1.0, ("is_top1",))

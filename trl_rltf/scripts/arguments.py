@@ -10,7 +10,7 @@ from trl import ScriptArguments
 from ..execution.limits import TIMEOUT
 from ..execution.runner import IsolationChoice
 from ..rewards.audit import check_share
-from .benchmark_arguments import check_columns, named_columns
+from .benchmark_arguments import ColumnArguments, check_columns, named_columns
 from .own_data import layout_of
 from .parser import documented
 from .runners import parse_ray_arguments
@@ -18,7 +18,7 @@ from .runners import parse_ray_arguments
 
 @documented
 @dataclass
-class RLTFScriptArguments(ScriptArguments):
+class RLTFScriptArguments(ColumnArguments, ScriptArguments):
     """
     Arguments of the training script.
 
@@ -26,7 +26,7 @@ class RLTFScriptArguments(ScriptArguments):
 
     Args:
         benchmark (`str`, *optional*):
-            Layout of the problems: `apps`, `mbpp`, or `columns`, any dataset whose columns are named by the arguments below.
+            Layout of the problems: `apps`, `mbpp`, or `columns`, any dataset whose columns are named by the arguments `*_column`.
             Defaults to `columns` for a file, for a folder of files or of `save_to_disk`, for a dataset of the Hub with another
             name than those of APPS and MBPP, and if a column is named; else to `apps`.
         dataset_name (`str`, *optional*):
@@ -41,22 +41,6 @@ class RLTFScriptArguments(ScriptArguments):
             Split with the held-out problems.
         difficulties (`list[str]`, *optional*):
             Difficulties to keep. Defaults to all.
-        prompt_column (`str`, *optional*):
-            With `columns`: column of the prompt. Defaults to prompt.
-        tests_column (`str`, *optional*):
-            With `columns`: column of the unit tests. Defaults to tests.
-        solutions_column (`str`, *optional*):
-            With `columns`: column of the reference solutions. Defaults to solutions.
-        problem_id_column (`str`, *optional*):
-            With `columns`: column with the name of the problem. Defaults to problem_id.
-        difficulty_column (`str`, *optional*):
-            With `columns`: column of the difficulty. Defaults to difficulty.
-        starter_code_column (`str`, *optional*):
-            With `columns`: column of the code that a solution begins with. Defaults to starter_code.
-        time_limit_column (`str`, *optional*):
-            With `columns`: column of the seconds per test. Defaults to time_limit.
-        memory_limit_column (`str`, *optional*):
-            With `columns`: column of the memory limit. Defaults to memory_limit.
         prompt_style (`str`, *optional*, defaults to `"plain"`):
             Form of the prompts: `plain` text, or `chat`, a message of a user, for models that follow instructions.
         preset (`str`, *optional*):
@@ -128,14 +112,6 @@ class RLTFScriptArguments(ScriptArguments):
 
     benchmark: Literal["apps", "mbpp", "columns"] | None = None
     difficulties: list[str] | None = None
-    prompt_column: str | None = None
-    tests_column: str | None = None
-    solutions_column: str | None = None
-    problem_id_column: str | None = None
-    difficulty_column: str | None = None
-    starter_code_column: str | None = None
-    time_limit_column: str | None = None
-    memory_limit_column: str | None = None
     prompt_style: Literal["plain", "chat"] = "plain"
     preset: Literal["paper"] | None = None
     architecture: Literal["llama", "t5"] = "llama"

@@ -24,27 +24,11 @@ _OF_COLUMNS = (
 
 @documented
 @dataclass
-class BenchmarkArguments:
+class ColumnArguments:
     """
-    Arguments that choose problems: those of [`load_benchmark`].
+    Names of the columns of a dataset whose columns are not known.
 
     Args:
-        benchmark (`str`, *optional*, defaults to `"humaneval"`):
-            Benchmark of `load_benchmark`; `columns` is any other dataset, whose columns are named by the arguments below.
-        dataset_name (`str`, *optional*):
-            File, folder, or dataset of the Hub. Defaults to the benchmark's dataset on the Hub.
-        dataset_subset (`str`, *optional*):
-            Configuration of the dataset, such as release_v5 of LiveCodeBench. Defaults to that of the benchmark.
-        dataset_test_split (`str`, *optional*):
-            Split to load. Defaults to that of the benchmark, mostly `test`.
-        difficulties (`list[str]`, *optional*):
-            Difficulties to keep. Defaults to all.
-        start_date (`str`, *optional*):
-            First day of the contests to keep, such as 2024-08-01; LiveCodeBench only.
-        end_date (`str`, *optional*):
-            Last day of the contests to keep.
-        bad_rows (`str`, *optional*, defaults to `"raise"`):
-            What a malformed row does: `raise` stops, `skip` leaves such rows out and counts them.
         prompt_column (`str`, *optional*):
             With `columns`: column of the prompt. Defaults to prompt.
         tests_column (`str`, *optional*):
@@ -61,6 +45,41 @@ class BenchmarkArguments:
             With `columns`: column of the seconds per test. Defaults to time_limit.
         memory_limit_column (`str`, *optional*):
             With `columns`: column of the memory limit. Defaults to memory_limit.
+    """
+
+    prompt_column: str | None = None
+    tests_column: str | None = None
+    solutions_column: str | None = None
+    problem_id_column: str | None = None
+    difficulty_column: str | None = None
+    starter_code_column: str | None = None
+    time_limit_column: str | None = None
+    memory_limit_column: str | None = None
+
+
+@documented
+@dataclass
+class BenchmarkArguments(ColumnArguments):
+    """
+    Arguments that choose problems: those of [`load_benchmark`].
+
+    Args:
+        benchmark (`str`, *optional*, defaults to `"humaneval"`):
+            Benchmark of `load_benchmark`; `columns` is any other dataset, whose columns are named by the arguments `*_column`.
+        dataset_name (`str`, *optional*):
+            File, folder, or dataset of the Hub. Defaults to the benchmark's dataset on the Hub.
+        dataset_subset (`str`, *optional*):
+            Configuration of the dataset, such as release_v5 of LiveCodeBench. Defaults to that of the benchmark.
+        dataset_test_split (`str`, *optional*):
+            Split to load. Defaults to that of the benchmark, mostly `test`.
+        difficulties (`list[str]`, *optional*):
+            Difficulties to keep. Defaults to all.
+        start_date (`str`, *optional*):
+            First day of the contests to keep, such as 2024-08-01; LiveCodeBench only.
+        end_date (`str`, *optional*):
+            Last day of the contests to keep.
+        bad_rows (`str`, *optional*, defaults to `"raise"`):
+            What a malformed row does: `raise` stops, `skip` leaves such rows out and counts them.
 
     Raises:
         ValueError: If columns are named for a benchmark whose columns are known, or `columns` has no dataset.
@@ -87,14 +106,6 @@ class BenchmarkArguments:
     start_date: str | None = None
     end_date: str | None = None
     bad_rows: Literal["raise", "skip"] = "raise"
-    prompt_column: str | None = None
-    tests_column: str | None = None
-    solutions_column: str | None = None
-    problem_id_column: str | None = None
-    difficulty_column: str | None = None
-    starter_code_column: str | None = None
-    time_limit_column: str | None = None
-    memory_limit_column: str | None = None
 
     def __post_init__(self) -> None:
         check_columns(self.benchmark, self.dataset_name, named_columns(self))

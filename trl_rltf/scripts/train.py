@@ -220,7 +220,7 @@ def choose_defaults(chosen: Namespace) -> dict[str, Any]:
         buffer = {"buffer_capacity": PAPER_BUFFER["capacity"], "update_steps": PAPER_BUFFER["update_steps"]}
         defaults |= {**PAPER_CONFIG, **buffer, "use_buffer": True, "paper_feedback": True}
     if chosen.model_name_or_path is None:
-        defaults = {"ce_loss_weight": 0.0, **defaults, **DEMO_TRAINING, **DEMO_EVALUATION, "max_steps": DEMO_MAX_STEPS}
+        defaults = {**defaults, **DEMO_TRAINING, **DEMO_EVALUATION, "max_steps": DEMO_MAX_STEPS}
     return defaults
 
 

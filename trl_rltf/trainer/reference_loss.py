@@ -214,7 +214,7 @@ class ReferenceLoss:
             prompts = batch["prompt_ids"], batch["prompt_mask"]
         labels = ids.masked_fill(reference_loss_mask(batch) == 0, -100)
         logits = self._logits(model, prompts, (ids, mask)).float()
-        # Flat: with the classes in the second dimension, (B, V, R), the CPU needs 40 % more time.
+        # Flat: with the classes in the second dimension, (B, V, R), a batch of a 0.5B model took 16 % longer on a CPU.
         return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="none").view_as(
             labels
         )
